@@ -1,0 +1,33 @@
+"""Every table of the schema ``store`` and every public view, described once.
+
+    column          Column, StoreTable, PublicView: what a description is
+    release         data releases, sources far from their pixel
+    ingest_ledger   files and rejected rows
+    gaia_source, xp_spectrum        what the archives give
+    model_run       weights, versions, runs, chunks, sources without a label, what is published
+    label_table     the labels, one table a model
+    publication     publications and TAP_SCHEMA
+    public_views    what people query
+
+DDL: ``METADATA`` (alembic compares it with the database). TAP_SCHEMA and docs read the same objects.
+"""
+
+import sqlalchemy as sa
+
+from catalog.schema.column import StoreTable
+from catalog.schema.gaia_source import GAIA_SOURCE
+from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
+from catalog.schema.label_table import LABEL_TABLES
+from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
+from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
+from catalog.schema.release import DISPLACED_SOURCE, RELEASE
+from catalog.schema.xp_spectrum import XP_SPECTRUM
+
+STORE_TABLES: tuple[StoreTable, ...] = (
+    RELEASE, DISPLACED_SOURCE, INGEST_FILE, INGEST_REJECT, GAIA_SOURCE, XP_SPECTRUM,
+    MODEL_WEIGHTS, MODEL_VERSION, RUN, RUN_CHUNK, NO_LABEL, *LABEL_TABLES.values(), PUBLISHED,
+    PUBLICATION, *TAP_SCHEMA_TABLES,
+)
+
+METADATA = sa.MetaData(schema="store")
+TABLES: dict[str, sa.Table] = {table.name: table.sqlalchemy(METADATA) for table in STORE_TABLES}

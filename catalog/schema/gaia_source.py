@@ -1,0 +1,75 @@
+"""gaia_source: the archive's columns that models and users need, under the archive's names and units.
+
+Names, units and meaning: Gaia archive data model, DR3, table gaia_source. Only source_id, ra and dec are required of a file.
+"""
+
+from catalog.schema.column import Column, ColumnType, StoreTable
+from catalog.schema.ingest_ledger import FILE_ID
+from catalog.schema.release import RELEASE_ID, SOURCE_ID
+
+_S, _R, _D = ColumnType.SMALLINT, ColumnType.REAL, ColumnType.DOUBLE
+
+GAIA_SOURCE = StoreTable(
+    "gaia_source",
+    "Astrometry, photometry and radial velocity of each source, with the archive's names and units.",
+    (
+        RELEASE_ID,
+        SOURCE_ID,
+        Column("solution_id", ColumnType.BIGINT, "Identifier of the processing that made the row.", ucd="meta.version", principal=False),
+        Column("random_index", ColumnType.BIGINT, "Random number for drawing subsets.", ucd="meta.code", principal=False),
+        Column("ref_epoch", _D, "Reference epoch of the position, Julian year.", "yr", "meta.ref;time.epoch"),
+        Column("ra", _D, "Right ascension, ICRS, at ref_epoch.", "deg", "pos.eq.ra;meta.main", nullable=False),
+        Column("ra_error", _R, "Standard error of right ascension times cos(dec).", "mas", "stat.error;pos.eq.ra"),
+        Column("dec", _D, "Declination, ICRS, at ref_epoch.", "deg", "pos.eq.dec;meta.main", nullable=False),
+        Column("dec_error", _R, "Standard error of declination.", "mas", "stat.error;pos.eq.dec"),
+        Column("parallax", _D, "Parallax at ref_epoch, as published (no zero-point correction).", "mas", "pos.parallax.trig"),
+        Column("parallax_error", _R, "Standard error of parallax.", "mas", "stat.error;pos.parallax.trig"),
+        Column("parallax_over_error", _R, "Parallax divided by its standard error.", None, "stat.snr;pos.parallax.trig"),
+        Column("pm", _R, "Total proper motion.", "mas/yr", "pos.pm"),
+        Column("pmra", _D, "Proper motion in right ascension times cos(dec).", "mas/yr", "pos.pm;pos.eq.ra"),
+        Column("pmra_error", _R, "Standard error of pmra.", "mas/yr", "stat.error;pos.pm;pos.eq.ra"),
+        Column("pmdec", _D, "Proper motion in declination.", "mas/yr", "pos.pm;pos.eq.dec"),
+        Column("pmdec_error", _R, "Standard error of pmdec.", "mas/yr", "stat.error;pos.pm;pos.eq.dec"),
+        Column("astrometric_params_solved", _S, "Which astrometric parameters were solved for (31: five, 95: six).", None, "meta.number"),
+        Column("nu_eff_used_in_astrometry", _R, "Effective wavenumber used in the astrometric solution.", "um**-1", "em.wavenumber"),
+        Column("pseudocolour", _R, "Astrometrically estimated pseudocolour.", "um**-1", "em.wavenumber"),
+        Column("ecl_lat", _D, "Ecliptic latitude.", "deg", "pos.ecliptic.lat", principal=False),
+        Column("ruwe", _R, "Renormalised unit weight error of the astrometric solution.", None, "stat.error"),
+        Column("phot_g_mean_flux", _D, "Mean flux in G.", "s**-1", "phot.flux;em.opt"),
+        Column("phot_g_mean_flux_error", _R, "Standard error of the mean flux in G.", "s**-1", "stat.error;phot.flux;em.opt"),
+        Column("phot_g_mean_mag", _R, "Mean magnitude in G, Vega scale.", "mag", "phot.mag;em.opt"),
+        Column("phot_bp_mean_flux", _D, "Integrated mean flux in BP.", "s**-1", "phot.flux;em.opt.B"),
+        Column("phot_bp_mean_flux_error", _R, "Standard error of the mean flux in BP.", "s**-1", "stat.error;phot.flux;em.opt.B"),
+        Column("phot_bp_mean_mag", _R, "Integrated mean magnitude in BP, Vega scale.", "mag", "phot.mag;em.opt.B"),
+        Column("phot_rp_mean_flux", _D, "Integrated mean flux in RP.", "s**-1", "phot.flux;em.opt.R"),
+        Column("phot_rp_mean_flux_error", _R, "Standard error of the mean flux in RP.", "s**-1", "stat.error;phot.flux;em.opt.R"),
+        Column("phot_rp_mean_mag", _R, "Integrated mean magnitude in RP, Vega scale.", "mag", "phot.mag;em.opt.R"),
+        Column("phot_bp_rp_excess_factor", _R, "Ratio of the summed BP and RP flux to the G flux.", None, "stat.fit.goodness;phot.flux"),
+        Column("bp_rp", _R, "Colour BP - RP.", "mag", "phot.color;em.opt.B;em.opt.R"),
+        Column("bp_g", _R, "Colour BP - G.", "mag", "phot.color;em.opt.B;em.opt", principal=False),
+        Column("g_rp", _R, "Colour G - RP.", "mag", "phot.color;em.opt;em.opt.R", principal=False),
+        Column("radial_velocity", _R, "Radial velocity.", "km/s", "spect.dopplerVeloc.opt;em.opt.I"),
+        Column("radial_velocity_error", _R, "Error of the radial velocity.", "km/s", "stat.error;spect.dopplerVeloc.opt"),
+        Column("rv_template_teff", _R, "Effective temperature of the radial-velocity template.", "K", "phys.temperature.effective"),
+        Column("rv_template_logg", _R, "Surface gravity of the template, log10 of cm/s2.", None, "phys.gravity"),
+        Column("rv_template_fe_h", _R, "Metallicity of the template, dex.", None, "phys.abund.Fe"),
+        Column("vbroad", _R, "Spectral line broadening.", "km/s", "phys.veloc.rotat", principal=False),
+        Column("grvs_mag", _R, "Integrated magnitude in the RVS band.", "mag", "phot.mag;em.opt.I", principal=False),
+        Column("rvs_spec_sig_to_noise", _R, "Signal to noise ratio of the mean RVS spectrum.", None, "stat.snr"),
+        Column("phot_variable_flag", ColumnType.TEXT, "Photometric variability flag.", None, "meta.code;src.var", principal=False),
+        Column("l", _D, "Galactic longitude.", "deg", "pos.galactic.lon"),
+        Column("b", _D, "Galactic latitude.", "deg", "pos.galactic.lat"),
+        Column("non_single_star", _S, "Bits that tell of non-single-star solutions.", None, "meta.code.status", principal=False),
+        Column("has_xp_continuous", ColumnType.BOOLEAN, "Whether the release has a continuous XP spectrum.", None, "meta.code"),
+        Column("has_xp_sampled", ColumnType.BOOLEAN, "Whether the release has a sampled XP spectrum.", None, "meta.code", principal=False),
+        Column("has_rvs", ColumnType.BOOLEAN, "Whether the release has a mean RVS spectrum.", None, "meta.code"),
+        Column("teff_gspphot", _R, "Effective temperature by GSP-Phot, from the archive.", "K", "phys.temperature.effective"),
+        Column("logg_gspphot", _R, "Surface gravity by GSP-Phot, log10 of cm/s2, from the archive.", None, "phys.gravity"),
+        Column("mh_gspphot", _R, "Metallicity by GSP-Phot, dex, from the archive.", None, "phys.abund.Z"),
+        Column("distance_gspphot", _R, "Distance by GSP-Phot, from the archive.", "pc", "pos.distance", principal=False),
+        Column("azero_gspphot", _R, "Monochromatic extinction at 547.7 nm by GSP-Phot.", "mag", "phys.absorption;em.opt", principal=False),
+        FILE_ID,
+    ),
+    primary_key=("release_id", "source_id"),
+    partition_by="release_id",
+)

@@ -1,0 +1,51 @@
+"""The ingest ledger: one row a file, one row for each row that was not taken."""
+
+from catalog.schema.column import Column, ColumnType, StoreTable
+from catalog.schema.release import RELEASE_ID
+
+FILE_ID = Column("file_id", ColumnType.INTEGER, "File of the ledger that the row came from.", ucd="meta.id", nullable=False)
+
+FILE_STATES = ("planned", "verified", "loading", "loaded", "failed", "not_a_product")
+
+INGEST_FILE = StoreTable(
+    "ingest_file",
+    "Every file that was ever added, by content: what it is, how far it got, and how many rows it gave.",
+    (
+        Column("file_id", ColumnType.INTEGER, "Number of the file inside the database.", ucd="meta.id", nullable=False, identity=True),
+        RELEASE_ID,
+        Column("sha256", ColumnType.TEXT, "SHA-256 of the file's bytes, hexadecimal: the same bytes are one file, whatever the name.", nullable=False),
+        Column("name", ColumnType.TEXT, "Path under which the file was first added.", ucd="meta.file", nullable=False),
+        Column("size", ColumnType.BIGINT, "Size of the file in bytes.", unit="byte", nullable=False),
+        Column("product", ColumnType.TEXT, "What the header says the file is; null where it is no product."),
+        Column("state", ColumnType.TEXT, "One of " + ", ".join(FILE_STATES) + ".", ucd="meta.code.status", nullable=False, default="'planned'"),
+        Column("reason", ColumnType.TEXT, "Why the file failed or is no product, and what to do.", ucd="meta.note"),
+        Column("header", ColumnType.JSON, "Column names and types as the file's header gives them."),
+        Column("rows_in", ColumnType.BIGINT, "Rows read from the file.", ucd="meta.number"),
+        Column("rows_loaded", ColumnType.BIGINT, "Rows of the file that stand in the catalogue now.", ucd="meta.number"),
+        Column("rows_rejected", ColumnType.BIGINT, "Rows of the file that were not taken, each with its reason in ingest_reject.", ucd="meta.number"),
+        Column("added", ColumnType.TIMESTAMP, "When the file was added.", nullable=False, default="now()"),
+        Column("finished", ColumnType.TIMESTAMP, "When the file reached its last state."),
+        Column("code_version", ColumnType.TEXT, "Code that read the file.", ucd="meta.version"),
+    ),
+    primary_key=("file_id",),
+    unique=(("release_id", "sha256"),),
+    foreign_keys=(("release_id", "release.release_id"),),
+    checks=(("state", "state IN ('" + "', '".join(FILE_STATES) + "')"),),
+)
+
+INGEST_REJECT = StoreTable(
+    "ingest_reject",
+    "Every row that was read and not taken, with its place in the file and the reason.",
+    (
+        Column("reject_id", ColumnType.BIGINT, "Number of the reject inside the database.", ucd="meta.id", nullable=False, identity=True),
+        FILE_ID,
+        Column("row_number", ColumnType.BIGINT, "Row in the file, counted from 1 without header lines.", ucd="meta.number", nullable=False),
+        Column("source_id", ColumnType.BIGINT, "Source of the row, where it could be read.", ucd="meta.id"),
+        Column("reason", ColumnType.TEXT, "Name of the rule that the row broke, such as duplicate_source.", ucd="meta.code.error", nullable=False),
+        Column("detail", ColumnType.TEXT, "What was seen.", ucd="meta.note"),
+        Column("winner_file_id", ColumnType.INTEGER, "For duplicate_source: the file whose row the catalogue holds.", ucd="meta.id"),
+    ),
+    primary_key=("reject_id",),
+    foreign_keys=(("file_id", "ingest_file.file_id"), ("winner_file_id", "ingest_file.file_id")),
+    indexes=(("file_id",), ("source_id",)),
+)
