@@ -1,0 +1,1 @@
+"""How people ask: the TAP service. Imports catalog only; no torch, no dask, no gaiaxpy."""
