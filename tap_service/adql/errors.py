@@ -7,6 +7,9 @@
     `-- AdqlUnsupportedError   right ADQL that this service does not offer
 """
 
+from dataclasses import dataclass
+from typing import NoReturn
+
 from catalog.errors import UsageError
 
 
@@ -49,3 +52,14 @@ class AdqlTypeError(AdqlError):
 
 class AdqlUnsupportedError(AdqlError):
     """Right ADQL that this service does not offer; the message names what it does."""
+
+
+@dataclass(frozen=True)
+class QueryText:
+    """The text of the query in hand, for messages that point into it."""
+
+    text: str
+
+    def fail(self, kind: type[AdqlError], message: str, place: int) -> NoReturn:
+        """Raise an error of a kind that points at a place."""
+        raise kind(message, self.text, place)

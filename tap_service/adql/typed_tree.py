@@ -230,7 +230,6 @@ class Output:
     """A column of a query: ``label`` is the name that the writer asked for, ``name`` the unique one, ``sql_name`` what PostgreSQL calls it."""
 
     label: str
-    exact: bool
     name: str
     sql_name: str
     meaning: Meaning

@@ -1,1 +1,0 @@
-"""How people ask: the TAP service. Imports catalog only; no torch, no dask, no gaiaxpy."""
