@@ -31,8 +31,9 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
 def _serve(binaries: PostgresBinaries) -> Iterator[Database]:
     # Not in pytest's own folder, which is closed to the account that root's server runs as.
-    home = Path(tempfile.mkdtemp(prefix="kiel-test-"))
-    server = EmbeddedServer(home, binaries=binaries.folder)
+    folder = Path(tempfile.mkdtemp(prefix="kiel-test-"))
+    folder.chmod(0o711)
+    server = EmbeddedServer(folder / "home", binaries=binaries.folder)
     try:
         database = server.up()
         with database.connect(None, autocommit=True) as connection:
@@ -41,7 +42,7 @@ def _serve(binaries: PostgresBinaries) -> Iterator[Database]:
         yield database
     finally:
         server.down()
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
