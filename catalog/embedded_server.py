@@ -125,8 +125,12 @@ class EmbeddedServer:
             binaries = find_binaries(self._named_binaries, self._data_major())
         port = running.port if running else self._named_port or (access.port if access else None)
         return ServerStatus(
-            running is not None, binaries.version if binaries else None, port, running.pid if running else None,
-            self.data, binaries.folder if binaries else None,
+            running is not None,
+            binaries.version if binaries else None,
+            port,
+            running.pid if running else None,
+            self.data,
+            binaries.folder if binaries else None,
         )
 
     def database(self) -> Database:
@@ -199,7 +203,12 @@ class EmbeddedServer:
             options = ["-U", LOGIN, f"--pwfile={password_file}", "--auth=scram-sha-256", "--no-locale", "-E", "UTF8", "--data-checksums"]
             made = subprocess.run(
                 [binaries.initdb, "-D", new_data, *options],
-                cwd=new_data, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=clean_environment(), check=False,
+                cwd=new_data,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                env=clean_environment(),
+                check=False,
                 **account.run_as(),
             )
             if made.returncode != 0:

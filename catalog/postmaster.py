@@ -100,7 +100,11 @@ class Postmaster:
             said_before = messages.tell()
             self._process = process = subprocess.Popen(
                 [binaries.postgres, "-D", self.data, *options],
-                cwd=self.data, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages, env=clean_environment(),
+                cwd=self.data,
+                stdin=subprocess.DEVNULL,
+                stdout=messages,
+                stderr=messages,
+                env=clean_environment(),
                 start_new_session=True,  # neither the end of this command nor Ctrl-C reaches the server
                 **account.run_as(),
             )
