@@ -21,6 +21,12 @@ from catalog.postgres_binaries import PostgresBinaries, find_binaries, system_bi
 from catalog.version import ROOT
 
 
+def pytest_configure() -> None:
+    """No setting of the person who runs the tests reaches them, above all not the address of a database."""
+    for name in [name for name in os.environ if name.startswith("KIEL_")]:
+        del os.environ[name]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM ends the session as Ctrl-C does, so that the servers are stopped then as well."""
