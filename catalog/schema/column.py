@@ -82,8 +82,11 @@ class Column:
         """The column as SQLAlchemy Core describes it, for DDL and migrations."""
         extra: list[sa.schema.SchemaItem] = [sa.Identity(always=False)] if self.identity else []
         return sa.Column(
-            self.name, _SQLALCHEMY[self.type], *extra, nullable=self.nullable,
-            server_default=sa.text(self.default) if self.default is not None else None, comment=self.description,
+            self.name,
+            _SQLALCHEMY[self.type],
+            *extra,
+            nullable=self.nullable,
+            server_default=sa.text(self.default) if self.default is not None else None,
         )
 
 
@@ -132,7 +135,7 @@ class StoreTable:
         items += [sa.CheckConstraint(sa.text(rule), name=f"{self.name}_{name}_check") for name, rule in self.checks]
         items += [sa.Index(f"{self.name}_{'_'.join(names)}_idx", *names) for names in self.indexes]
         options = {"postgresql_partition_by": f"LIST ({self.partition_by})"} if self.partition_by else {}
-        return sa.Table(self.name, metadata, *items, schema="store", comment=self.description, **options)
+        return sa.Table(self.name, metadata, *items, schema="store", **options)
 
 
 @dataclass(frozen=True)
