@@ -1,6 +1,7 @@
 """Spectra as the models take them: divided by the G flux, missing numbers masked, each oddity a flag, each hopeless star a reason."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -37,6 +38,11 @@ class XpInputs:
     def compared(self) -> Bool[np.ndarray, "stars pixels"]:
         """Which coefficients have an error to be compared with."""
         return np.isfinite(self.errors)
+
+    @classmethod
+    def concatenate(cls, blocks: "Sequence[XpInputs]") -> "XpInputs":
+        """Several blocks as one; at least one block."""
+        return cls(*(np.concatenate([getattr(block, field.name) for block in blocks]) for field in fields(cls)))
 
     def take(self, index: "Int[np.ndarray, ' n'] | Bool[np.ndarray, ' stars']") -> "XpInputs":
         """Some of the stars."""

@@ -6,7 +6,7 @@ a reason (NoLabel), never an exception. No torch here: the registry and the comm
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +15,11 @@ from catalog.binary_copy import Rows
 from catalog.releases import DataRelease
 from catalog.schema.column import StoreTable
 from catalog.spectra import SpectrumBatch
-from models.learning.sample import TrainingSample
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from models.learning.sample import TrainingSample
 
 Configuration = Mapping[str, Any]
 """Every setting of a model and its training, as JSON holds it."""
@@ -105,10 +109,14 @@ class ModelModule(Protocol):
         """Every setting for training on a release; UsageError for a preset that is not there."""
         ...
 
+    def sample(self, connection: "psycopg.Connection", release: DataRelease, configuration: Configuration, seed: int) -> "TrainingSample":
+        """The stars to learn from and those held out; DataError if the release has too few."""
+        ...
+
     def load(self, weights: bytes, configuration: Configuration) -> Model:
         """The model of stored weights; DataError if they do not fit the configuration."""
         ...
 
-    def train(self, sample: TrainingSample, configuration: Configuration, seed: int, report: Report) -> Trained:
+    def train(self, sample: "TrainingSample", configuration: Configuration, seed: int, report: Report) -> Trained:
         """New weights from the sample's training part; RunError if the loss does not stay finite."""
         ...
