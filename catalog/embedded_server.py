@@ -113,7 +113,9 @@ class EmbeddedServer:
             try:
                 os.kill(pid, signal.SIGINT)
             except PermissionError as error:
-                raise DataError(f"The server of {self.data} (process {pid}) belongs to another account; stop it as that account.") from error
+                raise DataError(
+                    f"The server of {self.data} (process {pid}) belongs to another account; stop it as that account."
+                ) from error
             deadline = time.monotonic() + STOP_SECONDS
             while self._alive(pid):
                 if time.monotonic() > deadline:
@@ -128,14 +130,22 @@ class EmbeddedServer:
         pid = self._running_pid()
         access = self._read_access()
         binaries = find_binaries(self._named_binaries, self._data_major())
-        return ServerStatus(pid is not None, binaries.version if binaries else None, access.port if access else self._named_port, pid,
-                            self.data, binaries.folder if binaries else None)
+        return ServerStatus(
+            pid is not None,
+            binaries.version if binaries else None,
+            access.port if access else self._named_port,
+            pid,
+            self.data,
+            binaries.folder if binaries else None,
+        )
 
     def database(self) -> Database:
         """Where the running server is; TransientError when it does not run."""
         access = self._read_access()
         if access is None or self._running_pid() is None:
-            raise TransientError(f"No database: the embedded server in {self.home} does not run. Start it with `kiel db up`, or set KIEL_DATABASE_URL.")
+            raise TransientError(
+                f"No database: the embedded server in {self.home} does not run. Start it with `kiel db up`, or set KIEL_DATABASE_URL."
+            )
         place = f"127.0.0.1:{access.port}/{DATABASE}?sslmode=disable&gssencmode=disable"
         return Database(f"postgresql://{LOGIN}:{access.password}@{place}", f"postgresql://{TAP_LOGIN}:{access.tap_password}@{place}")
 
@@ -178,8 +188,14 @@ class EmbeddedServer:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log_file.open("ab") as messages:
             self._process = subprocess.Popen(
-                [binaries.postgres, "-D", self.data, *options], cwd=self.data, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages,
-                env=_clean_environment(), start_new_session=True, **_as_account(account),
+                [binaries.postgres, "-D", self.data, *options],
+                cwd=self.data,
+                stdin=subprocess.DEVNULL,
+                stdout=messages,
+                stderr=messages,
+                env=_clean_environment(),
+                start_new_session=True,
+                **_as_account(account),
             )
 
     def _wait_until_ready(self) -> None:
@@ -192,7 +208,9 @@ class EmbeddedServer:
             if len(lines) >= 8 and lines[7].strip() == "ready" and int(lines[0]) == self._process.pid:
                 return
             time.sleep(0.02)
-        raise TransientError(f"The server is still starting after {START_SECONDS:.0f} s (it may be recovering); see {self.log_file}, and try again.")
+        raise TransientError(
+            f"The server is still starting after {START_SECONDS:.0f} s (it may be recovering); see {self.log_file}, and try again."
+        )
 
     def _make_data(self, binaries: PostgresBinaries, account: pwd.struct_passwd | None) -> None:
         """Runs initdb in a folder beside, which takes the name ``data`` only when it is whole."""
@@ -210,9 +228,27 @@ class EmbeddedServer:
                 for path in (unfinished, password_file):
                     os.chown(path, account.pw_uid, account.pw_gid)
             made = subprocess.run(
-                [binaries.initdb, "-D", unfinished, "-U", LOGIN, f"--pwfile={password_file}", "-A", "scram-sha-256", "--no-locale", "-E", "UTF8",
-                 "--data-checksums"],
-                cwd=unfinished, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=_clean_environment(), check=False, **_as_account(account),
+                [
+                    binaries.initdb,
+                    "-D",
+                    unfinished,
+                    "-U",
+                    LOGIN,
+                    f"--pwfile={password_file}",
+                    "-A",
+                    "scram-sha-256",
+                    "--no-locale",
+                    "-E",
+                    "UTF8",
+                    "--data-checksums",
+                ],
+                cwd=unfinished,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                env=_clean_environment(),
+                check=False,
+                **_as_account(account),
             )
             if made.returncode:
                 raise _start_error(made.stderr + made.stdout, self.home)
@@ -226,19 +262,27 @@ class EmbeddedServer:
         owner = self.data.stat().st_uid if self.data.exists() else None
         if os.geteuid() != 0:
             if owner not in (None, os.geteuid()):
-                raise DataError(f"The data folder {self.data} belongs to {_account_name(owner)}; work as that account, or set KIEL_HOME to another folder.")
+                raise DataError(
+                    f"The data folder {self.data} belongs to {_account_name(owner)}; work as that account, or set KIEL_HOME to another folder."
+                )
             return None
         if owner == 0:
-            raise DataError(f"The data folder {self.data} belongs to root, as whom PostgreSQL refuses to run; give it to another account (chown -R).")
+            raise DataError(
+                f"The data folder {self.data} belongs to root, as whom PostgreSQL refuses to run; give it to another account (chown -R)."
+            )
         if owner is not None:
             try:
                 return pwd.getpwuid(owner)
             except KeyError as error:
-                raise DataError(f"The data folder {self.data} belongs to user number {owner}, which has no account here; chown -R it.") from error
+                raise DataError(
+                    f"The data folder {self.data} belongs to user number {owner}, which has no account here; chown -R it."
+                ) from error
         for name in ("postgres", "nobody"):
             with contextlib.suppress(KeyError):
                 return pwd.getpwnam(name)
-        raise UsageError("PostgreSQL refuses to run as root, and there is neither an account postgres nor nobody; work as an ordinary user.")
+        raise UsageError(
+            "PostgreSQL refuses to run as root, and there is neither an account postgres nor nobody; work as an ordinary user."
+        )
 
     def _binaries(self) -> PostgresBinaries:
         """The programs to start; those of the same major version where there is a data folder."""
@@ -292,7 +336,9 @@ class EmbeddedServer:
         if account is not None and folder.stat().st_uid == 0:
             os.chown(folder, account.pw_uid, account.pw_gid)
         if folder.is_symlink() or folder.stat().st_uid != owner:
-            raise DataError(f"The socket folder {folder} belongs to {_account_name(folder.lstat().st_uid)}; remove it, or set TMPDIR to another place.")
+            raise DataError(
+                f"The socket folder {folder} belongs to {_account_name(folder.lstat().st_uid)}; remove it, or set TMPDIR to another place."
+            )
         folder.chmod(0o755)
         return folder
 
@@ -314,7 +360,9 @@ class EmbeddedServer:
                         break
                     except BlockingIOError as error:
                         if time.monotonic() > deadline:
-                            raise TransientError(f"Another command has been starting or stopping the server of {self.home} for too long.") from error
+                            raise TransientError(
+                                f"Another command has been starting or stopping the server of {self.home} for too long."
+                            ) from error
                         time.sleep(0.05)
                 yield
         except OSError as error:
@@ -329,7 +377,9 @@ class EmbeddedServer:
         port = self._named_port or access.port
         if not _is_free(port):
             if self._named_port is not None:
-                raise TransientError(f"Port {port} on 127.0.0.1 is taken by another program; stop that one, or set KIEL_POSTGRES_PORT to a free port.")
+                raise TransientError(
+                    f"Port {port} on 127.0.0.1 is taken by another program; stop that one, or set KIEL_POSTGRES_PORT to a free port."
+                )
             port = _free_port()
             log.warning("Port %d on 127.0.0.1 is taken by another program; the server uses %d from now on.", access.port, port)
         access = _Access(port, access.password, access.tap_password)
@@ -346,9 +396,13 @@ class EmbeddedServer:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as error:
-            raise DataError(f"{self._access_file} belongs to another account; work as that account, or set KIEL_HOME to another folder.") from error
+            raise DataError(
+                f"{self._access_file} belongs to another account; work as that account, or set KIEL_HOME to another folder."
+            ) from error
         except (ValueError, TypeError) as error:
-            raise DataError(f"{self._access_file} is damaged; bring it back, or move {self.home} away to begin an empty catalogue.") from error
+            raise DataError(
+                f"{self._access_file} is damaged; bring it back, or move {self.home} away to begin an empty catalogue."
+            ) from error
 
     def _write_access(self, access: _Access) -> None:
         new = self._access_file.with_suffix(".new")
@@ -365,7 +419,9 @@ class EmbeddedServer:
         except (FileNotFoundError, NotADirectoryError, ValueError) as error:
             if not self.data.exists():
                 return None
-            raise DataError(f"{self.data} is no PostgreSQL data folder (its PG_VERSION is missing or damaged); move it away or set KIEL_HOME.") from error
+            raise DataError(
+                f"{self.data} is no PostgreSQL data folder (its PG_VERSION is missing or damaged); move it away or set KIEL_HOME."
+            ) from error
 
     def _pid_file_lines(self) -> list[str]:
         try:
@@ -443,7 +499,10 @@ def _clean_environment() -> dict[str, str]:
 
 
 def _may_enter(folder: Path, account: pwd.struct_passwd) -> bool:
-    return subprocess.run(["/bin/sh", "-c", 'cd "$0"', folder], cwd="/", capture_output=True, check=False, **_as_account(account)).returncode == 0
+    return (
+        subprocess.run(["/bin/sh", "-c", 'cd "$0"', folder], cwd="/", capture_output=True, check=False, **_as_account(account)).returncode
+        == 0
+    )
 
 
 def _account_name(uid: int | None) -> str:
@@ -498,4 +557,6 @@ def _file_error(error: OSError, home: Path) -> KielError:
     place = error.filename or home
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return TransientError(f"No space left for the database at {place}; make room or set KIEL_HOME to another folder.")
-    return DataError(f"The embedded server cannot use {place} ({error.strerror}); correct the folder's permissions or set KIEL_HOME to another one.")
+    return DataError(
+        f"The embedded server cannot use {place} ({error.strerror}); correct the folder's permissions or set KIEL_HOME to another one."
+    )

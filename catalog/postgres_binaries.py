@@ -91,9 +91,13 @@ def find_binaries(explicit: Path | None = None, major: int | None = None) -> Pos
     if explicit is not None:
         named = binaries_in(explicit.absolute())
         if named is None:
-            raise UsageError(f"{explicit} holds no PostgreSQL programs that run (initdb and postgres); correct KIEL_POSTGRES_BIN or unset it.")
+            raise UsageError(
+                f"{explicit} holds no PostgreSQL programs that run (initdb and postgres); correct KIEL_POSTGRES_BIN or unset it."
+            )
         if named.major < OLDEST_MAJOR:
-            raise UsageError(f"{explicit} is PostgreSQL {named.version}; at least {OLDEST_MAJOR} is needed. Correct KIEL_POSTGRES_BIN or unset it.")
+            raise UsageError(
+                f"{explicit} is PostgreSQL {named.version}; at least {OLDEST_MAJOR} is needed. Correct KIEL_POSTGRES_BIN or unset it."
+            )
         return named
     wheel = wheel_binaries()
     for binaries in ([wheel] if wheel else []) + list(system_binaries()):

@@ -73,6 +73,10 @@ def _fresh_database(server: Database, template: str | None = None) -> Iterator[D
     with server.named("postgres").connect(None, autocommit=True) as connection:
         make = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template or "template1"))
         connection.execute(make)
+    if template is not None:
+        from catalog.migrate import setup_roles
+
+        setup_roles(server.named(name))  # rights on the database itself are not copied with it
     try:
         yield server.named(name)
     finally:
