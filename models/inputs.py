@@ -60,9 +60,9 @@ def xp_inputs(
     missing_flux_scale (neither a catalogue G nor both bands).
     """
     flag = masks(model)
-    coefficients = np.hstack([batch.bp_coefficients, batch.rp_coefficients]).astype(np.float64)  # (stars, pixels)
-    errors = np.hstack([batch.bp_errors, batch.rp_errors]).astype(np.float64)
-    seen = (batch.bp_coefficients.shape[1], batch.rp_coefficients.shape[1])
+    coefficients = batch.coefficients()  # (stars, pixels)
+    errors = batch.errors()
+    seen = (batch.n_bp, batch.n_rp)
     if seen != (n_bp, n_rp):
         detail = f"{seen[0]} BP and {seen[1]} RP coefficients where the model takes {n_bp} and {n_rp}"
         nothing = XpInputs(batch.source_id[:0], np.empty((0, n_bp + n_rp)), np.empty((0, n_bp + n_rp)), np.empty(0), np.empty(0, np.int32))

@@ -10,7 +10,6 @@ Catalogue values use z = mu, so that labels repeat. A missing coefficient has in
 its place, and no chi2 counts it.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 
 from catalog.errors import DataError
 from catalog.releases import DataRelease
+from catalog.spectra import WITHOUT_CORRELATIONS
 from catalog.statements import statement
 from catalog.store.spectrum_store import read_spectra
 from models.inputs import XpInputs, xp_inputs
@@ -27,10 +28,6 @@ FILE_PATTERNS: dict[str, tuple[str, ...]] = {
     "bright": ("%xp\\_bright\\_ddf%", "%xp\\_calspec%", "%xp\\_gaiaxpy%", "%gaiaxpy\\_reference%", "%xp\\_astroquery%", "%archive\\_formats%", "%weiler%"),
 }
 """SQL LIKE patterns of file names for each group but field."""
-
-WITH_ERRORS = 0b1111
-"""Layout bits that a training spectrum must have: coefficients and errors of both bands."""
-
 
 @dataclass(frozen=True, eq=False)
 class TrainingSample:
@@ -86,7 +83,7 @@ def read_xp_sample(
     ``held_out`` holds the keywords of ``hold_out``. Stars without a flux scale or with numbers that are not finite are left out.
     """
     parameters = {
-        "release_id": release.release_id, "layout": WITH_ERRORS, **{name: list(patterns) for name, patterns in FILE_PATTERNS.items()},
+        "release_id": release.release_id, "layout": int(WITHOUT_CORRELATIONS), **{name: list(patterns) for name, patterns in FILE_PATTERNS.items()},
     }  # fmt: skip
     query = psycopg.ClientCursor(connection).mogrify(statement("training_sample_xp"), parameters)
     rows = connection.execute(statement("training_sample_xp"), parameters).fetchall()
@@ -98,7 +95,7 @@ def read_xp_sample(
             "add files with coefficient_errors by `kiel ingest add DIR` and load them with `kiel ingest work`."
         )
     blocks = []
-    for batch in read_spectra(connection, release, int(source_id.min()), int(source_id.max()), block_rows=2_000):
+    for batch in read_spectra(connection, release, int(source_id.min()), int(source_id.max()), correlations=False):
         stars, _ = xp_inputs(batch, model, release.n_bp, release.n_rp, synthetic_g)
         blocks.append(stars.take(np.isin(stars.source_id, source_id) & stars.compared.all(axis=1)))
     stars = XpInputs.concatenate(blocks)
