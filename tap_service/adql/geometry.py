@@ -159,12 +159,12 @@ class Cone:
         """The column whose ranges cover the cone."""
         return ColumnValue(Meaning.of(ColumnType.BIGINT), self.lon.relation, self.sky_key.position.key)
 
-    def ranges(self) -> list[tuple[int, int]]:
-        """Ranges of the key (both ends inclusive) that hold every source in the cone whose key tells its place."""
+    def ranges(self) -> list[tuple[int, int]] | None:
+        """Ranges of the key (both ends inclusive) that hold every source in the cone whose key tells its place; None for the whole sky."""
         if self.radius < 0:
             return []
         if self.radius >= 180:
-            return [(0, 2**63 - 1)]
+            return None
         return [(int(first), int(last) - 1) for first, last in few(cone_ranges(self.ra, self.dec, self.radius, self.sky_key.padding))]
 
     def limit(self) -> float:

@@ -9,7 +9,6 @@ from tap_service.adql.conversions import comparable, converted
 from tap_service.adql.errors import AdqlNameError, AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.expressions import ExpressionResolver
 from tap_service.adql.scope import Scope, VisibleColumn, VisibleTable
-from tap_service.adql.tokens import RESERVED
 from tap_service.adql.typed_tree import (
     Aggregate, ColumnValue, CommonTableUse, Comparison, Connective, Constant, Expression, Operation, Output, Relation, SkyKey, Source,
     StoredTable, SubqueryTable, TypedBody, TypedJoin, TypedOrder, TypedQuery, TypedSelect, TypedSetOperation, walk,
@@ -258,7 +257,7 @@ class _QueryResolver:
         if isinstance(node, tree.Join):
             return self.join(node, parent)
         if isinstance(node, tree.DerivedTable):
-            query = self.query(node.query, None)
+            query = self.query(node.query, parent)
             relation = self.relation(carried_key(query))
             columns = columns_of(query, relation)
             return _From((SubqueryTable(relation, query),), (VisibleTable(node.alias.text, None, columns),), columns)
