@@ -13,7 +13,7 @@ from catalog.schema.column import ColumnType, Position
 _SCALARS = {
     "boolean": ColumnType.BOOLEAN, "short": ColumnType.SMALLINT, "int": ColumnType.INTEGER, "long": ColumnType.BIGINT,
     "float": ColumnType.REAL, "double": ColumnType.DOUBLE, "unsignedByte": ColumnType.SMALLINT,
-}  # fmt: skip
+}
 _ARRAYS = {"float": ColumnType.VECTOR, "double": ColumnType.DOUBLE_ARRAY, "unsignedByte": ColumnType.BYTES}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 

@@ -14,8 +14,12 @@ from psycopg import sql
 
 from catalog.schema.column import ColumnType
 from tap_service.adql.errors import (
-    AdqlError, AdqlNameError, AdqlSyntaxError, AdqlTypeError, AdqlUnsupportedError,
-)  # fmt: skip
+    AdqlError,
+    AdqlNameError,
+    AdqlSyntaxError,
+    AdqlTypeError,
+    AdqlUnsupportedError,
+)
 from tap_service.adql.parse import TOO_DEEP, VERSIONS, parse
 from tap_service.adql.resolve import resolve
 from tap_service.adql.to_postgres import to_postgres
@@ -25,7 +29,7 @@ from tap_service.table_set import TableSet
 __all__ = [
     "VERSIONS", "AdqlError", "AdqlNameError", "AdqlSyntaxError", "AdqlTypeError", "AdqlUnsupportedError", "OutputColumn", "Translation",
     "parse", "translate",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)
@@ -63,4 +67,4 @@ def _output_column(output: Output) -> OutputColumn:
     return OutputColumn(
         output.name, meaning.type.votable, meaning.arraysize, meaning.xtype, meaning.unit, meaning.ucd, meaning.utype, meaning.description,
         meaning.type,
-    )  # fmt: skip
+    )

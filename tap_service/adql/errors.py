@@ -12,7 +12,6 @@ from typing import NoReturn
 
 from catalog.errors import UsageError
 
-
 _EXCERPT = 60
 """Characters of the line that are shown before and after the place."""
 

@@ -13,8 +13,16 @@ from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, u
 from tap_service.adql.geometry import GEOMETRY
 from tap_service.adql.scope import Scope
 from tap_service.adql.typed_tree import (
-    Arithmetic, Comparison, Connective, Constant, Expression, Negative, Operation, QueryValue, TypedQuery,
-)  # fmt: skip
+    Arithmetic,
+    Comparison,
+    Connective,
+    Constant,
+    Expression,
+    Negative,
+    Operation,
+    QueryValue,
+    TypedQuery,
+)
 from tap_service.adql.value_types import INTEGERS, NUMBERS, Internal, Meaning, common_type, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
@@ -22,7 +30,7 @@ _CONDITION = Meaning(Internal.CONDITION)
 _CASTS = {
     "SMALLINT": ColumnType.SMALLINT, "INTEGER": ColumnType.INTEGER, "BIGINT": ColumnType.BIGINT, "REAL": ColumnType.REAL,
     "DOUBLE": ColumnType.DOUBLE, "CHAR": ColumnType.TEXT, "VARCHAR": ColumnType.TEXT, "TIMESTAMP": ColumnType.TIMESTAMP,
-}  # fmt: skip
+}
 
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
 
@@ -52,6 +60,7 @@ class ExpressionResolver:
         return found
 
     def values(self, nodes: tuple[tree.Expression, ...]) -> tuple[Expression, ...]:
+        """Several values."""
         return tuple(self.value(node) for node in nodes)
 
     @singledispatchmethod
@@ -136,7 +145,9 @@ class ExpressionResolver:
         type_ = _CASTS[node.type_name]
         self._check_cast(operand, type_)
         if type_ is ColumnType.TIMESTAMP:
-            return timestamp(operand, self.source) if _is_text(operand) else converted(operand, type_)
+            if isinstance(operand, Constant) and operand.meaning.type is _TEXT and operand.value is not None:
+                return timestamp(operand, self.source)
+            return converted(operand, type_)
         if type_ is not _TEXT:
             return converted(operand, type_)
         if operand.meaning.type is ColumnType.TIMESTAMP:
@@ -263,10 +274,6 @@ class ExpressionResolver:
     @resolve.register
     def _(self, node: tree.Or) -> Expression:
         return Connective(_CONDITION, "OR", tuple(self.condition(operand) for operand in node.operands), place=node.place)
-
-
-def _is_text(value: Expression) -> bool:
-    return isinstance(value, Constant) and value.meaning.type is _TEXT and value.value is not None
 
 
 def _unit(operator: str, left: Expression, right: Expression) -> str | None:

@@ -17,7 +17,7 @@ from tap_service.table_set import close_names
 
 _SMALLINT, _BIGINT, _REAL, _DOUBLE, _TEXT = (
     ColumnType.SMALLINT, ColumnType.BIGINT, ColumnType.REAL, ColumnType.DOUBLE, ColumnType.TEXT,
-)  # fmt: skip
+)
 
 Values = tuple[Expression, ...]
 

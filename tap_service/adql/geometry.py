@@ -4,6 +4,7 @@ A place is a cap: a point, or a circle around one; coordinates are ICRS degrees.
 formula, which keeps its precision below an arcsecond (Sinnott 1984, Sky and Telescope 68, 158).
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +14,18 @@ from catalog.schema.column import ColumnType
 from tap_service.adql.conversions import as_double, require
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.typed_tree import (
-    Arithmetic, Cap, ColumnValue, Comparison, Constant, Expression, Negative, Operation, Overlap, Separation, SkyKey,
-)  # fmt: skip
+    Arithmetic,
+    Cap,
+    ColumnValue,
+    Comparison,
+    Constant,
+    Expression,
+    Negative,
+    Operation,
+    Overlap,
+    Separation,
+    SkyKey,
+)
 from tap_service.adql.value_types import INTEGERS, REGIONS, Internal, Meaning
 
 MOST_RANGES = 60
@@ -176,7 +187,7 @@ def few(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """At most MOST_RANGES ranges that hold the given ones: the smallest gaps are closed; the exact test drops what lies in them."""
     if len(ranges) <= MOST_RANGES:
         return ranges
-    gaps = [later[0] - earlier[1] for earlier, later in zip(ranges, ranges[1:], strict=False)]
+    gaps = [later[0] - earlier[1] for earlier, later in itertools.pairwise(ranges)]
     kept = sorted(sorted(range(len(gaps)), key=gaps.__getitem__)[len(gaps) - MOST_RANGES + 1 :])
     firsts = [ranges[0][0], *(ranges[gap + 1][0] for gap in kept)]
     lasts = [*(ranges[gap][1] for gap in kept), ranges[-1][1]]

@@ -10,10 +10,42 @@ from catalog.errors import UsageError
 from tap_service.adql.errors import AdqlSyntaxError
 from tap_service.adql.tokens import FUNCTION_WORDS, Token, TokenKind, reserved_words, tokens
 from tap_service.adql.tree import (
-    And, Arithmetic, Between, Body, BooleanLiteral, Call, Case, Cast, ColumnReference, CommonTable, Comparison, DerivedTable, Exists,
-    Expression, InList, InQuery, IsNull, Join, Like, Name, Not, NullLiteral, NumberLiteral, Or, OrderItem, Query, ScalarQuery, Select,
-    SelectItem, SetOperation, Sign, Star, StringLiteral, TableName, TableReference,
-)  # fmt: skip
+    And,
+    Arithmetic,
+    Between,
+    Body,
+    BooleanLiteral,
+    Call,
+    Case,
+    Cast,
+    ColumnReference,
+    CommonTable,
+    Comparison,
+    DerivedTable,
+    Exists,
+    Expression,
+    InList,
+    InQuery,
+    IsNull,
+    Join,
+    Like,
+    Name,
+    Not,
+    NullLiteral,
+    NumberLiteral,
+    Or,
+    OrderItem,
+    Query,
+    ScalarQuery,
+    Select,
+    SelectItem,
+    SetOperation,
+    Sign,
+    Star,
+    StringLiteral,
+    TableName,
+    TableReference,
+)
 from tap_service.table_set import close_names
 
 VERSIONS = ("2.0", "2.1")
@@ -62,6 +94,9 @@ class _Parser:
     def sees(self, *keywords: str) -> bool:
         return self.token.keyword in keywords
 
+    def ended(self) -> bool:
+        return self.token.kind is TokenKind.END
+
     def accept(self, *keywords: str) -> Token | None:
         """The next token if it is one of these, which is then behind us."""
         token = self.token
@@ -72,12 +107,6 @@ class _Parser:
 
     def expect(self, *keywords: str) -> Token:
         return self.accept(*keywords) or self.fail_expecting(*keywords)
-
-    def number(self, kind: TokenKind = TokenKind.NUMBER) -> Token | None:
-        if self.token.kind is kind:
-            self.at += 1
-            return self.tokens[self.at - 1]
-        return None
 
     def fail(self, message: str, token: Token | None = None) -> NoReturn:
         raise AdqlSyntaxError(message, self.text, (token or self.token).place)
@@ -121,12 +150,12 @@ class _Parser:
     # -- queries
 
     def whole_query(self) -> Query:
-        if self.token.kind is TokenKind.END:
+        if self.ended():
             self.fail("the query is empty; a query begins with SELECT")
         query = self.query(with_allowed=True)
-        if self.accept(";") and self.token.kind is not TokenKind.END:
+        if self.accept(";") and not self.ended():
             self.fail("one query at a time: nothing may follow the ';'")
-        if self.token.kind is not TokenKind.END:
+        if not self.ended():
             if self.sees(")"):
                 self.fail("this ) closes nothing")
             if self.sees("TOP"):
@@ -201,11 +230,12 @@ class _Parser:
         return Select(items, tables, distinct, top, where, group, having, place=place)
 
     def whole_number(self, after: str) -> int:
-        token = self.number()
-        if token is None or not token.value.isdigit():
-            self.fail(f"{after} is followed by a whole number without sign, found {_shown(token or self.token)}", token)
+        token = self.token
+        if token.kind is not TokenKind.NUMBER or not token.value.isdigit():
+            self.fail(f"{after} is followed by a whole number without sign, found {_shown(token)}")
         if len(token.value) > 19 or int(token.value) > _LARGEST:
             self.fail(f"{after} {token.value} is more rows than a table can have", token)
+        self.at += 1
         return int(token.value)
 
     def select_item(self) -> SelectItem | Star:
@@ -244,7 +274,8 @@ class _Parser:
                 return left
             self.expect("JOIN")
             right = self.table_primary()
-            condition, using = None, ()
+            condition: Expression | None = None
+            using: tuple[Name, ...] = ()
             if not natural and kind != "CROSS":
                 if self.accept("USING"):
                     using = self.in_parentheses(lambda: self.list_of(self.name))
@@ -422,7 +453,7 @@ class _Parser:
             return ColumnReference(tuple(self.dotted_name()), place=token.place)
         if token.kind is TokenKind.END:
             self.fail("the query ends where a value was expected")
-        self.fail(f"expected a value, found {_shown(token)}")
+        return self.fail(f"expected a value, found {_shown(token)}")
 
     def string(self) -> StringLiteral:
         """A string; literals with only white space between them are one (SQL-92 section 5.3)."""

@@ -10,9 +10,27 @@ from tap_service.adql.errors import AdqlNameError, AdqlTypeError, AdqlUnsupporte
 from tap_service.adql.expressions import ExpressionResolver
 from tap_service.adql.scope import Scope, VisibleColumn, VisibleTable
 from tap_service.adql.typed_tree import (
-    Aggregate, ColumnValue, CommonTableUse, Comparison, Connective, Constant, Expression, Operation, Output, Relation, SkyKey, Source,
-    StoredTable, SubqueryTable, TypedBody, TypedJoin, TypedOrder, TypedQuery, TypedSelect, TypedSetOperation, walk,
-)  # fmt: skip
+    Aggregate,
+    ColumnValue,
+    CommonTableUse,
+    Comparison,
+    Connective,
+    Expression,
+    Operation,
+    Output,
+    Relation,
+    SkyKey,
+    Source,
+    StoredTable,
+    SubqueryTable,
+    TypedBody,
+    TypedJoin,
+    TypedOrder,
+    TypedQuery,
+    TypedSelect,
+    TypedSetOperation,
+    walk,
+)
 from tap_service.adql.value_types import Internal, Meaning, common_type, in_words
 from tap_service.table_set import TableSet, TapTable, close_names, same_name
 
@@ -286,7 +304,7 @@ class _QueryResolver:
                 ),
             )
             for column in table.columns
-        )  # fmt: skip
+        )
         visible = VisibleTable(table.name, table.schema, columns)
         if node.alias:
             visible = VisibleTable(node.alias.text, None, columns, table.qualified_name)
@@ -309,7 +327,7 @@ class _QueryResolver:
         near = [*self.table_set.suggest(name.text, schema.text if schema else None)]
         near += close_names(written, (common.text for common, _, _ in self.common), 1)
         guess = f"; did you mean {' or '.join(near)}?" if near else "; TAP_SCHEMA.tables lists what there is"
-        self.source.fail(AdqlNameError, f"there is no table {written}{guess}", node.place)
+        return self.source.fail(AdqlNameError, f"there is no table {written}{guess}", node.place)
 
     def join(self, node: tree.Join, parent: Scope | None) -> _From:
         left, right = self.table_reference(node.left, parent), self.table_reference(node.right, parent)

@@ -7,9 +7,29 @@ from psycopg import sql
 from catalog.schema.column import ColumnType
 from tap_service.adql.geometry import HAVERSINE, SEPARATION, Cone, find_cone
 from tap_service.adql.typed_tree import (
-    Arithmetic, Cap, ColumnValue, CommonTableUse, Comparison, Connective, Constant, Expression, Negative, Operation, Overlap, QueryValue,
-    Separation, Source, StoredTable, SubqueryTable, TypedBody, TypedJoin, TypedOrder, TypedQuery, TypedSelect, TypedSetOperation,
-)  # fmt: skip
+    Arithmetic,
+    Cap,
+    ColumnValue,
+    CommonTableUse,
+    Comparison,
+    Connective,
+    Constant,
+    Expression,
+    Negative,
+    Operation,
+    Overlap,
+    QueryValue,
+    Separation,
+    Source,
+    StoredTable,
+    SubqueryTable,
+    TypedBody,
+    TypedJoin,
+    TypedOrder,
+    TypedQuery,
+    TypedSelect,
+    TypedSetOperation,
+)
 
 SQL = sql.SQL
 _COMMA = SQL(", ")

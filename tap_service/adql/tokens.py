@@ -48,7 +48,7 @@ _TOKEN = re.compile(
 _KINDS = {
     "number": TokenKind.NUMBER, "string": TokenKind.STRING, "delimited": TokenKind.DELIMITED,
     "word": TokenKind.WORD, "symbol": TokenKind.SYMBOL,
-}  # fmt: skip
+}
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -91,22 +91,26 @@ def _unreadable(text: str, place: int) -> str:
         ":": "; write CAST(x AS type)", "[": "; ADQL has no array elements", "`": '; names are quoted with "', "!": "; write <> or NOT",
         "\\": "; within a string a quote is doubled: ''", "“": '; names are quoted with straight "', "’": "; strings are quoted with straight '",
         "‘": "; strings are quoted with straight '", "_": "; a name begins with a letter, or is quoted with \"", "#": "; a comment begins with --",
-    }  # fmt: skip
+    }
     return f"{character!r} has no meaning in ADQL{hints.get(character, '')}"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 NEW_IN_2_1 = frozenset({"BIGINT", "COT", "ILIKE", "IN_UNIT", "OFFSET"})
 
-FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = _words(
     """
     ABS ACOS AREA ASIN ATAN ATAN2 AVG BOX CEILING CENTROID CIRCLE COALESCE CONTAINS COORD1 COORD2 COORDSYS COS COT COUNT DEGREES
     DISTANCE EXP FLOOR INTERSECTS IN_UNIT LOG LOG10 LOWER MAX MIN MOD PI POINT POLYGON POWER RADIANS RAND REGION ROUND SIN SQRT SUM
     TAN TRUNCATE UPPER
-    """.split()
+    """
 )
 """Reserved words that are names of functions."""
 
-RESERVED = FUNCTION_WORDS | frozenset(
+RESERVED = FUNCTION_WORDS | _words(
     """
     ABSOLUTE ACTION ADD ALL ALLOCATE ALTER AND ANY ARE AS ASC ASSERTION AT AUTHORIZATION BEGIN BETWEEN BIGINT BIT BIT_LENGTH BOTH BY
     CASCADE CASCADED CASE CAST CATALOG CHAR CHARACTER CHARACTER_LENGTH CHAR_LENGTH CHECK CLOSE COLLATE COLLATION COLUMN COMMIT CONNECT
@@ -121,7 +125,7 @@ RESERVED = FUNCTION_WORDS | frozenset(
     SMALLINT SOME SPACE SQL SQLCODE SQLERROR SQLSTATE SUBSTRING SYSTEM_USER TABLE TEMPORARY THEN TIME TIMESTAMP TIMEZONE_HOUR
     TIMEZONE_MINUTE TO TOP TRAILING TRANSACTION TRANSLATE TRANSLATION TRIM TRUE UNION UNIQUE UNKNOWN UPDATE USAGE USER USING VALUE
     VALUES VARCHAR VARYING VIEW WHEN WHENEVER WHERE WITH WORK WRITE YEAR ZONE
-    """.split()
+    """
 )
 """ADQL 2.1 section 2.1.2: the words of SQL-92 and those of ADQL."""
 

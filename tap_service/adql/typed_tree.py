@@ -4,7 +4,7 @@ Templates are SQL with ``{0}``, ``{1}`` for the arguments; they are written in t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from catalog.schema.column import ColumnType, Position
 from tap_service.adql.value_types import Meaning
@@ -51,7 +51,11 @@ class Expression:
 
     def children(self) -> Iterator["Expression"]:
         """The values that this one is made of; a subquery's own are not among them."""
-        return iter(())
+        for part in fields(self):
+            value = getattr(self, part.name)
+            for child in value if isinstance(value, tuple) else (value,):
+                if isinstance(child, Expression):
+                    yield child
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,6 @@ class Operation(Expression):
     template: str
     arguments: tuple[Expression, ...]
 
-    def children(self) -> Iterator[Expression]:
-        return iter(self.arguments)
-
 
 @dataclass(frozen=True)
 class Aggregate(Operation):
@@ -94,19 +95,12 @@ class Arithmetic(Expression):
     left: Expression
     right: Expression
 
-    def children(self) -> Iterator[Expression]:
-        yield self.left
-        yield self.right
-
 
 @dataclass(frozen=True)
 class Negative(Expression):
     """``-x``."""
 
     operand: Expression
-
-    def children(self) -> Iterator[Expression]:
-        yield self.operand
 
 
 @dataclass(frozen=True)
@@ -117,10 +111,6 @@ class Comparison(Expression):
     left: Expression
     right: Expression
 
-    def children(self) -> Iterator[Expression]:
-        yield self.left
-        yield self.right
-
 
 @dataclass(frozen=True)
 class Connective(Expression):
@@ -128,9 +118,6 @@ class Connective(Expression):
 
     operator: str
     operands: tuple[Expression, ...]
-
-    def children(self) -> Iterator[Expression]:
-        return iter(self.operands)
 
 
 @dataclass(frozen=True)
@@ -141,12 +128,6 @@ class Cap(Expression):
     lat: Expression
     radius: Expression | None = None
 
-    def children(self) -> Iterator[Expression]:
-        yield self.lon
-        yield self.lat
-        if self.radius is not None:
-            yield self.radius
-
 
 @dataclass(frozen=True)
 class Separation(Expression):
@@ -154,10 +135,6 @@ class Separation(Expression):
 
     first: Cap
     second: Cap
-
-    def children(self) -> Iterator[Expression]:
-        yield self.first
-        yield self.second
 
 
 @dataclass(frozen=True)
@@ -168,10 +145,6 @@ class Overlap(Expression):
     second: Cap
     whole: bool
     """Whether the first must lie within the second as a whole (CONTAINS)."""
-
-    def children(self) -> Iterator[Expression]:
-        yield self.first
-        yield self.second
 
 
 @dataclass(frozen=True)

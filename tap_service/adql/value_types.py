@@ -30,7 +30,7 @@ _WORDS = {
     ColumnType.TIMESTAMP: "a timestamp", ColumnType.JSON: "JSON", ColumnType.BYTES: "bytes", ColumnType.VECTOR: "an array of numbers",
     ColumnType.DOUBLE_ARRAY: "an array of numbers", Internal.CONDITION: "a condition", Internal.NULL: "NULL",
     Internal.POINT: "a POINT", Internal.CIRCLE: "a CIRCLE",
-}  # fmt: skip
+}
 
 
 def in_words(type_: ValueType) -> str:
