@@ -1,6 +1,7 @@
 """Which conditions become cones, and the ranges that cover them."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -54,6 +55,6 @@ def test_few_ranges_hold_all_that_many_held(count: int) -> None:
     fewer = few(ranges)
     assert len(fewer) == min(count, MOST_RANGES)
     assert all(any(first <= low and high <= last for first, last in fewer) for low, high in ranges)
-    assert all(earlier[1] < later[0] for earlier, later in zip(fewer, fewer[1:], strict=False))
-    gaps = sorted((b[0] - a[1] for a, b in zip(ranges, ranges[1:], strict=False)), reverse=True)
-    assert sorted((b[0] - a[1] for a, b in zip(fewer, fewer[1:], strict=False)), reverse=True) == gaps[: len(fewer) - 1]
+    assert all(earlier[1] < later[0] for earlier, later in pairwise(fewer))
+    gaps = sorted((b[0] - a[1] for a, b in pairwise(ranges)), reverse=True)
+    assert sorted((b[0] - a[1] for a, b in pairwise(fewer)), reverse=True) == gaps[: len(fewer) - 1]

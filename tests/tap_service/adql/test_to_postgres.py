@@ -1,5 +1,6 @@
 """The statements run: rows as SQL and brute force give them, types as declared, names of one publication."""
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -55,16 +56,22 @@ class Sky:
 
 
 @pytest.fixture(scope="module")
-def sky(postgres: Database) -> Iterator[Sky]:
-    """The tables of ``table_set`` with rows: 3,753 stars with positions, ten without."""
+def sky_database(postgres: Database) -> Iterator[Database]:
+    """A database for all tests of this file, which only read it."""
     name = f"test_adql_{uuid.uuid4().hex[:8]}"
     with postgres.named("postgres").connect(None, autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        with postgres.named(name).connect(None, autocommit=True) as connection:
-            found = Sky(connection)
-            _make_tables(connection, found)
-            yield found
+        yield postgres.named(name)
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def sky(sky_database: Database) -> Iterator[Sky]:
+    """The tables of ``table_set`` with rows: 3,753 stars with positions, ten without."""
+    with sky_database.connect(None, autocommit=True) as connection:
+        found = Sky(connection)
+        _make_tables(connection, found)
+        yield found
 
 
 def _make_tables(connection: psycopg.Connection[Any], sky: Sky) -> None:
@@ -76,12 +83,11 @@ def _make_tables(connection: psycopg.Connection[Any], sky: Sky) -> None:
         CREATE TABLE labels__p0007.forward (source_id bigint PRIMARY KEY, teff real, e_teff real, logg real);
         CREATE TABLE labels_dr4__p0007.forward (source_id bigint PRIMARY KEY, teff real, e_teff real, logg real);
     """)
-    with connection.cursor() as cursor:
-        with cursor.copy("COPY sky__p0007.main (source_id, ra, dec) FROM STDIN") as copy:
-            for row in zip(sky.source_id.tolist(), sky.ra.tolist(), sky.dec.tolist(), strict=True):
-                copy.write_row(row)
-            for number in range(10):
-                copy.write_row((9_000_000_000_000_000_000 + number, None, None))
+    with connection.cursor() as cursor, cursor.copy("COPY sky__p0007.main (source_id, ra, dec) FROM STDIN") as copy:
+        for row in zip(sky.source_id.tolist(), sky.ra.tolist(), sky.dec.tolist(), strict=True):
+            copy.write_row(row)
+        for number in range(10):
+            copy.write_row((9_000_000_000_000_000_000 + number, None, None))
     connection.execute("""
         UPDATE sky__p0007.main SET
             parallax = 1 + source_id % 7, mag = 10.1 + source_id % 5, flags = source_id % 8, visits = source_id % 3,
@@ -355,10 +361,8 @@ def test_a_query_reads_the_permanent_names_of_its_publication(table_set: TableSe
     ],
 )
 def test_no_text_of_a_query_becomes_sql(sky: Sky, table_set: TableSet, text: str) -> None:
-    try:
+    with contextlib.suppress(AdqlError):
         sky.rows(text, table_set)
-    except AdqlError:
-        pass
     assert sky.rows("SELECT COUNT(*) FROM sky.main", table_set) == [(3763,)]
 
 
