@@ -68,7 +68,7 @@ CELLS: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "text": TEXT,
     "time": st.datetimes(),
-    "json": (st.none() | st.booleans() | st.integers(-(10**6), 10**6) | TEXT | st.dictionaries(TEXT, st.integers(0, 9), max_size=3)).map(json.dumps),
+    "json": st.one_of(st.none(), st.booleans(), st.integers(), TEXT, st.dictionaries(TEXT, st.integers(0, 9), max_size=3)).map(json.dumps),
     "bytes": st.binary(max_size=12),
     "vector": st.lists(floats(32), max_size=4).map(lambda numbers: struct.pack(f">{len(numbers)}f", *numbers)),
     "triangle": st.lists(floats(32), min_size=3, max_size=3),
@@ -90,23 +90,22 @@ def columns_of(table: list[tuple[Any, ...]]) -> Rows:
     return Rows(FIELDS, values, nulls)
 
 
+FORMATS = {"small": ">h", "int": ">i", "big": ">q", "real": ">f", "double": ">d", "bool": ">?"}
+
+
 def one_cell(field: CopyField, value: Any) -> bytes:
     """PostgreSQL's binary form of a value, written from the manual."""
     if value is None:
         return struct.pack(">i", -1)
-    match field.type:
-        case ColumnType.SMALLINT: data = struct.pack(">h", value)
-        case ColumnType.INTEGER: data = struct.pack(">i", value)
-        case ColumnType.BIGINT: data = struct.pack(">q", value)
-        case ColumnType.REAL: data = struct.pack(">f", value)
-        case ColumnType.DOUBLE: data = struct.pack(">d", value)
-        case ColumnType.BOOLEAN: data = b"\1" if value else b"\0"
-        case ColumnType.TEXT: data = value.encode()
-        case ColumnType.TIMESTAMP: data = struct.pack(">q", (value - EPOCH) // timedelta(microseconds=1))
-        case ColumnType.JSON: data = b"\1" + value.encode()
-        case ColumnType.VECTOR if field.length: data = struct.pack(f">{field.length}f", *value)
-        case _: data = value
-    return struct.pack(">i", len(data)) + data  # fmt: skip
+    if field.name in FORMATS:
+        data = struct.pack(FORMATS[field.name], value)
+    elif field.type is ColumnType.TIMESTAMP:
+        data = struct.pack(">q", (value - EPOCH) // timedelta(microseconds=1))
+    elif field.type in (ColumnType.TEXT, ColumnType.JSON):
+        data = (b"\1" if field.type is ColumnType.JSON else b"") + value.encode()
+    else:
+        data = struct.pack(">3f", *value) if field.length else value
+    return struct.pack(">i", len(data)) + data
 
 
 def one_row(row: tuple[Any, ...]) -> bytes:
@@ -131,10 +130,13 @@ def assert_same(found: Rows, expected: Rows) -> None:
 
 
 SAMPLE = [
-    (1, -2, 6_917_529_027_641_081_855, 1.5, math.nan, True, "Ångström", datetime(2016, 1, 1, 12, 0, 0, 1), '{"a": 1}', b"\0\1", b"", [1.0, math.inf, math.nan]),
+    (
+        *(1, -2, 6_917_529_027_641_081_855, 1.5, math.nan, True, "Ångström"),
+        *(datetime(2016, 1, 1, 12, 0, 0, 1), '{"a": 1}', b"\0\1", b"", [1.0, math.inf, math.nan]),
+    ),
     (None,) * 12,
     (0, 2**31 - 1, -(2**63), -math.inf, 5e-324, False, "", datetime(1, 1, 1), '""', b"", struct.pack(">2f", 1, 2), [0.0, -0.0, 1e-45]),
-]  # fmt: skip
+]
 
 
 @given(tables)
@@ -175,7 +177,8 @@ def test_one_layout_is_seen_only_where_all_rows_have_it() -> None:
     fields = (CopyField("a", ColumnType.INTEGER), CopyField("b", ColumnType.BIGINT))
     swapped = struct.pack(">hiqii", 2, 8, 0, 4, 0)  # as long as the others, but its cells lie elsewhere
     plain = struct.pack(">hiiiq", 2, 4, 7, 8, 7)
-    for rows, uniform in (([plain] * 3, True), ([plain, swapped], False), ([plain, plain[:10] + struct.pack(">i", -1)], False), ([], False)):
+    shorter = plain[:10] + struct.pack(">i", -1)
+    for rows, uniform in (([plain] * 3, True), ([plain, swapped], False), ([plain, shorter], False), ([], False)):
         block = RawBlock(b"".join(rows), np.array([len(row) for row in rows], np.int64))
         assert (block.uniform_cells(2) is not None) == uniform
     with pytest.raises(DataError, match="Column a should be integer of 4 bytes, but row 1 of the block has 8"):
@@ -186,7 +189,7 @@ def test_a_stream_cut_at_any_byte_is_truncated_and_never_a_shorter_table() -> No
     stream = stream_of(SAMPLE)
     assert len(decode(stream, FIELDS)) == 3
     for end in range(len(stream)):
-        with pytest.raises(DataError, match="truncated|not a binary COPY stream"):
+        with pytest.raises(DataError, match=r"truncated|not a binary COPY stream"):
             decode(stream[:end], FIELDS)
 
 
@@ -199,12 +202,10 @@ def test_a_stream_cut_at_any_byte_is_truncated_and_never_a_shorter_table() -> No
         (HEADER + struct.pack(">hi", 2, -2) + one_cell(FIELDS[1], 5) + TRAILER, "has the length -2"),
         (HEADER + TRAILER + b"\0", "1 bytes after its trailer"),
         (HEADER + struct.pack(">hiqi", 2, 8, 1, -1) + TRAILER, "Column a should be integer of 4 bytes, but row 0 of the block has 8"),
-        (HEADER + struct.pack(">hiii", 2, -1, 4, 0xFFFFFFF) + TRAILER, "Column b should be text, but holds bytes that are not UTF-8"),
+        (HEADER + struct.pack(">hii", 2, -1, 2) + b"\xff\xfe" + TRAILER, "Column b should be text, but holds bytes that are not UTF-8"),
     ],
-)  # fmt: skip
+)
 def test_damaged_and_foreign_streams_are_named(stream: bytes, message: str) -> None:
-    if b"\x0f\xff\xff\xff" in stream:
-        stream = stream.replace(b"\x0f\xff\xff\xff", b"\xff\xfe\xff\xff")
     with pytest.raises(DataError, match=message):
         decode(stream, (CopyField("a", ColumnType.INTEGER), CopyField("b", ColumnType.TEXT)))
 
@@ -249,34 +250,34 @@ def connection(any_empty_database: Database) -> Iterator[psycopg.Connection[Any]
         yield connection
 
 
-def query(columns: str = "*", rest: str = "") -> sql.Composable:
-    if columns == "*":
-        names = sql.SQL(", ").join(sql.Identifier(field.name) for field in FIELDS)
-    else:
-        names = sql.Composed([sql.SQL(columns)])
-    return sql.SQL("SELECT {} FROM cells ORDER BY row_number {}").format(names, sql.SQL(rest))
+def query(columns: str) -> sql.Composable:
+    return sql.SQL("SELECT {} FROM cells ORDER BY row_number").format(sql.SQL(columns))
+
+
+EVERYTHING = query(", ".join(f'"{field.name}"' for field in FIELDS))
 
 
 @given(table=tables, block_rows=st.integers(1, 10))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_table_survives_postgresql(connection: psycopg.Connection[Any], table: list[tuple[Any, ...]], block_rows: int) -> None:
-    table = [tuple(cell.replace("\\u0000", "") if i == 8 and cell else cell for i, cell in enumerate(row)) for row in table]
     connection.execute("TRUNCATE cells RESTART IDENTITY")
     rows = columns_of(table)
     assert write_rows(connection, TABLE, rows) == len(table)
-    blocks = list(read_rows(connection, query(), FIELDS, block_rows=block_rows))
-    assert [len(block) for block in blocks] == [block_rows] * (len(table) // block_rows) + ([len(table) % block_rows] if len(table) % block_rows else [])
+    blocks = list(read_rows(connection, EVERYTHING, FIELDS, block_rows=block_rows))
+    assert [len(block) for block in blocks] == [len(table[at : at + block_rows]) for at in range(0, len(table), block_rows)]
     assert_same(Rows.concatenate([Rows.empty(FIELDS), *blocks]), rows)
 
 
 def test_postgresql_sees_the_values_that_were_meant(connection: psycopg.Connection[Any]) -> None:
     write_rows(connection, TABLE, columns_of(SAMPLE))
-    first, second, third = connection.execute(query()).fetchall()
+    first, second, third = connection.execute(EVERYTHING).fetchall()
     assert second == (None,) * 12
     when = datetime(2016, 1, 1, 12, 0, 0, 1, UTC)
-    assert first[:4] == (1, -2, 6_917_529_027_641_081_855, 1.5) and math.isnan(first[4]) and first[5:10] == (True, "Ångström", when, {"a": 1}, b"\0\1")
-    assert third[2:5] == (-(2**63), -math.inf, 5e-324) and third[6] == "" and third[9] == b"" and third[10] == struct.pack(">2f", 1, 2)
-    assert first[10] == b"" and struct.unpack(">3f", first[11])[:2] == (1.0, math.inf)
+    assert first[:4] == (1, -2, 6_917_529_027_641_081_855, 1.5) and math.isnan(first[4])
+    assert first[5:11] == (True, "Ångström", when, {"a": 1}, b"\0\1", b"")
+    assert struct.unpack(">3f", first[11])[:2] == (1.0, math.inf)
+    assert third[2:5] == (-(2**63), -math.inf, 5e-324)
+    assert (third[6], *third[9:11]) == ("", b"", struct.pack(">2f", 1, 2))
 
 
 @pytest.mark.parametrize("written", [0, 1, 2, 3, 6, 7])
@@ -284,7 +285,7 @@ def test_rows_go_out_in_several_blocks(connection: psycopg.Connection[Any], monk
     monkeypatch.setattr(binary_copy, "WRITE_BYTES", 400)  # about three rows
     rows = columns_of([SAMPLE[i % 3] for i in range(written)])
     assert write_rows(connection, TABLE, rows) == written
-    assert_same(Rows.concatenate([Rows.empty(FIELDS), *read_rows(connection, query(), FIELDS)]), rows)
+    assert_same(Rows.concatenate([Rows.empty(FIELDS), *read_rows(connection, EVERYTHING, FIELDS)]), rows)
 
 
 def test_a_refused_row_leaves_nothing_and_the_error_is_postgresqls(connection: psycopg.Connection[Any]) -> None:
