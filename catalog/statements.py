@@ -6,7 +6,6 @@ the statement. Nothing is ever pasted into them: values go as parameters, identi
 
 import functools
 import re
-from typing import LiteralString, cast
 
 from psycopg import sql
 
@@ -29,12 +28,11 @@ def _statements() -> dict[str, str]:
 def statement(name: str) -> sql.SQL:
     """The statement of that name, as psycopg takes it; KeyError lists the names there are."""
     try:
-        # The files are ours and read at run time; psycopg asks for a literal to keep pasted values out, and none is pasted.
-        return sql.SQL(cast(LiteralString, _statements()[name]))
+        return sql.SQL(_statements()[name])
     except KeyError:
         raise KeyError(f"no statement {name} in sql/queries; there are {', '.join(sorted(_statements()))}") from None
 
 
 def template(path: str) -> sql.SQL:
     """The SQL file ``sql/{path}`` with ``{fields}`` to be filled by psycopg.sql's format."""
-    return sql.SQL(cast(LiteralString, (ROOT / "sql" / path).read_text()))
+    return sql.SQL((ROOT / "sql" / path).read_text())

@@ -19,7 +19,7 @@ INGEST_FILE = StoreTable(
             "SHA-256 of the file's bytes, hexadecimal: the same bytes are one file, whatever the name.",
             nullable=False,
         ),
-        Column("name", ColumnType.TEXT, "Path under which the file was first added.", ucd="meta.file", nullable=False),
+        Column("name", ColumnType.TEXT, "Path under which the file was first added.", ucd="meta.id", nullable=False),
         Column("size", ColumnType.BIGINT, "Size of the file in bytes.", unit="byte", nullable=False),
         Column("product", ColumnType.TEXT, "What the header says the file is; null where it is no product."),
         Column(

@@ -44,7 +44,7 @@ MODEL_VERSION = StoreTable(
         Column("training_query", ColumnType.TEXT, "SQL that selects the training sample.", nullable=False),
         Column("training_count", ColumnType.BIGINT, "Number of stars that the query gave.", ucd="meta.number", nullable=False),
         Column("training_sha256", ColumnType.TEXT, "SHA-256 of the sorted identifiers of the training sample.", nullable=False),
-        Column("trained_on", ColumnType.TEXT, "real or simulated: what kind of stars the version learnt from.", nullable=False),
+        Column("trained_on", ColumnType.TEXT, "What kind of stars the version learnt from: real or simulated.", nullable=False),
         Column("seed", ColumnType.BIGINT, "Seed of split, initial weights and batches.", nullable=False),
         Column("metrics", ColumnType.JSON, "Loss and evaluation figures.", nullable=False, default="'{}'::jsonb"),
         Column("code_version", ColumnType.TEXT, "Code that trained the version.", ucd="meta.version", nullable=False),

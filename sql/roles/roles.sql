@@ -23,10 +23,9 @@ BEGIN
     IF NOT pg_has_role('tap_service', 'tap_reader', 'MEMBER') THEN
         GRANT tap_reader TO tap_service;
     END IF;
-    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-    EXECUTE format('GRANT CREATE, CONNECT, TEMPORARY ON DATABASE %I TO kiel_owner', current_database());
-    EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO kiel_worker', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO tap_service, tap_reader', current_database());
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO kiel_owner', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO kiel_worker', current_database());
 END
 $roles$;
 
