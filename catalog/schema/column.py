@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -31,7 +32,7 @@ class ColumnType(Enum):
         self.xtype = xtype
 
 
-_SQLALCHEMY: dict[ColumnType, sa.types.TypeEngine[object]] = {
+_SQLALCHEMY: dict[ColumnType, sa.types.TypeEngine[Any]] = {
     ColumnType.SMALLINT: sa.SmallInteger(),
     ColumnType.INTEGER: sa.Integer(),
     ColumnType.BIGINT: sa.BigInteger(),
@@ -78,12 +79,15 @@ class Column:
         """The same column under another name, for views."""
         return replace(self, name=name, description=description or self.description)
 
-    def sqlalchemy(self) -> "sa.Column[object]":
+    def sqlalchemy(self) -> "sa.Column[Any]":
         """The column as SQLAlchemy Core describes it, for DDL and migrations."""
-        extra: list[sa.schema.SchemaItem] = [sa.Identity(always=False)] if self.identity else []
+        extra: list[Any] = [sa.Identity(always=False)] if self.identity else []
         return sa.Column(
-            self.name, _SQLALCHEMY[self.type], *extra, nullable=self.nullable,
-            server_default=sa.text(self.default) if self.default is not None else None, comment=self.description,
+            self.name,
+            _SQLALCHEMY[self.type],
+            *extra,
+            nullable=self.nullable,
+            server_default=sa.text(self.default) if self.default is not None else None,
         )
 
 
@@ -131,8 +135,8 @@ class StoreTable:
         ]
         items += [sa.CheckConstraint(sa.text(rule), name=f"{self.name}_{name}_check") for name, rule in self.checks]
         items += [sa.Index(f"{self.name}_{'_'.join(names)}_idx", *names) for names in self.indexes]
-        options = {"postgresql_partition_by": f"LIST ({self.partition_by})"} if self.partition_by else {}
-        return sa.Table(self.name, metadata, *items, schema="store", comment=self.description, **options)
+        options: dict[str, Any] = {"postgresql_partition_by": f"LIST ({self.partition_by})"} if self.partition_by else {}
+        return sa.Table(self.name, metadata, *items, schema="store", **options)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ RELEASE_ID = Column(
     "release_id", ColumnType.SMALLINT, "Data release that the row belongs to; a source_id means something only within it.", nullable=False
 )
 SOURCE_ID = Column(
-    "source_id", ColumnType.BIGINT, "Identifier of the source, unique within its data release; its top bits are a level-12 HEALPix pixel.",
-    ucd="meta.id;meta.main", nullable=False,
+    "source_id",
+    ColumnType.BIGINT,
+    "Identifier of the source, unique within its data release; its top bits are a level-12 HEALPix pixel.",
+    ucd="meta.id;meta.main",
+    nullable=False,
 )
 
 RELEASE = StoreTable(
@@ -24,9 +27,13 @@ RELEASE = StoreTable(
         Column("rp_basis_function_id", ColumnType.SMALLINT, "Basis that the RP coefficients refer to.", ucd="meta.id", nullable=False),
         Column("cut_dialect", ColumnType.TEXT, "Which columns the quality cuts of the models may use in this release.", nullable=False),
         Column(
-            "largest_pixel_offset", ColumnType.DOUBLE,
+            "largest_pixel_offset",
+            ColumnType.DOUBLE,
             "Largest distance between a source's position and the pixel of its identifier; pads every cone up to 10 arcsec.",
-            unit="deg", ucd="pos.angDistance", nullable=False, default="0",
+            unit="deg",
+            ucd="pos.angDistance",
+            nullable=False,
+            default="0",
         ),
         Column("is_default", ColumnType.BOOLEAN, "Whether the schema labels shows this release.", nullable=False, default="false"),
         Column("created", ColumnType.TIMESTAMP, "When the release was added.", ucd="time.creation", nullable=False, default="now()"),
@@ -41,7 +48,14 @@ DISPLACED_SOURCE = StoreTable(
     (
         RELEASE_ID,
         SOURCE_ID,
-        Column("offset_deg", ColumnType.DOUBLE, "Distance between the position and the pixel.", unit="deg", ucd="pos.angDistance", nullable=False),
+        Column(
+            "offset_deg",
+            ColumnType.DOUBLE,
+            "Distance between the position and the pixel.",
+            unit="deg",
+            ucd="pos.angDistance",
+            nullable=False,
+        ),
     ),
     primary_key=("release_id", "source_id"),
     foreign_keys=(("release_id", "release.release_id"),),

@@ -19,11 +19,25 @@ def _band(band: str) -> tuple[Column, ...]:
         Column(f"{band}_degrees_of_freedom", small, f"Degrees of freedom of the {upper} fit.", ucd="stat.fit.dof", principal=False),
         Column(f"{band}_n_parameters", small, f"Number of {upper} coefficients.", ucd="meta.number;stat.fit.param"),
         Column(f"{band}_n_measurements", small, f"Number of measurements in the {upper} fit.", ucd="meta.number", principal=False),
-        Column(f"{band}_n_rejected_measurements", small, f"Number of rejected measurements in the {upper} fit.", ucd="meta.number", principal=False),
-        Column(f"{band}_standard_deviation", real, f"Standard deviation of the {upper} fit; scales the coefficient errors.", ucd="stat.stdev"),
+        Column(
+            f"{band}_n_rejected_measurements",
+            small,
+            f"Number of rejected measurements in the {upper} fit.",
+            ucd="meta.number",
+            principal=False,
+        ),
+        Column(
+            f"{band}_standard_deviation", real, f"Standard deviation of the {upper} fit; scales the coefficient errors.", ucd="stat.stdev"
+        ),
         Column(f"{band}_chi_squared", real, f"Chi squared of the {upper} fit.", ucd="stat.fit.chi2"),
         Column(f"{band}_n_relevant_bases", small, f"Number of {upper} bases that are significant.", ucd="meta.number"),
-        Column(f"{band}_relative_shrinking", real, f"Relative shrinking of the {upper} coefficients by truncation.", ucd="stat.value", principal=False),
+        Column(
+            f"{band}_relative_shrinking",
+            real,
+            f"Relative shrinking of the {upper} coefficients by truncation.",
+            ucd="stat.value",
+            principal=False,
+        ),
     )
 
 

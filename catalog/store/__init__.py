@@ -1,0 +1,1 @@
+"""Reading and writing rows of ``store``: one file a kind of row."""

