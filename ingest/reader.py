@@ -1,11 +1,12 @@
 """Which format a content is, told by its first bytes and never by its name, and the reader for it."""
 
+import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from catalog.errors import DataError, KielError
+from catalog.errors import DataError, KielError, TransientError
 from ingest.file_table import Field, FileTable
 from ingest.formats.delimited import DelimitedReader
 from ingest.formats.fits_table import FitsReader
@@ -88,12 +89,20 @@ def open_table(source: SourceFile) -> Iterator[TableReader]:
             elif kind == "fits":
                 reader = FitsReader(opened.enter_context(source.seekable()))
             elif kind == "votable":
-                reader = VotableReader(opened.enter_context(source.stream()))
+                content = opened.enter_context(source.stream())
+                reader = VotableReader(content)
+                _drain(content)
             elif kind == "parquet":
                 reader = ParquetReader(opened.enter_context(source.seekable()))
             else:
                 raise DataError(f"{source.name} is {describe(head)}; readers know CSV, ECSV, FITS, VOTable and Parquet")
         yield reader
+
+
+def _drain(content: BinaryIO) -> None:
+    """Read what follows, so that a compressed content is checked to its end."""
+    while content.read(1 << 20):
+        pass
 
 
 def blocks_of(source: SourceFile, reader: TableReader, tables: list[int], fields: tuple[Field, ...]) -> Iterator[FileTable]:
@@ -124,5 +133,7 @@ def damage_told(name: str) -> Iterator[None]:
     except (KielError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise TransientError(f"no space for a decompressed copy of {name} ({error}); make room and repeat the command") from error
         what = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise DataError(f"{name} is damaged or truncated ({type(error).__name__}: {what}); fetch it again") from error

@@ -10,6 +10,7 @@ import io
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,6 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 MEMBER_MARK = "!"
 _HEAD_BYTES = 4096
-_ZIP_FAULTS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError)
-"""What zipfile raises on damaged, encrypted or unknown archives."""
 
 
 @dataclass(frozen=True)
@@ -119,27 +118,30 @@ def files_under(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def source_files(path: Path, is_known: Callable[[bytes], bool]) -> Iterator[SourceFile]:
-    """The file, or the members of a zip archive of which at least one has a format that readers know."""
+    """The file; or the members of a whole zip archive of which at least one has a format that readers know."""
     with path.open("rb") as stream:
-        is_zip = stream.read(4) == ZIP_MAGIC
-    members = _members(path) if is_zip else []
-    if any(is_known(head) for _, head in members):
-        yield from (member for member, _ in members)
-    else:
-        yield SourceFile(path)
-
-
-def _members(path: Path) -> list[tuple[SourceFile, bytes]]:
-    """Members with their first bytes; none when the archive is damaged or encrypted, so that it stands for itself."""
-    try:
+        is_zip = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    if is_zip and zip_damage(path) is None:
         with zipfile.ZipFile(path) as archive:
             members = [SourceFile(path, info.filename) for info in archive.infolist() if not info.is_dir()]
-    except _ZIP_FAULTS:
-        return []
-    found = []
-    for member in members:
-        try:
-            found.append((member, member.head()))
-        except (DataError, *_ZIP_FAULTS):
-            found.append((member, b""))
-    return found
+        if any(is_known(_head_or_nothing(member)) for member in members):
+            yield from members
+            return
+    yield SourceFile(path)
+
+
+def zip_damage(path: Path) -> str | None:
+    """What is wrong with a zip archive (truncated, a wrong checksum, encrypted), None if every member can be taken out."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+        return str(error)
+    return f"member {damaged} does not match its checksum" if damaged is not None else None
+
+
+def _head_or_nothing(member: SourceFile) -> bytes:
+    try:
+        return member.head()
+    except (EOFError, OSError, zlib.error):  # a damaged .gz inside: told when it is loaded
+        return b""
