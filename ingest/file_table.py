@@ -65,7 +65,7 @@ class Ragged:
     def all_nan(self) -> Bool[np.ndarray, " rows"]:
         """Rows in which no element is a number; rows without elements too."""
         numbers = np.concatenate([[0], np.cumsum(~np.isnan(self.values))])
-        return numbers[self.offsets[1:]] == numbers[self.offsets[:-1]]
+        return np.asarray(numbers[self.offsets[1:]] == numbers[self.offsets[:-1]])
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class RowChecks:
 
     def __init__(self, table: FileTable) -> None:
         self._table = table
-        self._reason = np.full(len(table), None, object)
+        self._good = np.ones(len(table), bool)
+        self._reason = np.full(len(table), "", object)
         self._detail = np.full(len(table), "", object)
         column = table.columns.get("source_id")
         self.source_id = np.zeros(len(table), np.int64) if column is None else np.asarray(column.values)
@@ -68,17 +69,19 @@ class RowChecks:
     @property
     def good(self) -> Bool[np.ndarray, " rows"]:
         """Rows that have broken no rule yet."""
-        return np.equal(self._reason, None).astype(bool)
+        return self._good.copy()
 
     def reject(self, broken: Bool[np.ndarray, " rows"], reason: str, detail: Callable[[int], str]) -> None:
         """Reject the rows that break a rule; ``detail`` tells of a row what was seen."""
-        for row in np.flatnonzero(broken & self.good).tolist():
-            self._reason[row] = reason
+        new = broken & self._good
+        self._good &= ~new
+        self._reason[new] = reason
+        for row in np.flatnonzero(new).tolist():
             self._detail[row] = detail(row)[:_DETAIL_LENGTH]
 
     def rejects(self) -> Rejects:
         """Every rejected row, and the rows whose fields could not be told apart."""
-        bad = np.flatnonzero(~self.good)
+        bad = np.flatnonzero(~self._good)
         malformed = self._table.malformed
         none = np.zeros(len(malformed), np.int64)
         return Rejects(

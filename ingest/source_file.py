@@ -60,10 +60,11 @@ class SourceFile:
         with ExitStack() as opened:
             try:
                 archive = opened.enter_context(zipfile.ZipFile(self.path))
-                stream = opened.enter_context(archive.open(self.member))
+                stream: IO[bytes] = archive.open(self.member)
+                opened.callback(stream.close)
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError, KeyError) as error:
                 raise DataError(f"{self.name} cannot be taken out of its zip archive ({error}); fetch the archive again") from error
-            yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream)))
+            yield io.BufferedReader(cast(io.RawIOBase, stream))
 
     def digest(self) -> tuple[str, int]:
         """SHA-256 (hexadecimal) and length of the stored bytes."""

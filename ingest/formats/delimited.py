@@ -37,7 +37,7 @@ class _Tail(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:  # type: ignore[override]
+    def read(self, size: int = -1) -> bytes:
         block = self._stream.read(size)
         if block:
             self._last = block[-1:]

@@ -25,16 +25,16 @@ class FitsReader:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)  # about headers; the length is checked here
-            self._hdus = fits.open(stream, memmap=True, lazy_load_hdus=False)
-        for number, hdu in enumerate(self._hdus):
-            end = hdu.fileinfo()["datLoc"] + hdu.size
-            if end > size:
-                raise DataError(f"HDU {number} should reach to byte {end}, the file ends at {size}: it is truncated; fetch it again")
-        self._tables = [hdu for hdu in self._hdus if isinstance(hdu, fits.BinTableHDU)]
-        self.tables: list[Mapping[str, str]] = [
-            {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._tables
-        ]
+            warnings.simplefilter("ignore", AstropyWarning)  # about the style of headers; the length is checked here
+            hdus = fits.open(stream, memmap=True, lazy_load_hdus=False)
+            for number, hdu in enumerate(hdus):
+                end = hdu.fileinfo()["datLoc"] + hdu.size
+                if end > size:
+                    raise DataError(f"HDU {number} should reach to byte {end}, the file ends at {size}: it is truncated; fetch it again")
+            self._tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+            self.tables: list[Mapping[str, str]] = [
+                {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._tables
+            ]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one binary table, typed."""

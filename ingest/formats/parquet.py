@@ -5,6 +5,7 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 
 from catalog.errors import DataError

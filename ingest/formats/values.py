@@ -52,7 +52,7 @@ def from_numbers(values: np.ndarray, null: np.ndarray, field: Field) -> TypedCol
         cells = [None if missing else _as_text(value) for value, missing in zip(values.tolist(), null, strict=True)]
         return from_text(pa.array(cells, pa.binary()), field)
     if field.type is ColumnType.TEXT:
-        return from_text(pa.array(np.where(null, None, values.astype(str)), pa.string()), field)
+        return from_text(pa.array(values.astype(str).tolist(), pa.string(), mask=null), field)
     if field.type in (ColumnType.REAL, ColumnType.DOUBLE):
         return _in_float_range(values.astype(np.float64), null | np.isnan(values), field.type)
     if values.dtype.kind == "f":
@@ -93,7 +93,7 @@ def _decoded(cells: pa.Array) -> tuple[pa.Array, dict[int, str]]:
 
 
 def _null(text: pa.Array) -> np.ndarray:
-    return text.is_null().to_numpy(zero_copy_only=False)
+    return np.asarray(text.is_null().to_numpy(zero_copy_only=False))
 
 
 def _texts(text: pa.Array) -> TypedColumn:
@@ -210,7 +210,7 @@ def _lists_from_text(text: pa.Array, undecodable: dict[int, str]) -> TypedColumn
 
 
 def _numbers(elements: pa.Array) -> np.ndarray:
-    return elements.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.asarray(elements.cast(pa.float64()).to_numpy(zero_copy_only=False))
 
 
 def _with_unparsable(column: TypedColumn, unparsable: dict[int, str]) -> TypedColumn:
