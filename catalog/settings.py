@@ -6,9 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from catalog.errors import UsageError
 from catalog.version import ROOT
 
 
@@ -27,7 +28,7 @@ def _default_home() -> Path:
 class Settings(BaseSettings):
     """What may be set from outside; the variable is the field's name with the prefix KIEL_."""
 
-    model_config = SettingsConfigDict(env_prefix="KIEL_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="KIEL_", extra="ignore", env_ignore_empty=True)
 
     database_url: str | None = Field(None, description="DSN of a PostgreSQL server to use in place of the embedded one.")
     tap_database_url: str | None = Field(
@@ -36,14 +37,18 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home, description="Folder of the embedded server: data, socket, log, passwords.")
     postgres_bin: Path | None = Field(None, description="Folder with the PostgreSQL binaries for the embedded server (initdb, postgres).")
     postgres_port: int | None = Field(None, ge=1, le=65535, description="TCP port of the embedded server; default: a free one, then kept.")
-    lease_seconds: float = Field(60.0, gt=0, description="How long a claimed chunk stays with a worker that gives no sign of life.")
+    lease_seconds: float = Field(20.0, gt=0, description="How long a claimed chunk stays with a worker that gives no sign of life.")
     statement_timeout_seconds: float = Field(60.0, gt=0, description="The longest that one synchronous TAP query may take in PostgreSQL.")
 
 
 @functools.cache
 def settings() -> Settings:
-    """The settings of this process."""
-    return Settings()
+    """The settings of this process; UsageError names the variables that make no sense."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"KIEL_{str(part['loc'][0]).upper()} is {part['input']!r}: {part['msg']}" for part in error.errors())
+        raise UsageError(f"The environment is wrong: {wrong}. Correct or unset it.") from error
 
 
 def socket_folder(home: Path) -> Path:

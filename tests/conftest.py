@@ -21,6 +21,12 @@ from catalog.postgres_binaries import PostgresBinaries, find_binaries, system_bi
 from catalog.version import ROOT
 
 
+def pytest_configure() -> None:
+    """No setting of the person who runs the tests reaches them, above all not the address of a database."""
+    for name in [name for name in os.environ if name.startswith("KIEL_")]:
+        del os.environ[name]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM ends the session as Ctrl-C does, so that the servers are stopped then as well."""
@@ -31,8 +37,9 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
 def _serve(binaries: PostgresBinaries) -> Iterator[Database]:
     # Not in pytest's own folder, which is closed to the account that root's server runs as.
-    home = Path(tempfile.mkdtemp(prefix="kiel-test-"))
-    server = EmbeddedServer(home, binaries=binaries.folder)
+    folder = Path(tempfile.mkdtemp(prefix="kiel-test-"))
+    folder.chmod(0o711)
+    server = EmbeddedServer(folder / "home", binaries=binaries.folder)
     try:
         database = server.up()
         with database.connect(None, autocommit=True) as connection:
@@ -41,7 +48,7 @@ def _serve(binaries: PostgresBinaries) -> Iterator[Database]:
         yield database
     finally:
         server.down()
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
