@@ -84,6 +84,8 @@ def _bytes_of(values: Array) -> UInt8[np.ndarray, "rows width"]:
 def _put(stream: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " rows"], cells: UInt8[np.ndarray, "rows width"]) -> None:
     """Write each row of cells at its own offset."""
     width = cells.shape[1]
+    if len(cells) == 0:
+        return
     items = np.ascontiguousarray(cells).view(f"V{width}")[:, 0]
     np.ndarray((len(stream) - width + 1,), f"V{width}", stream, 0, (1,))[at] = items
 
@@ -95,7 +97,7 @@ def _put_varying(stream: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " ro
         view = memoryview(stream.data)
         for start, cell in zip(at.tolist(), cells, strict=True):
             view[start : start + len(cell)] = cell
-    else:
+    elif total:
         behind = at - (np.cumsum(lengths) - lengths)  # from a byte's place among the joined cells to its place in the stream
         stream[np.repeat(behind, lengths) + np.arange(total)] = np.frombuffer(b"".join(cells), np.uint8)
 
