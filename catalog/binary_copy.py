@@ -145,7 +145,7 @@ def _varying_payload(field: CopyField, values: Array, null: Array) -> list[bytes
         for row, cell in enumerate(cells):
             if len(cell) % 4:
                 raise DataError(f"Column {field.name}, row {row} of the block: {len(cell)} bytes are no packed float32 vector.")
-    return [prefix + cell for cell in cells] if prefix else cells
+    return [b"" if absent else prefix + cell for cell, absent in zip(cells, null.tolist(), strict=True)] if prefix else cells
 
 
 def _bytes_like(value: Any) -> bytes:
