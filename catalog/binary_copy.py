@@ -57,7 +57,7 @@ def _encoded(rows: Rows) -> UInt8[np.ndarray, " bytes"]:
     for j, field in enumerate(rows.fields):
         null = rows.null(field.name)
         payload = _varying_payload(field, rows[field.name], null) if field.width is None else _fixed_payload(field, rows[field.name], null)
-        lengths[:, j] = np.fromiter(map(len, payload), np.int64, n) if isinstance(payload, list) else field.width
+        lengths[:, j] = np.fromiter(map(len, payload), np.int64, n) if isinstance(payload, list) else payload.shape[1]
         lengths[null, j] = -1
         payloads.append(payload)
     sizes = 4 + np.maximum(lengths, 0)
