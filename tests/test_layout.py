@@ -40,7 +40,9 @@ def test_file_names_say_what_is_in_them() -> None:
 
 def test_every_file_begins_with_what_it_is_for() -> None:
     silent = [
-        str(path.relative_to(ROOT)) for path in SOURCES if path.suffix == ".py" and not path.read_text().lstrip().startswith(('"""', 'r"""'))
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if path.suffix == ".py" and not path.read_text().lstrip().startswith(('"""', 'r"""'))
     ]
     assert silent == []
 

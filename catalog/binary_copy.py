@@ -1,0 +1,382 @@
+"""PostgreSQL's binary COPY format <-> numpy columns, a whole block of rows at a time.
+
+Format (PostgreSQL manual, COPY, "Binary Format"): a signature, flags and header extension; then each row as an int16 count of
+cells and each cell as an int32 length (-1 for null) with that many bytes; a trailer of int16 -1. All numbers are big-endian.
+A block's cells are found by walking all its rows at once, column after column; where all rows share one layout (no nulls, or nulls
+everywhere), a comparison of the length words proves it and the walk is left out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+from jaxtyping import Int64, UInt8
+from psycopg import sql
+
+from catalog.errors import DataError
+from catalog.rows import Array, CopyField, Rows, copy_fields
+from catalog.schema.column import ColumnType
+
+__all__ = ["CopyField", "RawBlock", "Rows", "copy_fields", "decode", "encode", "encode_rows", "raw_blocks", "read_rows", "write_rows"]
+
+SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+HEADER = SIGNATURE + bytes(8)
+TRAILER = b"\xff\xff"
+JSONB_VERSION = b"\x01"
+EPOCH = 946_684_800_000_000
+"""2000-01-01 UTC, where PostgreSQL's timestamps start, in microseconds since 1970."""
+WRITE_BYTES = 8 << 20
+"""Bytes of rows that are encoded and sent at a time."""
+
+_INT64 = np.iinfo(np.int64)
+
+
+# --- rows to bytes ----------------------------------------------------------------------------------------------------------
+
+
+def encode(rows: Rows) -> bytes:
+    """The rows as a whole COPY stream, signature to trailer."""
+    return HEADER + encode_rows(rows) + TRAILER
+
+
+def encode_rows(rows: Rows) -> bytes:
+    """The rows alone, without signature and trailer. DataError names the column and row of a value that PostgreSQL cannot hold."""
+    n, k = len(rows), len(rows.fields)
+    if n == 0:
+        return b""
+    payloads: list[Array | list[bytes]] = []
+    lengths = np.empty((n, k), np.int64)
+    for j, field in enumerate(rows.fields):
+        null = rows.null(field.name)
+        if field.width is not None:
+            payloads.append(_fixed_payload(field, rows[field.name], null))
+            lengths[:, j] = field.width
+        else:
+            cells = _varying_payload(field, rows[field.name], null)
+            payloads.append(cells)
+            lengths[:, j] = np.fromiter(map(len, cells), np.int64, n)
+        lengths[null, j] = -1
+    sizes = 4 + np.maximum(lengths, 0)
+    row_sizes = 2 + sizes.sum(axis=1)
+    row_starts = np.cumsum(row_sizes) - row_sizes
+    headers = row_starts[:, None] + 2 + np.cumsum(sizes, axis=1) - sizes  # offset of each cell's length word
+    stream = np.zeros(int(row_sizes.sum()), np.uint8)
+    _put(stream, row_starts, _bytes_of(np.full(n, k, ">i2")))
+    for j, payload in enumerate(payloads):
+        _put(stream, headers[:, j], _bytes_of(lengths[:, j].astype(">i4")))
+        filled = lengths[:, j] >= 0
+        at = headers[:, j] + 4
+        if isinstance(payload, list):
+            view = stream.data  # a copy of bytes a cell beats an index a byte, ten times for spectra
+            for start, cell in zip(at.tolist(), payload, strict=True):
+                view[start : start + len(cell)] = cell
+        elif filled.all():
+            _put(stream, at, payload)
+        else:
+            _put(stream, at[filled], payload[filled])
+    return stream.tobytes()
+
+
+def _bytes_of(values: Array) -> UInt8[np.ndarray, "rows width"]:
+    """The bytes of each row of an array, (n, width)."""
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+
+
+def _put(stream: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " rows"], cells: UInt8[np.ndarray, "rows width"]) -> None:
+    """Write each row of cells at its own offset."""
+    width = cells.shape[1]
+    items = np.ascontiguousarray(cells).view(f"V{width}")[:, 0]
+    np.ndarray((len(stream) - width + 1,), f"V{width}", stream, 0, (1,))[at] = items
+
+
+def _get(stream: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " rows"], width: int) -> UInt8[np.ndarray, "rows width"]:
+    """The ``width`` bytes that stand at each offset."""
+    if len(at) == 0:
+        return np.empty((0, width), np.uint8)
+    return np.ndarray((len(stream) - width + 1,), f"V{width}", stream, 0, (1,))[at].view(np.uint8).reshape(-1, width)
+
+
+def _fixed_payload(field: CopyField, values: Array, null: Array) -> UInt8[np.ndarray, "rows width"]:
+    """The cells of a fixed-width column; those of null rows hold anything."""
+    if field.type is ColumnType.TIMESTAMP:
+        microseconds = values.astype(np.int64)
+        early = (microseconds < _INT64.min + EPOCH) & ~null
+        if early.any():
+            raise DataError(f"Column {field.name}, row {int(np.argmax(early))} of the block: a time before PostgreSQL's first one.")
+        values = microseconds - EPOCH
+    return _bytes_of(values.astype(values.dtype.newbyteorder(">"), copy=False))
+
+
+def _varying_payload(field: CopyField, values: Array, null: Array) -> list[bytes]:
+    """The cells of a column of varying width; those of null rows are empty."""
+    cells: list[bytes] = []
+    text = field.type in (ColumnType.TEXT, ColumnType.JSON)
+    prefix = JSONB_VERSION if field.type is ColumnType.JSON else b""
+    for row, (value, absent) in enumerate(zip(values.tolist(), null.tolist(), strict=True)):
+        if absent:
+            cells.append(b"")
+            continue
+        try:
+            cell = prefix + value.encode() if text else bytes(memoryview(value))
+        except (AttributeError, TypeError, UnicodeEncodeError) as error:
+            raise DataError(f"Column {field.name}, row {row} of the block: {value!r:.60} is not {'text' if text else 'bytes'}.") from error
+        if text and b"\0" in cell:
+            raise DataError(f"Column {field.name}, row {row} of the block: {value!r:.60} holds a zero byte, which text cannot.")
+        if field.type is ColumnType.VECTOR and len(cell) % 4:
+            raise DataError(f"Column {field.name}, row {row} of the block: {len(cell)} bytes are no packed float32 vector.")
+        cells.append(cell)
+    return cells
+
+
+# --- bytes to rows ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class RawBlock:
+    """Rows as PostgreSQL sent them, without signature and trailer, and the number of bytes of each."""
+
+    buffer: bytes
+    row_lengths: Int64[np.ndarray, " rows"]
+
+    def __len__(self) -> int:
+        return len(self.row_lengths)
+
+    @property
+    def bytes(self) -> UInt8[np.ndarray, " bytes"]:
+        """The buffer as numbers, without a copy."""
+        return np.frombuffer(self.buffer, np.uint8)
+
+    def uniform_cells(self, n_columns: int) -> tuple[Int64[np.ndarray, " columns"], Int64[np.ndarray, " columns"]] | None:
+        """Offset in the row and length (-1: null) of each column's cell if all rows share them, else None."""
+        n = len(self)
+        if n == 0 or (self.row_lengths != self.row_lengths[0]).any():
+            return None
+        stride = int(self.row_lengths[0])
+        first = RawBlock(self.buffer[:stride], self.row_lengths[:1])
+        starts, lengths = (each[0] for each in first._walk(n_columns))
+        matrix = self.bytes.reshape(n, stride)
+        words = [(0, 2), *((int(start) - 4, 4) for start in starts)]
+        if all((matrix[:, at : at + size] == matrix[0, at : at + size]).all() for at, size in words):
+            return starts, lengths
+        return None
+
+    def cells(self, n_columns: int) -> tuple[Int64[np.ndarray, "rows columns"], Int64[np.ndarray, "rows columns"]]:
+        """Offset in the buffer and length (-1: null) of every cell; DataError if the bytes are not rows of n_columns cells."""
+        uniform = self.uniform_cells(n_columns)
+        if uniform is None:
+            return self._walk(n_columns)
+        row_starts = np.arange(len(self), dtype=np.int64) * self.row_lengths[0]
+        return row_starts[:, None] + uniform[0], np.broadcast_to(uniform[1], (len(self), n_columns))
+
+    def _walk(self, n_columns: int) -> tuple[Int64[np.ndarray, "rows columns"], Int64[np.ndarray, "rows columns"]]:
+        data = self.bytes
+        row_ends = np.cumsum(self.row_lengths)
+        if len(self) and (int(row_ends[-1]) != len(data) or int(self.row_lengths.min()) < 2 + 4 * n_columns):
+            self._check_columns(n_columns, row_ends)
+            raise DataError("The COPY stream is truncated: a row ends before its last cell.")
+        self._check_columns(n_columns, row_ends)
+        starts = np.empty((len(self), n_columns), np.int64)
+        lengths = np.empty((len(self), n_columns), np.int64)
+        at = row_ends - self.row_lengths + 2
+        for j in range(n_columns):
+            if (at + 4 > row_ends).any():
+                raise DataError(f"The COPY stream is truncated: a row ends before its cell {j + 1} of {n_columns}.")
+            length = _get(data, at, 4).view(">i4")[:, 0].astype(np.int64)
+            starts[:, j], lengths[:, j] = at + 4, length
+            at = at + 4 + np.maximum(length, 0)
+            if (length < -1).any():
+                raise DataError(f"The COPY stream is damaged: cell {j + 1} has the length {int(length.min())}.")
+        if (at != row_ends).any():
+            row = int(np.argmax(at != row_ends))
+            raise DataError(f"The COPY stream is damaged: row {row} has {int(row_ends[row] - at[row])} bytes more than its cells.")
+        return starts, lengths
+
+    def _check_columns(self, n_columns: int, row_ends: Int64[np.ndarray, " rows"]) -> None:
+        starts = row_ends - self.row_lengths
+        whole = (self.row_lengths >= 2) & (row_ends <= len(self.buffer))
+        counts = _get(self.bytes, starts[whole], 2).view(">i2")[:, 0]
+        if (counts != n_columns).any():
+            raise DataError(f"The query gives {int(counts[counts != n_columns][0])} columns where {n_columns} are expected.")
+
+
+def decode(stream: bytes, fields: Iterable[CopyField]) -> Rows:
+    """The rows of a whole COPY stream, signature to trailer. DataError if it is truncated or does not fit the fields."""
+    fields = tuple(fields)
+    at, row_lengths = _header_length(stream), []
+    body = at
+    while stream[at : at + 2] != TRAILER:
+        length = _row_length(stream, at)
+        row_lengths.append(length)
+        at += length
+    if at + 2 != len(stream):
+        raise DataError(f"The COPY stream goes on for {len(stream) - at - 2} bytes after its trailer.")
+    return decode_block(RawBlock(stream[body:at], np.array(row_lengths, np.int64)), fields)
+
+
+def _header_length(message: bytes) -> int:
+    """How many bytes stand before the first row."""
+    if len(message) < len(HEADER) or not message.startswith(SIGNATURE):
+        raise DataError(f"This is not a binary COPY stream: it begins with {message[:11]!r}.")
+    if int.from_bytes(message[11:15], "big") >> 16:
+        raise DataError("The COPY stream has critical flags that this reader does not know.")
+    return len(HEADER) + int.from_bytes(message[15:19], "big")
+
+
+def _row_length(stream: bytes, start: int) -> int:
+    """The length of the row at an offset; one cell after the other, since only they tell where the next row begins."""
+    at = start + 2
+    for _ in range(int.from_bytes(stream[start:at], "big")):
+        at += 4 + max(int.from_bytes(stream[at : at + 4], "big", signed=True), 0)
+        if at > len(stream):
+            break
+    if at > len(stream) or start + 2 > len(stream):
+        raise DataError(f"The COPY stream is truncated: its last row begins at byte {start} and there is no trailer.")
+    return at - start
+
+
+def decode_block(block: RawBlock, fields: Iterable[CopyField]) -> Rows:
+    """A raw block as columns. DataError names the column whose cells do not have the field's width."""
+    fields = tuple(fields)
+    if len(block) == 0:
+        return Rows.empty(fields)
+    data = block.bytes
+    starts, lengths = block.cells(len(fields))
+    values: dict[str, Array] = {}
+    nulls: dict[str, Array] = {}
+    for j, field in enumerate(fields):
+        null = lengths[:, j] < 0
+        if null.any():
+            nulls[field.name] = null
+        if field.width is None:
+            values[field.name] = _varying_values(field, block.buffer, starts[:, j], lengths[:, j])
+        else:
+            values[field.name] = _fixed_values(field, data, starts[:, j], lengths[:, j], null)
+    return Rows(fields, values, nulls)
+
+
+def _fixed_values(field: CopyField, data: Array, starts: Array, lengths: Array, null: Array) -> Array:
+    width = field.width
+    assert width is not None
+    wrong = (lengths != width) & ~null
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"Column {field.name} should be {field.type.postgres} of {width} bytes, but row {row} of the block has {int(lengths[row])}: "
+            "the query's column is of another type or length."
+        )
+    n, dtype = len(starts), field.dtype
+    stored = np.dtype(np.int64) if dtype.kind == "M" else dtype
+    filled = ~null
+    cells = _get(data, starts[filled], width).view(stored.newbyteorder(">")).astype(stored)
+    if dtype.kind == "M":
+        if (cells > _INT64.max - EPOCH).any() or (cells == _INT64.min).any():
+            raise DataError(f"Column {field.name} holds a time that is infinite or beyond the year 294,000.")
+        cells = (cells + EPOCH).view(dtype)
+    cells = cells.reshape(field.shape(len(cells)))
+    if filled.all():
+        return cells
+    values = np.full(field.shape(n), {"f": np.nan, "M": np.datetime64("NaT")}.get(dtype.kind, 0), dtype)
+    values[filled] = cells
+    return values
+
+
+def _varying_values(field: CopyField, buffer: bytes, starts: Array, lengths: Array) -> Array:
+    values = np.empty(len(starts), object)
+    cells = [None if size < 0 else buffer[start : start + size] for start, size in zip(starts.tolist(), lengths.tolist(), strict=True)]
+    if field.type is ColumnType.VECTOR and any(cell is not None and len(cell) % 4 for cell in cells):
+        raise DataError(f"Column {field.name} holds a bytea that is no packed float32 vector.")
+    if field.type is ColumnType.JSON and any(cell is not None and cell[:1] != JSONB_VERSION for cell in cells):
+        raise DataError(f"Column {field.name} should be jsonb of version 1; cast it in the query.")
+    if field.type in (ColumnType.TEXT, ColumnType.JSON):
+        skip = 1 if field.type is ColumnType.JSON else 0
+        try:
+            values[:] = [None if cell is None else str(memoryview(cell)[skip:], "utf-8") for cell in cells]
+        except UnicodeDecodeError as error:
+            raise DataError(f"Column {field.name} should be text, but holds bytes that are not UTF-8: the query's type differs.") from error
+    else:
+        values[:] = cells
+    return values
+
+
+# --- through a connection ---------------------------------------------------------------------------------------------------
+
+
+def write_rows(connection: psycopg.Connection[Any], table: sql.Identifier, rows: Rows) -> int:
+    """COPY the rows into a table, in the connection's transaction; returns their number. psycopg's errors pass through."""
+    if len(rows) == 0:
+        return 0
+    columns = sql.SQL(", ").join(sql.Identifier(field.name) for field in rows.fields)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, columns)
+    block = max(1, WRITE_BYTES // _mean_row_bytes(rows))
+    with connection.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            copy.write(HEADER)
+            for first in range(0, len(rows), block):
+                copy.write(encode_rows(rows.take(slice(first, first + block))))
+            copy.write(TRAILER)
+        return cursor.rowcount
+
+
+def _mean_row_bytes(rows: Rows) -> int:
+    """About how many bytes a row takes in the stream."""
+    size = 2.0
+    for field in rows.fields:
+        varying = rows[field.name][~rows.null(field.name)] if field.width is None else ()
+        size += 4 + (field.width or sum(map(len, varying)) / len(rows))
+    return int(size)
+
+
+def raw_blocks(
+    connection: psycopg.Connection[Any],
+    query: sql.Composable,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    block_rows: int = 10_000,
+) -> Iterator[RawBlock]:
+    """The result of a query as raw blocks of at most block_rows rows; one block is in memory at a time.
+
+    ``parameters`` fill the query's %(name)s on the client, since COPY takes none. Closing the iterator early cancels the query and
+    leaves the connection usable outside its transaction. DataError where the server's stream ends before its trailer.
+    """
+    with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query), parameters) as copy:
+        messages: list[bytes] = []
+        ended = False
+        for number, message in enumerate(copy):
+            row = bytes(message)
+            if number == 0:
+                # Depending on its version the server sends signature and first row, or trailer, in one message.
+                row = row[_header_length(row) :]
+            if row == TRAILER:
+                ended = True
+            elif row:
+                messages.append(row)
+            if len(messages) == block_rows:
+                yield _joined(messages)
+                messages = []
+        if not ended:
+            raise DataError("The server's COPY stream ended without its trailer.")
+        if messages:
+            yield _joined(messages)
+
+
+def _joined(messages: list[bytes]) -> RawBlock:
+    return RawBlock(b"".join(messages), np.fromiter(map(len, messages), np.int64, len(messages)))
+
+
+def read_rows(
+    connection: psycopg.Connection[Any],
+    query: sql.Composable,
+    fields: Iterable[CopyField],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    block_rows: int = 10_000,
+) -> Iterator[Rows]:
+    """The result of a query as blocks of at most block_rows rows; its columns are the fields, in their order, whatever their names.
+
+    DataError names the column whose type is not the field's. Otherwise as :func:`raw_blocks`.
+    """
+    fields = tuple(fields)
+    for block in raw_blocks(connection, query, parameters, block_rows=block_rows):
+        yield decode_block(block, fields)

@@ -1,0 +1,42 @@
+"""The bits of each model's ``quality_flags``: 0 is good, a set bit says what to beware of. A bit is never re-used for another meaning.
+
+Add a flag at the end of its model's tuple with the next free bit; a flag that is no longer set keeps its place and its bit.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class QualityFlag:
+    """One bit of ``quality_flags`` with the rule that sets it."""
+
+    bit: int
+    name: str
+    rule: str
+
+    @property
+    def mask(self) -> int:
+        """The flag's value in the column: 2**bit."""
+        return 1 << self.bit
+
+
+POOR_RECONSTRUCTION = 10.0
+"""chi2_scatter per compared coefficient above which a spectrum is one that the model never learnt to draw."""
+
+SCATTER_VAE_FLAGS = (
+    QualityFlag(0, "flux_from_g_mag", "phot_g_mean_flux was missing: flux_scale comes from phot_g_mean_mag."),
+    QualityFlag(1, "flux_synthetic", "The catalogue's G was missing: flux_scale is our linear synthetic G of the coefficients."),
+    QualityFlag(2, "no_errors", "No coefficient had a usable error: chi2 and chi2_scatter are null."),
+    QualityFlag(3, "missing_bp", "No BP coefficient: the encoder saw the training mean in the place of BP."),
+    QualityFlag(4, "missing_rp", "No RP coefficient: the encoder saw the training mean in the place of RP."),
+    QualityFlag(5, "incomplete", "Some coefficients of a band, or some of its errors, were missing or not finite and were left out."),
+    QualityFlag(6, "poor_reconstruction", f"chi2_scatter per compared coefficient is above {POOR_RECONSTRUCTION:g}."),
+)
+
+QUALITY_FLAGS: dict[str, tuple[QualityFlag, ...]] = {"scatter_vae": SCATTER_VAE_FLAGS}
+"""The flags of each model, in the order of their bits."""
+
+
+def masks(model: str) -> dict[str, int]:
+    """Name -> value of each flag of a model; KeyError for a model without flags."""
+    return {flag.name: flag.mask for flag in QUALITY_FLAGS[model]}

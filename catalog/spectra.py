@@ -1,0 +1,221 @@
+"""XP spectra in batches, and the packed payload that the table xp_spectrum keeps of each.
+
+A payload is big-endian float32: BP coefficients, RP coefficients, BP errors, RP errors, BP correlations, RP correlations, of which
+``layout`` says by bits what is there. A band of n coefficients has n (n - 1) / 2 correlations: the lower triangle without its diagonal,
+row by row, as in the archive's xp_continuous_mean_spectrum (Gaia DR3 data model). Lengths follow from the release and the layout;
+nothing here takes 55 coefficients for granted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from enum import IntFlag
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int16, Int64
+
+from catalog.errors import DataError
+
+Band = Literal["bp", "rp"]
+Array = np.ndarray[Any, np.dtype[Any]]
+_ABSENT: Any = None
+
+
+class Layout(IntFlag):
+    """What a payload holds, in the order of the bits."""
+
+    BP_COEFFICIENTS = 1
+    RP_COEFFICIENTS = 2
+    BP_ERRORS = 4
+    RP_ERRORS = 8
+    BP_CORRELATIONS = 16
+    RP_CORRELATIONS = 32
+
+    @property
+    def array(self) -> str:
+        """The SpectrumBatch's array of a single bit."""
+        return str(self.name).lower()
+
+    def length(self, n_bp: int, n_rp: int) -> int:
+        """Number of elements of all the arrays that the bits name."""
+        return sum(_width(part, n_bp, n_rp) for part in self)
+
+
+WITHOUT_CORRELATIONS = Layout.BP_COEFFICIENTS | Layout.RP_COEFFICIENTS | Layout.BP_ERRORS | Layout.RP_ERRORS
+CORRELATIONS = Layout.BP_CORRELATIONS | Layout.RP_CORRELATIONS
+_ALL = WITHOUT_CORRELATIONS | CORRELATIONS
+
+
+def n_pairs(n: int) -> int:
+    """Number of correlations among n coefficients."""
+    return n * (n - 1) // 2
+
+
+def _width(part: Layout, n_bp: int, n_rp: int) -> int:
+    n = n_bp if part in Layout.BP_COEFFICIENTS | Layout.BP_ERRORS | Layout.BP_CORRELATIONS else n_rp
+    return n_pairs(n) if part in CORRELATIONS else n
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumBatch:
+    """XP spectra of n sources, in the archive's internal units (e-/s); NaN where a source lacks an array.
+
+    Correlations are None where they were not read. The G photometry of gaia_source comes along because the models scale by it;
+    left out, it is NaN. DataError where the shapes do not fit together.
+    """
+
+    source_id: Int64[np.ndarray, " n"]
+    layout: Int16[np.ndarray, " n"]
+    bp_coefficients: Float64[np.ndarray, "n n_bp"]
+    rp_coefficients: Float64[np.ndarray, "n n_rp"]
+    bp_errors: Float64[np.ndarray, "n n_bp"]
+    rp_errors: Float64[np.ndarray, "n n_rp"]
+    bp_correlations: Float32[np.ndarray, "n bp_pairs"] | None = None
+    rp_correlations: Float32[np.ndarray, "n rp_pairs"] | None = None
+    g_mean_flux: Float64[np.ndarray, " n"] = _ABSENT
+    """Mean flux in G, e-/s."""
+    g_mean_mag: Float64[np.ndarray, " n"] = _ABSENT
+    """Mean magnitude in G, Vega scale."""
+
+    def __post_init__(self) -> None:
+        n = len(self.source_id)
+        for name in ("g_mean_flux", "g_mean_mag"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(n, np.nan))
+        shapes: dict[str, tuple[int, ...]] = {part.array: (n, _width(part, self.n_bp, self.n_rp)) for part in _ALL}
+        for each in fields(self):
+            array, shape = getattr(self, each.name), shapes.get(each.name, (n,))
+            if array is not None and array.shape != shape:
+                raise DataError(f"Spectra of {n} sources with {self.n_bp} BP and {self.n_rp} RP coefficients: {each.name} has shape "
+                                f"{array.shape} where {shape} is needed.")  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.source_id)
+
+    @property
+    def n_bp(self) -> int:
+        """Number of BP coefficients of each source."""
+        return int(self.bp_coefficients.shape[1])
+
+    @property
+    def n_rp(self) -> int:
+        """Number of RP coefficients of each source."""
+        return int(self.rp_coefficients.shape[1])
+
+    def has(self, parts: Layout) -> Bool[np.ndarray, " n"]:
+        """Which sources have all the named arrays."""
+        return np.asarray((self.layout & int(parts)) == int(parts))
+
+    def coefficients(self) -> Float64[np.ndarray, "n n_bp+n_rp"]:
+        """BP coefficients, then RP coefficients."""
+        return np.hstack([self.bp_coefficients, self.rp_coefficients])
+
+    def errors(self) -> Float64[np.ndarray, "n n_bp+n_rp"]:
+        """Errors of the BP coefficients, then of the RP coefficients."""
+        return np.hstack([self.bp_errors, self.rp_errors])
+
+    def correlation(self, band: Band) -> Float64[np.ndarray, "n n_band n_band"]:
+        """Correlation matrices of a band's coefficients; NaN beside the diagonal where a source has none. DataError if none were read."""
+        triangle = self.bp_correlations if band == "bp" else self.rp_correlations
+        if triangle is None:
+            raise DataError(f"The {band.upper()} correlations of these spectra were not read.")
+        n = self.n_bp if band == "bp" else self.n_rp
+        row, column = np.tril_indices(n, -1)
+        matrix = np.zeros((len(self), n, n))
+        matrix[:, row, column] = triangle
+        matrix[:, column, row] = triangle
+        matrix[:, np.arange(n), np.arange(n)] = 1.0
+        return matrix
+
+    def covariance(self, band: Band) -> Float64[np.ndarray, "n n_band n_band"]:
+        """Covariance matrices of a band's coefficients, diag(e) C diag(e), in (e-/s)**2."""
+        errors = self.bp_errors if band == "bp" else self.rp_errors
+        return errors[:, :, None] * self.correlation(band) * errors[:, None, :]
+
+    def take(self, index: Any) -> "SpectrumBatch":
+        """Some of the sources: at an index array, a slice, or a boolean mask."""
+        chosen: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: array[index] for name, array in chosen.items() if array is not None})
+
+
+def layout_of(
+    bp_coefficients: Array, rp_coefficients: Array, bp_errors: Array, rp_errors: Array,
+    bp_correlations: Array | None = None, rp_correlations: Array | None = None,
+) -> Int16[np.ndarray, " n"]:  # fmt: skip
+    """The layout of each source: an array is there if any of its numbers is not NaN."""
+    layout = np.zeros(len(bp_coefficients), np.int16)
+    given = (bp_coefficients, rp_coefficients, bp_errors, rp_errors, bp_correlations, rp_correlations)
+    for part, array in zip(_ALL, given, strict=True):
+        if array is not None:
+            layout |= (~np.isnan(array)).any(axis=1) * np.int16(part)
+    return layout
+
+
+def pack(batch: SpectrumBatch) -> Array:
+    """The payload of each source, an object array of bytes: what its layout names, rounded to float32.
+
+    DataError if a layout names correlations that the batch does not have, or if a number is too large for float32.
+    """
+    payloads = np.empty(len(batch), object)
+    for layout, rows in _by_layout(batch.layout):
+        arrays = []
+        for part in layout:
+            array = getattr(batch, part.array)
+            if array is None:
+                raise DataError(f"Source {batch.source_id[rows[0]]}: its layout names {part.array}, which the batch does not have.")
+            arrays.append(array[rows])
+        values = np.hstack(arrays) if arrays else np.empty((len(rows), 0))
+        with np.errstate(over="ignore"):
+            packed = values.astype(">f4")
+        if (large := np.isinf(packed) & np.isfinite(values)).any():
+            raise DataError(f"Source {batch.source_id[rows[np.argmax(large.any(axis=1))]]}: a number of its spectrum exceeds float32.")
+        stream, size = packed.tobytes(), packed.shape[1] * 4
+        payloads[rows] = _objects([stream[i * size : (i + 1) * size] for i in range(len(rows))])
+    return payloads
+
+
+def unpack(
+    source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], payload: Array, n_bp: int, n_rp: int, *,
+    correlations: bool = True, g_mean_flux: Array | None = None, g_mean_mag: Array | None = None,
+) -> SpectrumBatch:  # fmt: skip
+    """The spectra of packed payloads (an object array of bytes) of a release with n_bp and n_rp coefficients.
+
+    Without ``correlations`` those are left packed. DataError names the source whose payload does not have its layout's length.
+    """
+    wanted = _ALL if correlations else WITHOUT_CORRELATIONS
+    arrays: dict[str, Array] = {
+        part.array: np.full((len(source_id), _width(part, n_bp, n_rp)), np.nan, np.float32 if part in CORRELATIONS else np.float64)
+        for part in wanted
+    }
+    for bits, rows in _by_layout(layout):
+        expected = bits.length(n_bp, n_rp)
+        cells = payload[rows].tolist()
+        for row, cell in zip(rows, cells, strict=True):
+            if len(cell) != 4 * expected:
+                raise DataError(
+                    f"Source {source_id[row]}: its payload has {len(cell)} bytes, but layout {int(bits)} with {n_bp} BP and {n_rp} RP "
+                    f"coefficients takes {4 * expected}: the release's contract does not fit this row."
+                )
+        values = np.frombuffer(b"".join(cells), ">f4").reshape(len(rows), expected)
+        at = 0
+        for part in bits:
+            width = _width(part, n_bp, n_rp)
+            if part in wanted:
+                arrays[part.array][rows] = values[:, at : at + width]
+            at += width
+    photometry: dict[str, Any] = {"g_mean_flux": g_mean_flux, "g_mean_mag": g_mean_mag}
+    return SpectrumBatch(source_id=source_id, layout=layout, **arrays, **photometry)
+
+
+def _by_layout(layout: Int16[np.ndarray, " n"]) -> Iterator[tuple[Layout, Int64[np.ndarray, " rows"]]]:
+    """Each layout that occurs, with its rows."""
+    for bits in np.unique(layout).tolist():
+        if not 0 <= bits <= int(_ALL):
+            raise DataError(f"Layout {bits} has bits that no array of a spectrum stands for: they go from 0 to {int(_ALL)}.")
+        yield Layout(bits), np.flatnonzero(layout == bits)
+
+
+def _objects(cells: list[bytes]) -> Array:
+    array = np.empty(len(cells), object)
+    array[:] = cells
+    return array

@@ -1,0 +1,14 @@
+"""What computes labels: one file a model, all behind one protocol, and the engine that runs them over a release.
+
+Sits on catalog; imports neither ingest nor tap_service. torch is imported by the models and their numerics only, never by ``spec`` or
+``registry``, so that a command that trains nothing starts fast.
+
+    spec            what a model is: ModelSpec, Model, Predictions
+    registry        name -> module, imported on use
+    inputs          spectra as the models take them: normalised, masked, flagged
+    scatter_vae     scatter variational autoencoder (Laroche & Speagle 2024)
+    numerics/       flux scale, principal components, latent refinement
+    learning/       training sample, training loop, evaluation
+    running/        a model version applied to a release, chunk by chunk
+    commands        kiel model
+"""

@@ -1,0 +1,6 @@
+"""Running a model version over a release.
+
+commands      kiel run create|work|status|show|publish|withdraw
+scheduling    which chunks go to which Dask worker, until none is left
+run_batch     one chunk: claim, read, predict, write
+"""

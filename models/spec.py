@@ -1,0 +1,122 @@
+"""What a model is to the rest of the system: its description, what it is loaded from, what it gives for a batch of stars.
+
+A model file defines ``SPEC``, ``configuration``, ``load`` and ``train`` (ModelModule). A star that a model cannot label is a value with
+a reason (NoLabel), never an exception. No torch here: the registry and the commands read this file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from catalog.binary_copy import Rows
+from catalog.releases import DataRelease
+from catalog.schema.column import StoreTable
+from catalog.spectra import SpectrumBatch
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from models.learning.sample import TrainingSample
+
+Configuration = Mapping[str, Any]
+"""Every setting of a model and its training, as JSON holds it."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model's fixed description.
+
+    ``required_inputs`` says in words what a star must have to get a label; ``pixels`` what the pixels of the residual sums are.
+    ``presets`` names the training presets, the first is the default. ``licence`` is that of the weights we train.
+    """
+
+    name: str
+    title: str
+    reference: str
+    label_table: StoreTable
+    required_inputs: tuple[str, ...]
+    pixels: str
+    presets: tuple[str, ...]
+    licence: str
+
+
+@dataclass(frozen=True)
+class NoLabel:
+    """Why a star has no label: ``reason`` is a word of a short list (store.no_label), ``detail`` what was seen."""
+
+    source_id: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model gives for a batch: each star of the batch is in ``labels`` or in ``no_label``, never in both.
+
+    ``labels`` holds the columns of the model's label table but run_id. ``residual_sums`` adds up over chunks: row 0 the sum over the
+    labelled stars of the normalised residual (observed - model) / sigma at each pixel, row 1 of its square, row 2 the number of stars.
+    """
+
+    labels: Rows
+    no_label: list[NoLabel]
+    residual_sums: Float[np.ndarray, "3 pixels"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is: steps done of all, running loss, stars per second, seconds that are left."""
+
+    step: int
+    steps: int
+    loss: float
+    rate: float
+    seconds_left: float
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A finished training: weights as safetensors bytes, and figures of the training itself."""
+
+    weights: bytes
+    metrics: dict[str, Any]
+
+
+class Model(Protocol):
+    """A loaded version. Same batch, weights and device class: same predictions."""
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels of the residual sums."""
+        ...
+
+    def predict(self, batch: SpectrumBatch) -> Predictions:
+        """Labels or a reason for every star of the batch."""
+        ...
+
+
+class ModelModule(Protocol):
+    """What a model's file defines at its top level."""
+
+    SPEC: ModelSpec
+
+    def configuration(self, release: DataRelease, preset: str) -> dict[str, Any]:
+        """Every setting for training on a release; UsageError for a preset that is not there."""
+        ...
+
+    def sample(self, connection: "psycopg.Connection", release: DataRelease, configuration: Configuration, seed: int) -> "TrainingSample":
+        """The stars to learn from and those held out; DataError if the release has too few."""
+        ...
+
+    def load(self, weights: bytes, configuration: Configuration) -> Model:
+        """The model of stored weights; DataError if they do not fit the configuration."""
+        ...
+
+    def train(self, sample: "TrainingSample", configuration: Configuration, seed: int, report: Report) -> Trained:
+        """New weights from the sample's training part; RunError if the loss does not stay finite."""
+        ...
