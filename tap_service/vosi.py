@@ -3,7 +3,7 @@
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from tap_service.adql import FEATURES
+from tap_service.adql.geometry import GEOMETRY
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.formats import FORMATS
@@ -19,7 +19,18 @@ _PREFIXES = {
     "vs": "http://www.ivoa.net/xml/VODataService/v1.1",
     "tr": "http://www.ivoa.net/xml/TAPRegExt/v1.0",
 }
-_LANGUAGE_FEATURES = "ivo://ivoa.net/std/tapregext#"
+_FEATURE = "ivo://ivoa.net/std/tapregext#features-"
+FEATURES: dict[str, tuple[str, ...]] = {
+    f"{_FEATURE}adqlgeo": tuple(GEOMETRY),
+    f"{_FEATURE}adql-string": ("LOWER", "UPPER", "ILIKE"),
+    f"{_FEATURE}adql-sets": ("UNION", "EXCEPT", "INTERSECT"),
+    f"{_FEATURE}adql-common-table": ("WITH",),
+    f"{_FEATURE}adql-type": ("CAST",),
+    f"{_FEATURE}adql-conditional": ("COALESCE",),
+    f"{_FEATURE}adql-unit": ("IN_UNIT",),
+    f"{_FEATURE}adql-offset": ("OFFSET",),
+}
+"""Optional parts of ADQL 2.1 that the service has, by the identifiers of its section 4.1 (lower case)."""
 
 ET.register_namespace("xsi", _XSI)
 ET.register_namespace("vosi", _CAPABILITIES)
