@@ -80,8 +80,7 @@ def availability(problem: str | None, up_since: datetime) -> bytes:
 
 def tables(published: PublicationTables, *, detail: str = "max") -> bytes:
     """All tables of a publication (VOSI 1.1 section 4); ``detail`` min leaves columns and keys out."""
-    root = _root(_TABLES, "tableset", "vs")
-    root.set("version", "1.1")
+    root = _root(_TABLES, "tableset", "vs")  # no version attribute: validators with the schema of VOSI 1.0 refuse it
     for schema in published.schemas:
         element = _add(root, "schema")
         _described(element, schema.name, schema.description, schema.utype)
@@ -96,7 +95,6 @@ def table(published: PublicationTables, name: str) -> bytes | None:
     for found in published.tables:
         if found.qualified_name == name:
             root = _root(_TABLES, "table", "vs")
-            root.set("version", "1.1")
             _table(root, published, found, full=True)
             return _document(root)
     return None

@@ -57,7 +57,7 @@ def _insert_stars(database: Database) -> None:
     rows = list(zip(source_id.tolist(), ra.tolist(), dec.tolist(), magnitude, strict=True))
     with database.connect(Role.WORKER) as connection:
         row = connection.execute(
-            "INSERT INTO store.ingest_file (sha256, name, product, state, rows_in) VALUES ('00', 'stars', 'gaia_source', 'loaded', %s) RETURNING file_id",
+            "INSERT INTO store.ingest_file (release_id, sha256, name, size, product, state, rows_in) VALUES (1, '00', 'stars', 1, 'gaia_source', 'loaded', %s) RETURNING file_id",
             (len(rows),),
         ).fetchone()
         assert row is not None

@@ -3,9 +3,12 @@
 import csv
 import io
 import re
+import threading
+import time
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from astropy.io import votable as astropy_votable
 from astropy.io.votable.tree import TableElement
@@ -90,7 +93,7 @@ SAME = {
         "SELECT source_id, ra, dec, phot_g_mean_mag FROM gaiadr3.gaia_source ORDER BY source_id LIMIT 7",
     ),
     "an_aggregate": (
-        "SELECT COUNT(*) AS n, MIN(ra) AS first FROM gaiadr3.gaia_source WHERE phot_g_mean_mag < 12",
+        "SELECT COUNT(*) AS n, MIN(ra) AS first_ra FROM gaiadr3.gaia_source WHERE phot_g_mean_mag < 12",
         "SELECT count(*), min(ra) FROM gaiadr3.gaia_source WHERE phot_g_mean_mag < 12",
     ),
     "a_cone": (
@@ -115,7 +118,8 @@ def test_answers_equal_sql(service: Any, case: str) -> None:
     assert expected
     table = table_of(get(service, adql))
     rows = [tuple(None if masked else value for value, masked in zip(row, row.mask, strict=True)) for row in table.array]
-    assert [tuple(cell.item() if hasattr(cell, "item") else cell for cell in row) for row in rows] == expected
+    # A real of PostgreSQL arrives in psycopg as its shortest decimal number.
+    assert [tuple(float(str(cell)) if isinstance(cell, np.float32) else cell for cell in row) for row in rows] == expected
     lines = list(csv.reader(io.StringIO(get(service, adql, FORMAT="csv").text)))
     assert lines[0] == [field.name for field in table.fields]
     assert [[float(cell) if cell and cell[0].isdigit() else cell for cell in line] for line in lines[1:]] == [
@@ -190,7 +194,6 @@ def test_maxrec_zero_runs_nothing(service: Any) -> None:
 
 
 SLOW = "SELECT COUNT(*) AS n FROM gaiadr3.gaia_source AS a, gaiadr3.gaia_source AS b, gaiadr3.gaia_source AS c WHERE a.ra + b.ra + c.ra < 0"
-BREAKS_LATE = "SELECT 1 / (b.table_index - 9) AS x, a.source_id FROM gaiadr3.gaia_source AS a, tap_schema.tables AS b WHERE b.table_index < 10 ORDER BY b.table_index"
 
 
 def test_the_time_limit_says_its_name(serve: Any, stars: Any) -> None:
@@ -227,13 +230,9 @@ def test_a_csv_that_breaks_on_its_way_never_looks_whole(serve: Any, stars: Any) 
 
 def test_a_full_service_asks_to_come_back(serve: Any, stars: Any) -> None:
     with serve(stars, Limits(concurrent_queries=1, wait_seconds=0.2, seconds=5)) as service, httpx.Client(timeout=30) as client:
-        import threading
-
         taken = threading.Thread(target=lambda: client.get(f"{service.url}/sync", params={"QUERY": SLOW}))
         taken.start()
         try:
-            import time
-
             time.sleep(0.5)
             answer = get(service, "SELECT TOP 1 table_name FROM tap_schema.tables")
             assert answer.status_code == 503
