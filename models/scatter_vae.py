@@ -10,6 +10,7 @@ Catalogue values use z = mu, so that labels repeat. A missing coefficient has in
 its place, and no chi2 counts it.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def _layer(n_in: int, n_out: int) -> list[nn.Module]:
 def _decoder(latent: int, widths: list[int], pixels: int) -> nn.Sequential:
     """latent -> narrowest width without activation, then up through the widths, then linear."""
     up = widths[::-1]
-    hidden = [module for n_in, n_out in zip(up, up[1:], strict=False) for module in _layer(n_in, n_out)]
+    hidden = [module for n_in, n_out in pairwise(up) for module in _layer(n_in, n_out)]
     return nn.Sequential(nn.Linear(latent, up[0]), *hidden, nn.Linear(up[-1], pixels))
 
 
@@ -97,7 +98,7 @@ class Network(nn.Module):
     def __init__(self, pixels: int, widths: list[int], latent: int) -> None:
         super().__init__()
         down = [pixels, *widths]
-        self.encoder = nn.Sequential(*(module for n_in, n_out in zip(down, down[1:], strict=False) for module in _layer(n_in, n_out)))
+        self.encoder = nn.Sequential(*(module for n_in, n_out in pairwise(down) for module in _layer(n_in, n_out)))
         self.mean = nn.Linear(widths[-1], latent)
         self.log_variance = nn.Linear(widths[-1], latent)
         self.decoder = _decoder(latent, widths, pixels)
@@ -257,7 +258,7 @@ def train(sample: TrainingSample, configuration: Configuration, seed: int, repor
         network = Network(x.shape[1], list(configuration["widths"]), int(configuration["latent"]))
         figures = fit(
             network,
-            lambda batch, generator: loss(network, *batch, generator, configuration["loss"]),
+            lambda batch, generator: loss(network, batch[0], batch[1], generator, configuration["loss"]),
             (x, sigma),
             Recipe.from_configuration(configuration),
             generator,

@@ -66,7 +66,8 @@ def _normal_equations(decode: Decoder, z: Tensor, x: Tensor, weight: Tensor) -> 
     for k in range(z.shape[1]):
         direction = torch.zeros_like(z)
         direction[:, k] = 1
-        model, column = torch.func.jvp(decode, (z,), (direction,))
+        product: tuple[Tensor, Tensor] = torch.func.jvp(decode, (z,), (direction,))  # type: ignore[assignment]
+        model, column = product
         columns.append(column)
     jacobian = torch.stack(columns, dim=2)  # (stars, pixels, latent)
     weighted = weight[:, :, None] * jacobian
