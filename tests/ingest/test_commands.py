@@ -1,25 +1,38 @@
 """kiel ingest: exit codes, JSON, one line a step."""
 
 import json
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catalog.version import ROOT
+from catalog.settings import settings
+from kiel_main import main
 
 GOOD = 4295806720
 
 
-@pytest.fixture
-def kiel(database_url_env: dict[str, str]) -> Any:
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "kiel_main", "ingest", *map(str, words)]
-        return subprocess.run(command, cwd=ROOT, env=database_url_env, capture_output=True, text=True, timeout=120, check=False)
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
 
-    return run
+
+@pytest.fixture
+def kiel(database_url_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*words: str | Path) -> Done:
+        for name, value in database_url_env.items():
+            if name.startswith("KIEL_"):
+                monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        capsys.readouterr()
+        code = main(["ingest", *map(str, words)])
+        return Done(code, *capsys.readouterr())
+
+    yield run
+    settings.cache_clear()
 
 
 def test_add_work_status_and_rejects(kiel: Any, archive: Any, tmp_path: Path) -> None:
