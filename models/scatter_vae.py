@@ -160,7 +160,7 @@ class ScatterVae:
         except (SafetensorError, KeyError, RuntimeError) as error:
             raise DataError(f"these weights do not fit a scatter_vae of {self.n_bp} + {self.n_rp} coefficients: {error}") from error
         self._synthetic_g = None if synthetic is None else synthetic.numpy()
-        self.network.eval()
+        self.network.eval().requires_grad_(False)
 
     @property
     def n_pixels(self) -> int:
