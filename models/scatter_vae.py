@@ -32,6 +32,7 @@ from models.learning.sample import TrainingSample, read_xp_sample
 from models.learning.training import Recipe, fit, repeatable
 from models.numerics.latent_refinement import Refined, refine
 from models.numerics.synthetic_g import synthetic_g
+from models.numerics.threads import one_thread
 from models.spec import Configuration, ModelSpec, NoLabel, Predictions, Report, Trained
 
 SPEC = ModelSpec(
@@ -195,7 +196,8 @@ class ScatterVae:
     def predict(self, batch: SpectrumBatch) -> Predictions:
         """Labels or a reason for every star of the batch."""
         stars, no_label = self.inputs(batch)
-        blocks = [self._predict_block(stars.take(np.arange(at, min(at + BLOCK, len(stars))))) for at in range(0, len(stars), BLOCK)]
+        with one_thread():
+            blocks = [self._predict_block(stars.take(np.arange(at, min(at + BLOCK, len(stars))))) for at in range(0, len(stars), BLOCK)]
         fields = copy_fields(LABEL_SCATTER_VAE.without("run_id"))
         labels = Rows.concatenate([block.labels for block in blocks]) if blocks else Rows.empty(fields)
         sums = sum((block.residual_sums for block in blocks), np.zeros((3, self.n_pixels)))

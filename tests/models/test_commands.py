@@ -3,25 +3,40 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 
+from catalog.settings import settings
 from catalog.version import ROOT
+from kiel_main import main
 
 TINY = ("--preset", "short", "--set", "steps=40", "--set", "batch=32", "--set", "widths=[20,8]")
 
 
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def kiel(database, database_url_env, simulated_spectra, load_spectra):
+def kiel(database, database_url_env, simulated_spectra, load_spectra, monkeypatch, capsys):
+    """The command in this process, whose settings name a fresh database with stars."""
     load_spectra(database, simulated_spectra(100), "field.fits")
     load_spectra(database, simulated_spectra(8, first=800), "xp_bright_ddf30.parquet")
+    for name, value in database_url_env.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
 
-    def run(*words: str) -> subprocess.CompletedProcess:
-        arguments = [sys.executable, "-m", "kiel_main", "model", *words]
-        environment = database_url_env | {"OMP_NUM_THREADS": "1"}
-        return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    def run(*words: str) -> Done:
+        capsys.readouterr()
+        code = main(["model", *words])
+        return Done(code, *capsys.readouterr())
 
-    return run
+    yield run
+    settings.cache_clear()
 
 
 def test_train_list_show_evaluate(kiel) -> None:

@@ -79,7 +79,7 @@ def command(environment, *words, **kwargs):
 
 
 def test_a_killed_training_repeated_ends_like_an_undisturbed_one(stars, database_url_env) -> None:
-    words = ("train", "scatter_vae", "--preset", "short", "--set", "steps=2000", "--set", "batch=32", "--set", "widths=[20,8]", "--json")
+    words = ("train", "scatter_vae", "--preset", "short", "--set", "steps=1500", "--set", "batch=32", "--set", "widths=[20,8]", "--json")
     killed = command(database_url_env, *words, stderr=subprocess.PIPE)
     assert "step=" in killed.stderr.readline()
     os.kill(killed.pid, signal.SIGKILL)
@@ -90,7 +90,7 @@ def test_a_killed_training_repeated_ends_like_an_undisturbed_one(stars, database
     answer = json.loads(again.communicate(timeout=120)[0])
     assert again.returncode == 0
     assert answer["new"] is True
-    undisturbed = train(stars, steps=2000)
+    undisturbed = train(stars, steps=1500)
     assert undisturbed.new is False  # it is the version that the command stored
     rows = stored(stars)
     assert len(rows) == 1
@@ -98,5 +98,5 @@ def test_a_killed_training_repeated_ends_like_an_undisturbed_one(stars, database
     with stars.connect(Role.WORKER) as connection:
         connection.execute("DELETE FROM store.model_version")
         connection.execute("DELETE FROM store.model_weights")
-    train(stars, steps=2000)
+    train(stars, steps=1500)
     assert stored(stars) == rows
