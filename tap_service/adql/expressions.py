@@ -1,0 +1,284 @@
+"""Values and conditions: names found, types checked, meanings given. One method a kind of node of the tree."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import singledispatchmethod
+
+from catalog.schema.column import ColumnType
+from tap_service.adql import tree
+from tap_service.adql.conversions import comparable, converted, in_one_type, require, timestamp
+from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
+from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, unknown_function
+from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.scope import Scope
+from tap_service.adql.typed_tree import (
+    Arithmetic,
+    Comparison,
+    Connective,
+    Constant,
+    Expression,
+    Negative,
+    Operation,
+    QueryValue,
+    TypedQuery,
+)
+from tap_service.adql.value_types import INTEGERS, NUMBERS, Internal, Meaning, common_type, in_words
+
+_TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
+_CONDITION = Meaning(Internal.CONDITION)
+_CASTS = {
+    "SMALLINT": ColumnType.SMALLINT, "INTEGER": ColumnType.INTEGER, "BIGINT": ColumnType.BIGINT, "REAL": ColumnType.REAL,
+    "DOUBLE": ColumnType.DOUBLE, "CHAR": ColumnType.TEXT, "VARCHAR": ColumnType.TEXT, "TIMESTAMP": ColumnType.TIMESTAMP,
+}
+
+ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
+
+
+class ExpressionResolver:
+    """Makes typed expressions of those in one scope; ``resolve_query`` does the subqueries."""
+
+    def __init__(self, source: QueryText, scope: Scope, resolve_query: ResolveQuery) -> None:
+        self.source = source
+        self.scope = scope
+        self.resolve_query = resolve_query
+
+    def condition(self, node: tree.Expression) -> Expression:
+        """A condition; a boolean column is one too. AdqlTypeError for any other value."""
+        found = self.resolve(node)
+        if found.meaning.type not in (Internal.CONDITION, ColumnType.BOOLEAN):
+            hint = "; compare it with something" if isinstance(found.meaning.type, ColumnType) else ""
+            self.source.fail(AdqlTypeError, f"expected a condition, but this is {in_words(found.meaning.type)}{hint}", found.place)
+        return found
+
+    def value(self, node: tree.Expression) -> Expression:
+        """A value; AdqlTypeError for a condition."""
+        found = self.resolve(node)
+        if found.meaning.type is Internal.CONDITION:
+            message = "a condition is no value here; write CASE WHEN ... THEN 1 ELSE 0 END"
+            self.source.fail(AdqlTypeError, message, found.place)
+        return found
+
+    def values(self, nodes: tuple[tree.Expression, ...]) -> tuple[Expression, ...]:
+        """Several values."""
+        return tuple(self.value(node) for node in nodes)
+
+    @singledispatchmethod
+    def resolve(self, node: tree.Expression) -> Expression:
+        """The typed form of an expression."""
+        raise AssertionError(f"the tree has no expression {type(node).__name__}")
+
+    # -- values
+
+    @resolve.register
+    def _(self, node: tree.NumberLiteral) -> Expression:
+        if node.text.isdigit() and (len(node.text) < 20 and (number := int(node.text)) < 2**63):
+            type_ = ColumnType.INTEGER if number < 2**31 else ColumnType.BIGINT
+            return Constant(Meaning.of(type_), number, place=node.place)
+        value = float(node.text)
+        if not math.isfinite(value):
+            self.source.fail(AdqlTypeError, f"{node.text} is larger than a double can hold (about 1.8e308)", node.place)
+        return Constant(Meaning.of(_DOUBLE), value, place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.StringLiteral) -> Expression:
+        return Constant(Meaning.of(_TEXT), node.value, place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.BooleanLiteral) -> Expression:
+        return Constant(Meaning.of(ColumnType.BOOLEAN), node.value, place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.NullLiteral) -> Expression:
+        return Constant(Meaning(Internal.NULL), None, place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.ColumnReference) -> Expression:
+        return replace(self.scope.column(node.parts, self.source, node.place), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.Sign) -> Expression:
+        operand = self.value(node.operand)
+        require(operand, (*NUMBERS, Internal.NULL), "a number", self.source, f"what stands after {node.operator}")
+        if node.operator == "+" or operand.meaning.type is Internal.NULL:
+            return operand
+        return Negative(Meaning.of(operand.meaning.type, operand.meaning.unit), operand, place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.Arithmetic) -> Expression:
+        left, right = self.value(node.left), self.value(node.right)
+        if node.operator == "||":
+            for side in (left, right):
+                require(side, (_TEXT, Internal.NULL), "text (CAST a number AS VARCHAR)", self.source, "what || joins")
+            return Operation(Meaning.of(_TEXT), "({0} || {1})", (converted(left, _TEXT), converted(right, _TEXT)), place=node.place)
+        for side in (left, right):
+            hint = "; texts are joined with ||" if side.meaning.type is _TEXT and node.operator == "+" else ""
+            if side.meaning.type not in (*NUMBERS, Internal.NULL):
+                message = f"{node.operator} goes between numbers, but this is {in_words(side.meaning.type)}{hint}"
+                self.source.fail(AdqlTypeError, message, side.place)
+        type_ = common_type(left.meaning.type, right.meaning.type)
+        if not isinstance(type_, ColumnType):
+            type_ = _DOUBLE
+        left, right = (converted(side, type_) if side.meaning.type is Internal.NULL else side for side in (left, right))
+        if node.operator == "%":
+            if type_ not in INTEGERS:
+                self.source.fail(AdqlTypeError, "% goes between whole numbers; write MOD(x, y)", node.place)
+            return Operation(Meaning.of(type_), "({0} % {1})", (left, right), place=node.place)
+        return Arithmetic(Meaning.of(type_, _unit(node.operator, left, right)), node.operator, left, right, place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.Call) -> Expression:
+        arguments = self.values(node.arguments)
+        if node.function in FUNCTIONS or node.function in SPECIAL:
+            return call(node.function, arguments, node.distinct, node.star, self.source, node.place)
+        if node.function not in GEOMETRY:
+            unknown_function(node.function, GEOMETRY, self.source, node.place)
+        if node.distinct or node.star:
+            self.source.fail(AdqlTypeError, f"{node.function} takes neither DISTINCT nor *", node.place)
+        return GEOMETRY[node.function](arguments, self.source, node.place)
+
+    @resolve.register
+    def _(self, node: tree.Cast) -> Expression:
+        operand = self.value(node.operand)
+        if node.type_name not in _CASTS:
+            self.source.fail(AdqlUnsupportedError, f"CAST to {node.type_name} is not supported; types are {', '.join(_CASTS)}", node.place)
+        type_ = _CASTS[node.type_name]
+        self._check_cast(operand, type_)
+        if type_ is ColumnType.TIMESTAMP:
+            if isinstance(operand, Constant) and operand.meaning.type is _TEXT and operand.value is not None:
+                return timestamp(operand, self.source)
+            return converted(operand, type_)
+        if type_ is not _TEXT:
+            return converted(operand, type_)
+        if operand.meaning.type is ColumnType.TIMESTAMP:
+            iso = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+            operand = Operation(Meaning.of(_TEXT), iso, (operand,), place=operand.place)
+        if node.length is None:
+            return converted(operand, _TEXT)
+        if not 0 < node.length <= 10485760:
+            self.source.fail(AdqlTypeError, f"{node.type_name}({node.length}) is no length of a text; use 1 to 10485760", node.place)
+        meaning = replace(Meaning.of(_TEXT), arraysize=f"{node.length}*")
+        return Operation(meaning, f"CAST(CAST({{0}} AS varchar({node.length})) AS text)", (operand,), place=node.place)
+
+    def _check_cast(self, operand: Expression, type_: ColumnType) -> None:
+        """Numbers go into numbers and text, text into all, booleans into text and whole numbers, NULL into anything."""
+        given = operand.meaning.type
+        if type_ is _TEXT and isinstance(given, ColumnType) and given not in (ColumnType.BYTES, ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY):
+            return
+        if given in (_TEXT, Internal.NULL, type_) or (given in NUMBERS and type_ in NUMBERS):
+            return
+        if given is ColumnType.BOOLEAN and type_ is ColumnType.INTEGER:
+            return
+        self.source.fail(AdqlTypeError, f"{in_words(given)} cannot be cast to {type_.postgres}", operand.place)
+
+    @resolve.register
+    def _(self, node: tree.Case) -> Expression:
+        results = tuple(node_ for _, node_ in node.branches) + ((node.otherwise,) if node.otherwise is not None else ())
+        values = in_one_type(self.values(results), self.source, "the results of CASE")
+        operand = self.value(node.operand) if node.operand is not None else None
+        conditions: list[Expression] = []
+        for condition, _ in node.branches:
+            if operand is None:
+                conditions.append(self.condition(condition))
+            else:
+                conditions.append(self._comparison("=", operand, self.value(condition), condition.place))
+        arguments: list[Expression] = []
+        template = "CASE"
+        for condition_, value in zip(conditions, values, strict=False):
+            template += f" WHEN {{{len(arguments)}}} THEN {{{len(arguments) + 1}}}"
+            arguments += [condition_, value]
+        if node.otherwise is not None:
+            template += f" ELSE {{{len(arguments)}}}"
+            arguments.append(values[-1])
+        return Operation(alternatives(values), f"{template} END", tuple(arguments), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.ScalarQuery) -> Expression:
+        query = self._one_column(node.query, node.place)
+        return QueryValue(query.outputs[0].meaning, query, place=node.place)
+
+    def _one_column(self, node: tree.Query, place: int) -> TypedQuery:
+        query = self.resolve_query(node, self.scope)
+        if len(query.outputs) != 1:
+            self.source.fail(AdqlTypeError, f"a query used as a value has one column, not {len(query.outputs)}", place)
+        return query
+
+    # -- conditions
+
+    def _comparison(self, operator: str, left: Expression, right: Expression, place: int) -> Expression:
+        left, right = comparable(left, right, self.source, place)
+        if operator not in ("=", "<>") and ColumnType.BOOLEAN in (left.meaning.type, right.meaning.type):
+            self.source.fail(AdqlTypeError, f"booleans are compared with = and <>, not with {operator}", place)
+        return Comparison(_CONDITION, operator, left, right, place=place)
+
+    @resolve.register
+    def _(self, node: tree.Comparison) -> Expression:
+        return self._comparison(node.operator, self.value(node.left), self.value(node.right), node.place)
+
+    @resolve.register
+    def _(self, node: tree.Between) -> Expression:
+        operand = self.value(node.operand)
+        operand, low = comparable(operand, self.value(node.low), self.source, node.place)
+        operand, high = comparable(operand, self.value(node.high), self.source, node.place)
+        if ColumnType.BOOLEAN in (operand.meaning.type, low.meaning.type, high.meaning.type):
+            self.source.fail(AdqlTypeError, "BETWEEN goes with numbers, texts and timestamps", node.place)
+        template = "({0} NOT BETWEEN {1} AND {2})" if node.negated else "({0} BETWEEN {1} AND {2})"
+        return Operation(_CONDITION, template, (operand, low, high), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.InList) -> Expression:
+        operand = self.value(node.operand)
+        values = []
+        for item in node.values:
+            operand, value = comparable(operand, self.value(item), self.source, item.place)
+            values.append(value)
+        places = ", ".join(f"{{{number}}}" for number in range(1, len(values) + 1))
+        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}IN ({places}))", (operand, *values), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.InQuery) -> Expression:
+        query = self._one_column(node.query, node.place)
+        subquery = QueryValue(query.outputs[0].meaning, query, place=node.place)
+        operand, _ = comparable(self.value(node.operand), subquery, self.source, node.place)
+        return Operation(_CONDITION, "({0} NOT IN {1})" if node.negated else "({0} IN {1})", (operand, subquery), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.Like) -> Expression:
+        word = "ILIKE" if node.any_case else "LIKE"
+        sides = (self.value(node.operand), self.value(node.pattern))
+        for side in sides:
+            require(side, (_TEXT, Internal.NULL), "text", self.source, f"what {word} compares")
+        texts = tuple(converted(side, _TEXT) for side in sides)
+        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}{word} {{1}})", texts, place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.IsNull) -> Expression:
+        operand = self.value(node.operand)
+        if not isinstance(operand.meaning.type, ColumnType) and operand.meaning.type is not Internal.NULL:
+            self.source.fail(AdqlTypeError, f"IS NULL asks about a value, but this is {in_words(operand.meaning.type)}", operand.place)
+        return Operation(_CONDITION, "({0} IS NOT NULL)" if node.negated else "({0} IS NULL)", (operand,), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.Exists) -> Expression:
+        query = self.resolve_query(node.query, self.scope)
+        return Operation(_CONDITION, "EXISTS {0}", (QueryValue(_CONDITION, query, place=node.place),), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.Not) -> Expression:
+        return Operation(_CONDITION, "(NOT {0})", (self.condition(node.operand),), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.And) -> Expression:
+        return Connective(_CONDITION, "AND", tuple(self.condition(operand) for operand in node.operands), place=node.place)
+
+    @resolve.register
+    def _(self, node: tree.Or) -> Expression:
+        return Connective(_CONDITION, "OR", tuple(self.condition(operand) for operand in node.operands), place=node.place)
+
+
+def _unit(operator: str, left: Expression, right: Expression) -> str | None:
+    """The unit of a sum, where a literal is taken to be in the other's unit; products have none that can be told from the text."""
+    if operator not in "+-":
+        return None
+    units = {side.meaning.unit for side in (left, right) if not isinstance(side, Constant)}
+    return units.pop() if len(units) == 1 else None

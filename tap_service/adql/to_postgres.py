@@ -1,0 +1,213 @@
+"""A typed tree to one PostgreSQL statement, composed of identifiers, literals and templates: no text of the query passes through."""
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from catalog.schema.column import ColumnType
+from tap_service.adql.geometry import HAVERSINE, SEPARATION, Cone, find_cone
+from tap_service.adql.typed_tree import (
+    Arithmetic,
+    Cap,
+    ColumnValue,
+    CommonTableUse,
+    Comparison,
+    Connective,
+    Constant,
+    Expression,
+    Negative,
+    Operation,
+    Overlap,
+    QueryValue,
+    Separation,
+    Source,
+    StoredTable,
+    SubqueryTable,
+    TypedBody,
+    TypedJoin,
+    TypedOrder,
+    TypedQuery,
+    TypedSelect,
+    TypedSetOperation,
+)
+
+SQL = sql.SQL
+_COMMA = SQL(", ")
+
+
+def to_postgres(query: TypedQuery, limit: int | None = None) -> sql.Composed:
+    """The statement; its columns are ``query.outputs`` in order and type. Run it without parameters: a ``%`` in it stands for itself.
+
+    Args:
+        query: what the resolver made.
+        limit: the most rows that the whole statement may give, below any TOP of its own; None for no limit.
+    """
+    return sql.Composed(list(_flat(_query(query, limit))))
+
+
+def _flat(composed: sql.Composable) -> Iterator[sql.Composable]:
+    """The parts without nesting, so that rendering never runs deep."""
+    pending = [composed]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, sql.Composed):
+            pending.extend(reversed(list(part)))
+        else:
+            yield part
+
+
+# -- queries
+
+
+def _query(query: TypedQuery, limit: int | None = None) -> sql.Composed:
+    parts: list[sql.Composable] = []
+    if query.common_tables:
+        tables = [SQL("{} AS ({})").format(sql.Identifier(name), _query(table)) for name, table in query.common_tables]
+        parts.append(SQL("WITH ") + _COMMA.join(tables))
+    body = query.body
+    if isinstance(body, TypedSelect):
+        parts.append(_select(body))
+        limit = min((count for count in (body.top, limit) if count is not None), default=None)
+    else:
+        parts.append(_operand(body) if isinstance(body, TypedQuery) else _set_operation(body))
+    if query.order_by:
+        parts.append(SQL("ORDER BY ") + _COMMA.join(_order(item) for item in query.order_by))
+    if limit is not None:
+        parts.append(SQL("LIMIT {}").format(sql.Literal(limit)))
+    if query.offset:
+        parts.append(SQL("OFFSET {}").format(sql.Literal(query.offset)))
+    return SQL(" ").join(parts)
+
+
+def _set_operation(body: TypedSetOperation) -> sql.Composed:
+    operator = SQL(f" {body.operator} ALL " if body.all else f" {body.operator} ")  # one of three words of the grammar
+    return _operand(body.left) + operator + _operand(body.right)
+
+
+def _operand(body: TypedBody) -> sql.Composed:
+    """An operand of a set operation, in parentheses."""
+    if isinstance(body, TypedSetOperation):
+        return SQL("({})").format(_set_operation(body))
+    return SQL("({})").format(_query(body if isinstance(body, TypedQuery) else TypedQuery(body, body.outputs)))
+
+
+def _order(item: TypedOrder) -> sql.Composed:
+    key = sql.Composed([sql.Literal(item.key)]) if isinstance(item.key, int) else _value(item.key)
+    return key + SQL(" DESC" if item.descending else " ASC")
+
+
+def _select(select: TypedSelect) -> sql.Composed:
+    items = [
+        SQL("{} AS {}").format(_value(item), sql.Identifier(output.sql_name))
+        for item, output in zip(select.items, select.outputs, strict=True)
+    ]
+    statement = SQL("SELECT DISTINCT " if select.distinct else "SELECT ") + _COMMA.join(items)
+    statement += SQL(" FROM ") + _COMMA.join(_source(source) for source in select.sources)
+    if select.where is not None:
+        statement += SQL(" WHERE ") + _condition(select.where)
+    if select.group_by:
+        statement += SQL(" GROUP BY ") + _COMMA.join(SQL("({})").format(_value(item)) for item in select.group_by)
+    if select.having is not None:
+        statement += SQL(" HAVING ") + _value(select.having)
+    return statement
+
+
+def _source(source: Source) -> sql.Composed:
+    if isinstance(source, TypedJoin):
+        condition = SQL("TRUE") if source.condition is None else _condition(source.condition)
+        kind = SQL(f" {source.kind} JOIN ")  # one of four words of the grammar
+        return SQL("(") + _source(source.left) + kind + _source(source.right) + SQL(" ON ") + condition + SQL(")")
+    alias = sql.Identifier(source.relation.alias)
+    if isinstance(source, StoredTable):
+        return SQL("{} AS {}").format(sql.Identifier(source.schema, source.name), alias)
+    if isinstance(source, SubqueryTable):
+        return SQL("({}) AS {}").format(_query(source.query), alias)
+    if isinstance(source, CommonTableUse):
+        return SQL("{} AS {}").format(sql.Identifier(source.name), alias)
+    raise AssertionError(f"no SQL for a {type(source).__name__}")
+
+
+# -- values and conditions
+
+
+def _condition(expression: Expression) -> sql.Composed:
+    """A condition that must hold: cones in it get their ranges. Under NOT, or as a value, a condition goes through _value."""
+    if isinstance(expression, Connective):
+        return SQL("({})").format(SQL(f" {expression.operator} ").join(_condition(operand) for operand in expression.operands))
+    if isinstance(expression, Comparison) and (cone := find_cone(expression)) is not None:
+        return _cone(cone)
+    return _value(expression)
+
+
+def _value(expression: Expression) -> sql.Composed:
+    if isinstance(expression, ColumnValue):
+        name = sql.Identifier(expression.relation.alias, expression.name)
+        return SQL("CAST({} AS text)").format(name) if expression.is_json else sql.Composed([name])
+    if isinstance(expression, Constant):
+        return _constant(expression)
+    if isinstance(expression, Operation):
+        return SQL(expression.template).format(*(_value(argument) for argument in expression.arguments))  # written in this package
+    if isinstance(expression, Arithmetic | Comparison):
+        operator = SQL(f" {expression.operator} ")  # one of the grammar's signs
+        return SQL("(") + _value(expression.left) + operator + _value(expression.right) + SQL(")")
+    if isinstance(expression, Connective):
+        return SQL("({})").format(SQL(f" {expression.operator} ").join(_value(operand) for operand in expression.operands))
+    if isinstance(expression, Negative):
+        return SQL("(- {})").format(_value(expression.operand))
+    if isinstance(expression, Separation):
+        return _separation(expression.first, expression.second)
+    if isinstance(expression, Overlap):
+        return _overlap(expression)
+    if isinstance(expression, QueryValue):
+        return SQL("({})").format(_query(expression.query))
+    raise AssertionError(f"no SQL for a {type(expression).__name__}")
+
+
+def _constant(constant: Constant) -> sql.Composed:
+    """A literal with its type, so that PostgreSQL takes no decimal number for numeric, and no whole one in ORDER BY for a position."""
+    type_ = constant.meaning.type
+    if constant.value is None:
+        return SQL("CAST(NULL AS {})").format(SQL(type_.postgres)) if isinstance(type_, ColumnType) else sql.Composed([SQL("NULL")])
+    literal = sql.Literal(constant.value)
+    if not isinstance(type_, ColumnType):
+        raise AssertionError(f"a literal of type {type_}")
+    return SQL("CAST({} AS {})").format(literal, SQL(type_.postgres))
+
+
+def _places(first: Cap, second: Cap) -> tuple[sql.Composed, ...]:
+    return _value(first.lon), _value(first.lat), _value(second.lon), _value(second.lat)
+
+
+def _separation(first: Cap, second: Cap) -> sql.Composed:
+    return SQL(SEPARATION).format(*_places(first, second))
+
+
+def _overlap(overlap: Overlap) -> sql.Composed:
+    """1 or 0 by the separation of the centres; a point is a circle of no radius, and a negative radius holds nothing."""
+    first, second = overlap.first.radius, overlap.second.radius
+    inner = _value(first) if first is not None else SQL("0")
+    outer = _value(second) if second is not None else SQL("0")
+    separation = _separation(overlap.first, overlap.second)
+    if overlap.whole:
+        return SQL("CAST({0} + {1} <= {2} AND {1} >= 0 AS integer)").format(separation, inner, outer)
+    return SQL("CAST({0} <= {1} + {2} AND {1} >= 0 AND {2} >= 0 AS integer)").format(separation, inner, outer)
+
+
+def _cone(cone: Cone) -> sql.Composed:
+    """Ranges of the key, which an index answers, and the exact test, which settles the border."""
+    haversine = SQL(HAVERSINE).format(_value(cone.lon), _value(cone.lat), _degrees(cone.ra), _degrees(cone.dec))
+    exact = haversine + SQL(" <= " if cone.border_counts else " < ") + _degrees(cone.limit())
+    ranges = cone.ranges()
+    if ranges is None:
+        return SQL("({})").format(exact)
+    if not ranges:
+        return sql.Composed([SQL("FALSE")])
+    key = _value(cone.key())
+    cover = [SQL("{} BETWEEN {} AND {}").format(key, sql.Literal(first), sql.Literal(last)) for first, last in ranges]
+    if cone.sky_key.displaced:
+        cover.append(SQL("{} IN ({})").format(key, _COMMA.join(sql.Literal(one) for one in cone.sky_key.displaced)))
+    return SQL("(({}) AND {})").format(SQL(" OR ").join(cover), exact)
+
+
+def _degrees(number: float) -> sql.Composed:
+    return SQL("CAST({} AS double precision)").format(sql.Literal(float(number)))

@@ -1,0 +1,74 @@
+"""Types of values: what an output column may be, and what lives only inside a query; which types go together."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from catalog.schema.column import ColumnType
+
+
+class Internal(Enum):
+    """Types that no result column has."""
+
+    CONDITION = "condition"
+    NULL = "NULL"
+    POINT = "POINT"
+    CIRCLE = "CIRCLE"
+
+
+ValueType = ColumnType | Internal
+
+INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
+FLOATS = (ColumnType.REAL, ColumnType.DOUBLE)
+NUMBERS = INTEGERS + FLOATS
+REGIONS = (Internal.POINT, Internal.CIRCLE)
+ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
+"""Types with an order: what < and MIN take."""
+
+_WORDS = {
+    ColumnType.SMALLINT: "a whole number", ColumnType.INTEGER: "a whole number", ColumnType.BIGINT: "a whole number",
+    ColumnType.REAL: "a number", ColumnType.DOUBLE: "a number", ColumnType.BOOLEAN: "a boolean", ColumnType.TEXT: "text",
+    ColumnType.TIMESTAMP: "a timestamp", ColumnType.JSON: "JSON", ColumnType.BYTES: "bytes", ColumnType.VECTOR: "an array of numbers",
+    ColumnType.DOUBLE_ARRAY: "an array of numbers", Internal.CONDITION: "a condition", Internal.NULL: "NULL",
+    Internal.POINT: "a POINT", Internal.CIRCLE: "a CIRCLE",
+}
+
+
+def in_words(type_: ValueType) -> str:
+    """The type as a sentence names it."""
+    return _WORDS[type_]
+
+
+def common_type(first: ValueType, second: ValueType) -> ValueType | None:
+    """The type that both go into without loss of kind, as PostgreSQL's operators have it; None if they do not go together.
+
+    A REAL beside anything but a REAL becomes DOUBLE; integers widen; NULL takes the other's type.
+    """
+    if first is second or second is Internal.NULL:
+        return first
+    if first is Internal.NULL:
+        return second
+    if first in INTEGERS and second in INTEGERS:
+        return max(first, second, key=INTEGERS.index)
+    if first in NUMBERS and second in NUMBERS:
+        return ColumnType.DOUBLE
+    return None
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a value is: its type, and what a result column says of it (None: nothing to say)."""
+
+    type: ValueType
+    arraysize: str | None = None
+    xtype: str | None = None
+    unit: str | None = None
+    ucd: str | None = None
+    utype: str | None = None
+    description: str | None = None
+
+    @classmethod
+    def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":
+        """A value of a type without a history, with the arraysize and xtype that go with the type."""
+        if isinstance(type_, ColumnType):
+            return cls(type_, "*" if type_.votable == "char" else None, type_.xtype, unit, ucd)
+        return cls(type_, unit=unit, ucd=ucd)

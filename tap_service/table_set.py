@@ -1,0 +1,116 @@
+"""The tables that people may query, as TAP_SCHEMA describes them at one publication: what the resolver looks names up in.
+
+Built once a publication from TAP_SCHEMA and kept in memory; nothing here asks the database.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from catalog.schema.column import ColumnType, Position
+
+_SCALARS = {
+    "boolean": ColumnType.BOOLEAN, "short": ColumnType.SMALLINT, "int": ColumnType.INTEGER, "long": ColumnType.BIGINT,
+    "float": ColumnType.REAL, "double": ColumnType.DOUBLE, "unsignedByte": ColumnType.SMALLINT,
+}
+_ARRAYS = {"float": ColumnType.VECTOR, "double": ColumnType.DOUBLE_ARRAY, "unsignedByte": ColumnType.BYTES}
+_CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
+
+
+@dataclass(frozen=True)
+class TapColumn:
+    """A column as TAP_SCHEMA.columns describes it (TAP 1.1 section 4.3); ``name`` is bare, without the quotes of a delimited name."""
+
+    name: str
+    datatype: str
+    arraysize: str | None = None
+    xtype: str | None = None
+    unit: str | None = None
+    ucd: str | None = None
+    utype: str | None = None
+    description: str | None = None
+    indexed: bool = False
+    principal: bool = True
+    std: bool = False
+
+    @property
+    def type(self) -> ColumnType:
+        """The column's type in the database, which datatype, arraysize and xtype determine; ValueError if they do not."""
+        if self.datatype in ("char", "unicodeChar"):
+            return _CHARACTERS.get(self.xtype or "", ColumnType.TEXT)
+        known = (_SCALARS if self.arraysize is None else _ARRAYS).get(self.datatype)
+        if known is None:
+            raise ValueError(f"column {self.name} has datatype {self.datatype} and arraysize {self.arraysize}, which no stored type gives")
+        return known
+
+
+@dataclass(frozen=True)
+class TapTable:
+    """A table or view that people query.
+
+    ``permanent`` is the name of the schema that the emitted SQL reads, so that one query reads one publication.
+    ``position`` says how a place on the sky is found; ``padding`` (degrees) is how far a source may lie outside the HEALPix pixel
+    that its key tells, and ``displaced`` lists the keys of the sources beyond it, which every cover includes one by one.
+    """
+
+    schema: str
+    name: str
+    description: str | None
+    columns: tuple[TapColumn, ...]
+    table_type: str = "view"
+    permanent: str = ""
+    position: Position | None = None
+    padding: float = 0.0
+    displaced: tuple[int, ...] = ()
+
+    @property
+    def qualified_name(self) -> str:
+        """The name to use in queries."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class TableSet:
+    """All tables of one publication; regular identifiers match without regard to case, delimited ones exactly (ADQL 2.1 section 2.1.3)."""
+
+    serial: int
+    tables: tuple[TapTable, ...] = field(repr=False)
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[TapTable, ...]]:
+        found: dict[str, tuple[TapTable, ...]] = {}
+        for table in self.tables:
+            key = table.name.casefold()
+            found[key] = (*found.get(key, ()), table)
+        return found
+
+    def find(self, name: str, schema: str | None = None, *, exact_name: bool = False, exact_schema: bool = False) -> tuple[TapTable, ...]:
+        """The tables of that name, in any schema unless one is given; ``exact_...`` is True for a delimited identifier."""
+        return tuple(
+            table
+            for table in self._by_name.get(name.casefold(), ())
+            if same_name(table.name, name, exact_name) and (schema is None or same_name(table.schema, schema, exact_schema))
+        )
+
+    def suggest(self, name: str, schema: str | None = None) -> tuple[str, ...]:
+        """Qualified names of tables that the writer may have meant, best first."""
+        wanted = f"{schema}.{name}" if schema else name
+        names = [table.qualified_name for table in self.tables]
+        same = [table.qualified_name for table in self._by_name.get(name.casefold(), ())]
+        bare = {table.name: table.qualified_name for table in self.tables}
+        close = close_names(wanted, names) + tuple(bare[near] for near in close_names(name, bare))
+        return tuple(dict.fromkeys((*same, *close)))[:3]
+
+
+def same_name(declared: str, written: str, exact: bool) -> bool:
+    """Whether an identifier in a query means a declared name."""
+    return declared == written if exact else declared.casefold() == written.casefold()
+
+
+def close_names(wanted: str, names: Iterable[str], count: int = 3, likeness: float = 0.6) -> tuple[str, ...]:
+    """The names at least so like the wanted one (1 is equal), best first, compared without case."""
+    folded: dict[str, str] = {}
+    for name in names:
+        folded.setdefault(name.casefold(), name)
+    return tuple(folded[near] for near in difflib.get_close_matches(wanted.casefold(), folded, count, likeness))
