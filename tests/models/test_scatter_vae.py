@@ -242,7 +242,7 @@ def test_the_two_forms_of_the_loss_weigh_the_latent_variables_differently() -> N
 
 @pytest.mark.parametrize("ask", [lambda: scatter_vae.configuration(DR3, "quick"), lambda: model_module("scater_vae")])
 def test_a_wrong_name_is_answered_with_the_right_ones(ask) -> None:
-    with pytest.raises(UsageError, match="short|scatter_vae"):
+    with pytest.raises(UsageError, match=r"short|scatter_vae"):
         ask()
 
 

@@ -28,7 +28,7 @@ def test_plain_pca_finds_an_exact_plane() -> None:
 
 def test_plain_pca_of_an_ellipse_gives_its_axes() -> None:
     angle = np.linspace(0, 2 * np.pi, 100, endpoint=False)
-    x = np.column_stack([3 * np.cos(angle), np.sin(angle)]) + [1.0, 2.0]
+    x = np.column_stack([3 * np.cos(angle), np.sin(angle)]) + np.array([1.0, 2.0])
     found = plain_pca(x, 2)
     np.testing.assert_allclose(found.mean, [1.0, 2.0], atol=1e-12)
     np.testing.assert_allclose(np.abs(found.components), np.eye(2), atol=1e-12)
