@@ -112,11 +112,12 @@ HEADS = {
     b"Obj\x01avro": None,
     b"\x89HDF\r\n": None,
     b"one column\n1\n": None,
+    b'{"a": [' + b"1, " * 30000: None,
     bytes(range(200)): None,
 }
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: repr(head[:20]))
 def test_a_format_is_told_by_content(head: bytes) -> None:
     assert format_of(head) == HEADS[head]
     assert HEADS[head] or describe(head)
