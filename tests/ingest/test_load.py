@@ -37,7 +37,9 @@ def consistent(found: dict[str, list[tuple[Any, ...]]]) -> bool:
     held = Counter(row[-1] for row in (*found["spectra"], *found["sources"]))
     rejected = Counter(row[0] for row in found["rejects"])
     product = {row[0]: row[1] for row in found["files"]}
-    holder = {("xp_continuous", row[0]): row[-1] for row in found["spectra"]} | {("gaia_source", row[0]): row[-1] for row in found["sources"]}
+    holder = {("xp_continuous", row[0]): row[-1] for row in found["spectra"]} | {
+        ("gaia_source", row[0]): row[-1] for row in found["sources"]
+    }
     for sha256, _, state, _, rows_in, rows_loaded, rows_rejected in found["files"]:
         if state == "loaded":
             assert (rows_loaded, rows_rejected) == (held[sha256], rejected[sha256])
@@ -114,7 +116,9 @@ def test_a_file_with_only_a_header_is_loaded_with_no_rows(archive: Any, database
     assert (file.state, file.rows_in, file.rows_loaded) == ("loaded", 0, 0)
 
 
-def test_extra_and_reordered_columns_and_rows_of_other_lengths(archive: Any, database: Database, holdings: Holdings, tmp_path: Path) -> None:
+def test_extra_and_reordered_columns_and_rows_of_other_lengths(
+    archive: Any, database: Database, holdings: Holdings, tmp_path: Path
+) -> None:
     rows = [archive.spectrum(GOOD, "err") | {"note": "a, b"}, archive.spectrum(GOOD + 128, "err")]
     text = archive.text(rows, columns=["note", *reversed(archive.columns)])
     (tmp_path / "file.csv").write_text(text + "1,2,3\n")
@@ -206,7 +210,9 @@ def test_the_fullest_row_of_a_source_stays_and_ties_go_to_the_smallest_sha256(
     archive: Any, any_database: Database, holdings: Holdings, tmp_path: Path
 ) -> None:
     database = any_database
-    one = archive.csv(tmp_path / "one.csv", [archive.spectrum(GOOD, "err"), archive.spectrum(GOOD + 128, "full"), archive.spectrum(GOOD, "err", seed=1)])
+    one = archive.csv(
+        tmp_path / "one.csv", [archive.spectrum(GOOD, "err"), archive.spectrum(GOOD + 128, "full"), archive.spectrum(GOOD, "err", seed=1)]
+    )
     two = archive.csv(tmp_path / "two.csv", [archive.spectrum(GOOD, "full", ("rp",)), archive.spectrum(GOOD + 128, "full", seed=1)])
     load(database, one, two)
     found = holdings(database)

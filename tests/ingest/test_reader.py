@@ -124,7 +124,9 @@ def test_a_format_is_told_by_content(head: bytes) -> None:
 
 
 @pytest.mark.parametrize("spelling", [*NULL_SPELLINGS, " null ", "  "])
-@pytest.mark.parametrize("type_", [ColumnType.BIGINT, ColumnType.SMALLINT, ColumnType.REAL, ColumnType.DOUBLE, ColumnType.BOOLEAN, ColumnType.TEXT])
+@pytest.mark.parametrize(
+    "type_", [ColumnType.BIGINT, ColumnType.SMALLINT, ColumnType.REAL, ColumnType.DOUBLE, ColumnType.BOOLEAN, ColumnType.TEXT]
+)
 def test_every_null_spelling_is_null_in_every_type(spelling: str, type_: ColumnType) -> None:
     column = from_text(pa.array([spelling, "1", None]), Field("x", type_))
     assert column.null.tolist() == [True, False, True]
