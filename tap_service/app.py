@@ -40,7 +40,7 @@ def make_app(database: Database, limits: Limits | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        service.close()
+        await service.in_thread(service.close)
 
     async def capabilities(request: Request) -> Response:
         return _document(request, vosi.capabilities(_base(request), service.limits), started)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import signal
 import socket
 
@@ -67,15 +68,19 @@ class _AnnouncingServer(uvicorn.Server):
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens there, or a sentence why not."""
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024)
-    except PermissionError as error:
-        raise UsageError(f"Port {port} may only be used by root; choose one from 1024 on with --port.") from error
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     except socket.gaierror as error:
         raise UsageError(f"{host} is no address of this machine; use 127.0.0.1, or 0.0.0.0 for every network.") from error
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except PermissionError as error:
+        raise UsageError(f"Port {port} may only be used by root; choose one from 1024 on with --port.") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise TransientError(f"Port {port} on {host} is taken by another program; stop it, or choose another with --port (0 takes a free one).") from error
-        raise UsageError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+            raise TransientError(
+                f"Port {port} on {host} is taken by another program; stop it, or choose another with --port (0 takes a free one)."
+            ) from error
+        raise UsageError(f"Cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}.") from error
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""Connections of the service, kept for the next query: a new one costs more than a TOP 1 (measured 9 ms against 4 ms)."""
+"""Connections of the service, kept for the next query: a new one costs more than a TOP 1 (measured: a whole TOP 1 over HTTP takes 45 ms with a new one, 5 ms with a kept one)."""
 
 import threading
 from typing import Any

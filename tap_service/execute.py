@@ -119,7 +119,10 @@ class RunningQuery:
             # A late cancel could hit the next statement, so such a connection is never used again.
             connection.close()
         elif not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            connection.execute("ROLLBACK")
+            try:
+                connection.execute("ROLLBACK")
+            except psycopg.Error:
+                connection.close()
 
     def _release(self) -> None:
         if self._connection is not None:

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from catalog.healpix import MAX_PADDING
 
+from catalog.healpix import MAX_PADDING
 from catalog.publish import Publication
 from catalog.schema.column import Position
 from catalog.schema.public_views import PUBLIC_VIEWS

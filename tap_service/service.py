@@ -1,5 +1,6 @@
 """What all requests of a running service share: database, limits, connections, tables, threads and places for queries."""
 
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -26,13 +27,16 @@ class Service:
         self.limits = limits or Limits()
         self._connections = Connections(database, keep=self.limits.concurrent_queries)
         self._cache = TableCache()
+        self._queries: weakref.WeakSet[RunningQuery] = weakref.WeakSet()
         self._places = anyio.CapacityLimiter(self.limits.concurrent_queries)
         # Twice the places: a query that is cancelled must never wait for a thread behind those that run.
         self._threads = anyio.CapacityLimiter(2 * self.limits.concurrent_queries + 8)
 
     def new_query(self) -> RunningQuery:
-        """A query that has not started."""
-        return RunningQuery(self._connections, self._cache, self.limits)
+        """A query that has not started; the service ends it when it stops itself."""
+        query = RunningQuery(self._connections, self._cache, self.limits)
+        self._queries.add(query)
+        return query
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -68,5 +72,7 @@ class Service:
             self._connections.give_back(connection)
 
     def close(self) -> None:
-        """Let go of the idle connections."""
+        """End every query that still runs, and let go of all connections (blocks)."""
+        for query in list(self._queries):
+            query.close()
         self._connections.close()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from tap_service.adql import FEATURES
+from tap_service.adql.geometry import GEOMETRY
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.formats import FORMATS
@@ -19,7 +19,18 @@ _PREFIXES = {
     "vs": "http://www.ivoa.net/xml/VODataService/v1.1",
     "tr": "http://www.ivoa.net/xml/TAPRegExt/v1.0",
 }
-_LANGUAGE_FEATURES = "ivo://ivoa.net/std/tapregext#"
+_FEATURE = "ivo://ivoa.net/std/tapregext#features-"
+FEATURES: dict[str, tuple[str, ...]] = {
+    f"{_FEATURE}adqlgeo": tuple(GEOMETRY),
+    f"{_FEATURE}adql-string": ("LOWER", "UPPER", "ILIKE"),
+    f"{_FEATURE}adql-sets": ("UNION", "EXCEPT", "INTERSECT"),
+    f"{_FEATURE}adql-common-table": ("WITH",),
+    f"{_FEATURE}adql-type": ("CAST",),
+    f"{_FEATURE}adql-conditional": ("COALESCE",),
+    f"{_FEATURE}adql-unit": ("IN_UNIT",),
+    f"{_FEATURE}adql-offset": ("OFFSET",),
+}
+"""Optional parts of ADQL 2.1 that the service has, by the identifiers of its section 4.1 (lower case)."""
 
 ET.register_namespace("xsi", _XSI)
 ET.register_namespace("vosi", _CAPABILITIES)
@@ -69,8 +80,7 @@ def availability(problem: str | None, up_since: datetime) -> bytes:
 
 def tables(published: PublicationTables, *, detail: str = "max") -> bytes:
     """All tables of a publication (VOSI 1.1 section 4); ``detail`` min leaves columns and keys out."""
-    root = _root(_TABLES, "tableset", "vs")
-    root.set("version", "1.1")
+    root = _root(_TABLES, "tableset", "vs")  # no version attribute: validators with the schema of VOSI 1.0 refuse it
     for schema in published.schemas:
         element = _add(root, "schema")
         _described(element, schema.name, schema.description, schema.utype)
@@ -85,7 +95,6 @@ def table(published: PublicationTables, name: str) -> bytes | None:
     for found in published.tables:
         if found.qualified_name == name:
             root = _root(_TABLES, "table", "vs")
-            root.set("version", "1.1")
             _table(root, published, found, full=True)
             return _document(root)
     return None

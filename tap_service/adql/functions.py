@@ -213,6 +213,7 @@ def _mod(arguments: Values, source: QueryText, place: int) -> Expression:
     type_ = common_type(values[0].meaning.type, values[1].meaning.type)
     if type_ in INTEGERS:
         return Operation(Meaning.of(type_), "mod({0}, {1})", values, place=place)
+    values = tuple(converted(value, _DOUBLE) for value in values)
     template = "CAST(mod(CAST({0} AS numeric), CAST({1} AS numeric)) AS double precision)"
     return Operation(Meaning.of(_DOUBLE), template, values, place=place)
 

@@ -3,62 +3,20 @@
 Beyond the grammar, because people write it: CASE, scalar subqueries, CROSS JOIN, ``%``, TRUE and FALSE, IS NULL on any value.
 """
 
-from collections.abc import Callable
-from typing import NoReturn, TypeVar
-
 from catalog.errors import UsageError
+from tap_service.adql import tree
 from tap_service.adql.errors import AdqlSyntaxError
-from tap_service.adql.tokens import FUNCTION_WORDS, Token, TokenKind, reserved_words, tokens
-from tap_service.adql.tree import (
-    And,
-    Arithmetic,
-    Between,
-    Body,
-    BooleanLiteral,
-    Call,
-    Case,
-    Cast,
-    ColumnReference,
-    CommonTable,
-    Comparison,
-    DerivedTable,
-    Exists,
-    Expression,
-    InList,
-    InQuery,
-    IsNull,
-    Join,
-    Like,
-    Name,
-    Not,
-    NullLiteral,
-    NumberLiteral,
-    Or,
-    OrderItem,
-    Query,
-    ScalarQuery,
-    Select,
-    SelectItem,
-    SetOperation,
-    Sign,
-    Star,
-    StringLiteral,
-    TableName,
-    TableReference,
-)
-from tap_service.table_set import close_names
+from tap_service.adql.token_reader import TokenReader, shown
+from tap_service.adql.tokens import FUNCTION_WORDS, Token, TokenKind
 
 VERSIONS = ("2.0", "2.1")
 TOO_DEEP = "the query is nested too deeply to be read; write it with fewer parentheses, signs or terms in one expression"
 
 _LARGEST = 2**63 - 1
-_CLAUSES = ("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "OFFSET", "UNION", "EXCEPT", "INTERSECT", "JOIN", "INNER", "LEFT", "NATURAL", "AS")
 _TYPES = ("SMALLINT", "INTEGER", "INT", "BIGINT", "REAL", "DOUBLE", "CHAR", "CHARACTER", "VARCHAR", "TIMESTAMP", "POINT", "CIRCLE", "POLYGON")
 
-_T = TypeVar("_T")
 
-
-def parse(text: str, version: str = "2.1") -> Query:
+def parse(text: str, version: str = "2.1") -> tree.Query:
     """The tree of a query; AdqlSyntaxError tells what was expected, where.
 
     Args:
@@ -73,83 +31,12 @@ def parse(text: str, version: str = "2.1") -> Query:
         raise AdqlSyntaxError(TOO_DEEP, text, 0) from None
 
 
-class _Parser:
-    """A place in the token list, and a method for each rule."""
-
-    def __init__(self, text: str, version: str) -> None:
-        self.text = text
-        self.tokens = tokens(text)
-        self.at = 0
-        self.reserved = reserved_words(version)
-
-    # -- reading tokens
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    def ahead(self, count: int = 1) -> Token:
-        return self.tokens[min(self.at + count, len(self.tokens) - 1)]
-
-    def sees(self, *keywords: str) -> bool:
-        return self.token.keyword in keywords
-
-    def ended(self) -> bool:
-        return self.token.kind is TokenKind.END
-
-    def accept(self, *keywords: str) -> Token | None:
-        """The next token if it is one of these, which is then behind us."""
-        token = self.token
-        if token.keyword and token.keyword in keywords:
-            self.at += 1
-            return token
-        return None
-
-    def expect(self, *keywords: str) -> Token:
-        return self.accept(*keywords) or self.fail_expecting(*keywords)
-
-    def fail(self, message: str, token: Token | None = None) -> NoReturn:
-        raise AdqlSyntaxError(message, self.text, (token or self.token).place)
-
-    def fail_expecting(self, *keywords: str) -> NoReturn:
-        """Say what was expected, and guess which word was meant for it."""
-        token = self.token
-        if token.keyword == "LIMIT" or (self.at and self.tokens[self.at - 1].keyword == "LIMIT"):
-            limit = token if token.keyword == "LIMIT" else self.tokens[self.at - 1]
-            self.fail("ADQL has no LIMIT; write SELECT TOP n at the beginning", limit)
-        if token.keyword == ";":
-            self.fail("one query at a time: nothing may follow the ';'", token)
-        before = self.tokens[self.at - 1] if self.at else None
-        if token.keyword == "=" and before and before.keyword == "=":
-            self.fail("ADQL compares with a single =", before)
-        for word in (token, before):
-            if word and word.kind is TokenKind.WORD and word.keyword not in self.reserved:
-                near = close_names(word.value, (*keywords, *_CLAUSES) if word is before else keywords, 1, 0.7)
-                if near and near[0] != word.keyword:
-                    self.fail(f"expected {_either(keywords)}; did you mean {near[0]} instead of {word.value!r}?", word)
-        if token.kind is TokenKind.WORD and token.keyword in FUNCTION_WORDS:
-            self.fail(self.reserved_name(token))
-        self.fail(f"expected {_either(keywords)}, found {_shown(token)}")
-
-    @staticmethod
-    def reserved_name(token: Token) -> str:
-        return f'{token.value!r} is a reserved word of ADQL; to use it as a name write "{token.value}"'
-
-    def list_of(self, rule: Callable[[], _T]) -> tuple[_T, ...]:
-        found = [rule()]
-        while self.accept(","):
-            found.append(rule())
-        return tuple(found)
-
-    def in_parentheses(self, rule: Callable[[], _T]) -> _T:
-        self.expect("(")
-        found = rule()
-        self.expect(")")
-        return found
+class _Parser(TokenReader):
+    """A method for each rule."""
 
     # -- queries
 
-    def whole_query(self) -> Query:
+    def whole_query(self) -> tree.Query:
         if self.ended():
             self.fail("the query is empty; a query begins with SELECT")
         query = self.query(with_allowed=True)
@@ -163,9 +50,9 @@ class _Parser:
             self.fail_expecting("the end of the query")
         return query
 
-    def query(self, with_allowed: bool = False) -> Query:
+    def query(self, with_allowed: bool = False) -> tree.Query:
         place = self.token.place
-        common: tuple[CommonTable, ...] = ()
+        common: tuple[tree.CommonTable, ...] = ()
         if with_token := self.accept("WITH"):
             if not with_allowed:
                 self.fail("WITH stands only at the beginning of the whole query", with_token)
@@ -173,45 +60,45 @@ class _Parser:
                 self.fail("ADQL has no recursive WITH")
             common = self.list_of(self.common_table)
         body = self.set_expression()
-        order: tuple[OrderItem, ...] = ()
+        order: tuple[tree.OrderItem, ...] = ()
         if self.accept("ORDER"):
             self.expect("BY")
             order = self.list_of(self.order_item)
         offset = self.whole_number("OFFSET") if self.accept("OFFSET") else None
-        return Query(body, common, order, offset, place=place)
+        return tree.Query(body, common, order, offset, place=place)
 
-    def common_table(self) -> CommonTable:
+    def common_table(self) -> tree.CommonTable:
         place = self.token.place
         name = self.name()
         columns = self.in_parentheses(lambda: self.list_of(self.name)) if self.sees("(") else ()
         self.expect("AS")
-        return CommonTable(name, columns, self.in_parentheses(self.query), place=place)
+        return tree.CommonTable(name, columns, self.in_parentheses(self.query), place=place)
 
-    def order_item(self) -> OrderItem:
+    def order_item(self) -> tree.OrderItem:
         place = self.token.place
         expression = self.expression()
         direction = self.accept("ASC", "DESC")
-        return OrderItem(expression, direction is not None and direction.keyword == "DESC", place=place)
+        return tree.OrderItem(expression, direction is not None and direction.keyword == "DESC", place=place)
 
-    def set_expression(self) -> Body:
+    def set_expression(self) -> tree.Body:
         left = self.set_term()
         while operator := self.accept("UNION", "EXCEPT"):
-            left = SetOperation(operator.keyword, self.all_or_distinct(), left, self.set_term(), place=operator.place)
+            left = tree.SetOperation(operator.keyword, self.all_or_distinct(), left, self.set_term(), place=operator.place)
         return left
 
-    def set_term(self) -> Body:
+    def set_term(self) -> tree.Body:
         left = self.set_primary()
         while operator := self.accept("INTERSECT"):
-            left = SetOperation(operator.keyword, self.all_or_distinct(), left, self.set_primary(), place=operator.place)
+            left = tree.SetOperation(operator.keyword, self.all_or_distinct(), left, self.set_primary(), place=operator.place)
         return left
 
     def all_or_distinct(self) -> bool:
         return self.accept("ALL") is not None
 
-    def set_primary(self) -> Body:
+    def set_primary(self) -> tree.Body:
         return self.in_parentheses(self.query) if self.sees("(") else self.select()
 
-    def select(self) -> Select:
+    def select(self) -> tree.Select:
         place = self.expect("SELECT").place
         quantifier = self.accept("DISTINCT", "ALL")
         top = self.whole_number("TOP") if self.accept("TOP") else None
@@ -221,33 +108,33 @@ class _Parser:
         self.expect("FROM")
         tables = self.list_of(self.table_reference)
         where = self.expression() if self.accept("WHERE") else None
-        group: tuple[Expression, ...] = ()
+        group: tuple[tree.Expression, ...] = ()
         if self.accept("GROUP"):
             self.expect("BY")
             group = self.list_of(self.expression)
         having = self.expression() if self.accept("HAVING") else None
         distinct = quantifier is not None and quantifier.keyword == "DISTINCT"
-        return Select(items, tables, distinct, top, where, group, having, place=place)
+        return tree.Select(items, tables, distinct, top, where, group, having, place=place)
 
     def whole_number(self, after: str) -> int:
         token = self.token
         if token.kind is not TokenKind.NUMBER or not token.value.isdigit():
-            self.fail(f"{after} is followed by a whole number without sign, found {_shown(token)}")
+            self.fail(f"{after} is followed by a whole number without sign, found {shown(token)}")
         if len(token.value) > 19 or int(token.value) > _LARGEST:
             self.fail(f"{after} {token.value} is more rows than a table can have", token)
         self.at += 1
         return int(token.value)
 
-    def select_item(self) -> SelectItem | Star:
+    def select_item(self) -> tree.SelectItem | tree.Star:
         place = self.token.place
         if self.accept("*"):
-            return Star(place=place)
+            return tree.Star(place=place)
         if star := self.qualified_star():
             return star
         expression = self.expression()
-        return SelectItem(expression, self.alias(), place=place)
+        return tree.SelectItem(expression, self.alias(), place=place)
 
-    def qualified_star(self) -> Star | None:
+    def qualified_star(self) -> tree.Star | None:
         """``t.*`` or ``s.t.*``; nothing is read if what follows is something else."""
         start, at = self.token, self.at
         while self.tokens[at].kind in (TokenKind.WORD, TokenKind.DELIMITED) and self.tokens[at + 1].keyword == ".":
@@ -255,12 +142,12 @@ class _Parser:
             if self.tokens[at].keyword == "*":
                 qualifier = tuple(self.dotted_name(star_follows=True))
                 self.expect("*")
-                return Star(qualifier, place=start.place)
+                return tree.Star(qualifier, place=start.place)
         return None
 
     # -- tables
 
-    def table_reference(self) -> TableReference:
+    def table_reference(self) -> tree.TableReference:
         left = self.table_primary()
         while True:
             place = self.token.place
@@ -274,8 +161,8 @@ class _Parser:
                 return left
             self.expect("JOIN")
             right = self.table_primary()
-            condition: Expression | None = None
-            using: tuple[Name, ...] = ()
+            condition: tree.Expression | None = None
+            using: tuple[tree.Name, ...] = ()
             if not natural and kind != "CROSS":
                 if self.accept("USING"):
                     using = self.in_parentheses(lambda: self.list_of(self.name))
@@ -283,9 +170,9 @@ class _Parser:
                     condition = self.expression()
                 else:
                     self.fail_expecting("ON", "USING")
-            left = Join(kind, left, right, natural, condition, using, place=place)
+            left = tree.Join(kind, left, right, natural, condition, using, place=place)
 
-    def table_primary(self) -> TableReference:
+    def table_primary(self) -> tree.TableReference:
         place = self.token.place
         if self.sees("("):
             if self.opens_query():
@@ -293,10 +180,10 @@ class _Parser:
                 alias = self.alias()
                 if alias is None:
                     self.fail("a query in FROM needs a name: (SELECT ...) AS t")
-                return DerivedTable(query, alias, place=place)
+                return tree.DerivedTable(query, alias, place=place)
             return self.in_parentheses(self.table_reference)
         parts = tuple(self.dotted_name())
-        return TableName(parts, self.alias(), place=place)
+        return tree.TableName(parts, self.alias(), place=place)
 
     def opens_query(self) -> bool:
         """Whether the parentheses that open here hold a query, however many there are."""
@@ -318,27 +205,27 @@ class _Parser:
 
     # -- names
 
-    def name(self) -> Name:
+    def name(self) -> tree.Name:
         token = self.token
         if token.kind is TokenKind.DELIMITED:
             self.at += 1
-            return Name(token.value, True, place=token.place)
+            return tree.Name(token.value, True, place=token.place)
         if token.kind is not TokenKind.WORD:
             self.fail_expecting("a name")
         if token.keyword in self.reserved:
             self.fail(self.reserved_name(token))
         self.at += 1
-        return Name(token.value, place=token.place)
+        return tree.Name(token.value, place=token.place)
 
-    def dotted_name(self, star_follows: bool = False) -> list[Name]:
+    def dotted_name(self, star_follows: bool = False) -> list[tree.Name]:
         """Names joined by dots; next to a dot a reserved word passes as a name, as in ``public.x``."""
-        parts: list[Name] = []
+        parts: list[tree.Name] = []
         while True:
             token = self.token
             beside_dot = bool(parts) or self.ahead().keyword == "."
             if token.kind is TokenKind.WORD and beside_dot:
                 self.at += 1
-                parts.append(Name(token.value, place=token.place))
+                parts.append(tree.Name(token.value, place=token.place))
             else:
                 parts.append(self.name())
             if not self.accept("."):
@@ -346,7 +233,7 @@ class _Parser:
             if star_follows and self.sees("*"):
                 return parts
 
-    def alias(self) -> Name | None:
+    def alias(self) -> tree.Name | None:
         if self.accept("AS"):
             return self.name()
         token = self.token
@@ -361,82 +248,82 @@ class _Parser:
 
     # -- conditions and values, loosest binding first
 
-    def expression(self) -> Expression:
+    def expression(self) -> tree.Expression:
         place = self.token.place
         operands = [self.conjunction()]
         while self.accept("OR"):
             operands.append(self.conjunction())
-        return operands[0] if len(operands) == 1 else Or(tuple(operands), place=place)
+        return operands[0] if len(operands) == 1 else tree.Or(tuple(operands), place=place)
 
-    def conjunction(self) -> Expression:
+    def conjunction(self) -> tree.Expression:
         place = self.token.place
         operands = [self.negation()]
         while self.accept("AND"):
             operands.append(self.negation())
-        return operands[0] if len(operands) == 1 else And(tuple(operands), place=place)
+        return operands[0] if len(operands) == 1 else tree.And(tuple(operands), place=place)
 
-    def negation(self) -> Expression:
+    def negation(self) -> tree.Expression:
         if token := self.accept("NOT"):
-            return Not(self.negation(), place=token.place)
+            return tree.Not(self.negation(), place=token.place)
         return self.predicate()
 
-    def predicate(self) -> Expression:
+    def predicate(self) -> tree.Expression:
         place = self.token.place
         if self.accept("EXISTS"):
-            return Exists(self.in_parentheses(self.query), place=place)
+            return tree.Exists(self.in_parentheses(self.query), place=place)
         left = self.sum()
         if operator := self.accept("=", "<>", "!=", "<", ">", "<=", ">="):
             if operator.keyword == "=" and self.sees("="):
                 self.fail("ADQL compares with a single =", operator)
-            return Comparison("<>" if operator.keyword == "!=" else operator.keyword, left, self.sum(), place=operator.place)
+            return tree.Comparison("<>" if operator.keyword == "!=" else operator.keyword, left, self.sum(), place=operator.place)
         if self.accept("IS"):
             negated = self.accept("NOT") is not None
             self.expect("NULL")
-            return IsNull(left, negated, place=place)
+            return tree.IsNull(left, negated, place=place)
         negated = self.accept("NOT") is not None
         if self.accept("BETWEEN"):
             low = self.sum()
             self.expect("AND")
-            return Between(left, low, self.sum(), negated, place=place)
+            return tree.Between(left, low, self.sum(), negated, place=place)
         if word := self.accept("LIKE", "ILIKE"):
-            return Like(left, self.sum(), negated, word.keyword == "ILIKE", place=place)
+            return tree.Like(left, self.sum(), negated, word.keyword == "ILIKE", place=place)
         if self.accept("IN"):
             if not self.sees("("):
                 self.fail_expecting("(")
             if self.opens_query():
-                return InQuery(left, self.in_parentheses(self.query), negated, place=place)
-            return InList(left, self.in_parentheses(lambda: self.list_of(self.expression)), negated, place=place)
+                return tree.InQuery(left, self.in_parentheses(self.query), negated, place=place)
+            return tree.InList(left, self.in_parentheses(lambda: self.list_of(self.expression)), negated, place=place)
         if negated:
             self.fail_expecting("BETWEEN", "LIKE", "ILIKE", "IN")
         return left
 
-    def sum(self) -> Expression:
+    def sum(self) -> tree.Expression:
         left = self.product()
         while operator := self.accept("+", "-", "||"):
-            left = Arithmetic(operator.keyword, left, self.product(), place=operator.place)
+            left = tree.Arithmetic(operator.keyword, left, self.product(), place=operator.place)
         return left
 
-    def product(self) -> Expression:
+    def product(self) -> tree.Expression:
         left = self.signed()
         while operator := self.accept("*", "/", "%"):
-            left = Arithmetic(operator.keyword, left, self.signed(), place=operator.place)
+            left = tree.Arithmetic(operator.keyword, left, self.signed(), place=operator.place)
         return left
 
-    def signed(self) -> Expression:
+    def signed(self) -> tree.Expression:
         if sign := self.accept("+", "-"):
-            return Sign(sign.keyword, self.signed(), place=sign.place)
+            return tree.Sign(sign.keyword, self.signed(), place=sign.place)
         return self.primary()
 
-    def primary(self) -> Expression:
+    def primary(self) -> tree.Expression:
         token = self.token
         if token.kind is TokenKind.NUMBER:
             self.at += 1
-            return NumberLiteral(token.value, place=token.place)
+            return tree.NumberLiteral(token.value, place=token.place)
         if token.kind is TokenKind.STRING:
             return self.string()
         if self.sees("("):
             if self.opens_query():
-                return ScalarQuery(self.in_parentheses(self.query), place=token.place)
+                return tree.ScalarQuery(self.in_parentheses(self.query), place=token.place)
             return self.in_parentheses(self.expression)
         if token.kind is TokenKind.WORD and (special := self.keyword_value()):
             return special
@@ -450,41 +337,41 @@ class _Parser:
                     self.fail(f"expected a value before {token.keyword}")
                 if token.keyword in FUNCTION_WORDS:
                     self.fail(f'{token.value} is a function and needs (...); for a column of that name write "{token.value}"')
-            return ColumnReference(tuple(self.dotted_name()), place=token.place)
+            return tree.ColumnReference(tuple(self.dotted_name()), place=token.place)
         if token.kind is TokenKind.END:
             self.fail("the query ends where a value was expected")
-        return self.fail(f"expected a value, found {_shown(token)}")
+        return self.fail(f"expected a value, found {shown(token)}")
 
-    def string(self) -> StringLiteral:
+    def string(self) -> tree.StringLiteral:
         """A string; literals with only white space between them are one (SQL-92 section 5.3)."""
         first = self.token
         parts = []
         while self.token.kind is TokenKind.STRING:
             parts.append(self.token.value)
             self.at += 1
-        return StringLiteral("".join(parts), place=first.place)
+        return tree.StringLiteral("".join(parts), place=first.place)
 
-    def keyword_value(self) -> Expression | None:
+    def keyword_value(self) -> tree.Expression | None:
         """What begins with a keyword of its own: NULL, TRUE, FALSE, CAST, CASE."""
         place = self.token.place
         if self.ahead().keyword == ".":
             return None
         if self.accept("NULL"):
-            return NullLiteral(place=place)
+            return tree.NullLiteral(place=place)
         if word := self.accept("TRUE", "FALSE"):
-            return BooleanLiteral(word.keyword == "TRUE", place=place)
+            return tree.BooleanLiteral(word.keyword == "TRUE", place=place)
         if self.accept("CAST"):
             return self.in_parentheses(lambda: self.cast(place))
         if self.accept("CASE"):
             return self.case(place)
         return None
 
-    def cast(self, place: int) -> Cast:
+    def cast(self, place: int) -> tree.Cast:
         operand = self.expression()
         self.expect("AS")
         type_name = self.token.keyword
         if type_name not in _TYPES:
-            self.fail(f"CAST to {_shown(self.token)} is not known; types are {', '.join(_TYPES)}")
+            self.fail(f"CAST to {shown(self.token)} is not known; types are {', '.join(_TYPES)}")
         self.at += 1
         if type_name == "DOUBLE":
             self.accept("PRECISION")
@@ -493,9 +380,9 @@ class _Parser:
         length = None
         if type_name in ("CHAR", "VARCHAR") and self.sees("("):
             length = self.in_parentheses(lambda: self.whole_number(type_name))
-        return Cast(operand, {"INT": "INTEGER"}.get(type_name, type_name), length, place=place)
+        return tree.Cast(operand, {"INT": "INTEGER"}.get(type_name, type_name), length, place=place)
 
-    def case(self, place: int) -> Case:
+    def case(self, place: int) -> tree.Case:
         operand = None if self.sees("WHEN") else self.expression()
         branches = []
         if not self.sees("WHEN"):
@@ -506,14 +393,14 @@ class _Parser:
             branches.append((condition, self.expression()))
         otherwise = self.expression() if self.accept("ELSE") else None
         self.expect("END")
-        return Case(operand, tuple(branches), otherwise, place=place)
+        return tree.Case(operand, tuple(branches), otherwise, place=place)
 
-    def call(self) -> Call:
+    def call(self) -> tree.Call:
         token = self.token
         self.at += 1
         self.expect("(")
         distinct = star = False
-        arguments: tuple[Expression, ...] = ()
+        arguments: tuple[tree.Expression, ...] = ()
         if word := self.accept("DISTINCT", "ALL"):
             distinct = word.keyword == "DISTINCT"
             arguments = self.list_of(self.expression)
@@ -522,12 +409,4 @@ class _Parser:
         elif not self.sees(")"):
             arguments = self.list_of(self.expression)
         self.expect(")")
-        return Call(token.keyword, arguments, distinct, star, place=token.place)
-
-
-def _either(keywords: tuple[str, ...]) -> str:
-    return " or ".join(keywords)
-
-
-def _shown(token: Token) -> str:
-    return "the end of the query" if token.kind is TokenKind.END else repr(token.text)
+        return tree.Call(token.keyword, arguments, distinct, star, place=token.place)

@@ -15,6 +15,7 @@ from tap_service.adql.typed_tree import (
     CommonTableUse,
     Comparison,
     Connective,
+    Constant,
     Expression,
     Operation,
     Output,
@@ -110,15 +111,20 @@ class _QueryResolver:
         if len(left.outputs) != len(right.outputs):
             message = f"{node.operator} needs the same number of columns on both sides; here are {len(left.outputs)} and {len(right.outputs)}"
             self.source.fail(AdqlTypeError, message, node.place)
-        types = [self.type_in_common(node, *pair) for pair in zip(left.outputs, right.outputs, strict=True)]
+        types = [self.type_in_common(node, left, right, column) for column in range(len(left.outputs))]
         left, right = in_types(left, types), in_types(right, types)
         return TypedSetOperation(node.operator, node.all, left, right, left.outputs)
 
-    def type_in_common(self, node: tree.SetOperation, left: Output, right: Output) -> ColumnType:
-        type_ = common_type(left.meaning.type, right.meaning.type)
+    def type_in_common(self, node: tree.SetOperation, left: TypedBody, right: TypedBody, column: int) -> ColumnType:
+        """The type of a column of a set operation; a NULL takes the other side's."""
+        first, second = left.outputs[column], right.outputs[column]
+        types = [Internal.NULL if only_null(body, column) else body.outputs[column].meaning.type for body in (left, right)]
+        type_ = common_type(types[0], types[1])
+        if type_ is Internal.NULL:
+            return ColumnType.TEXT
         if not isinstance(type_, ColumnType):
-            message = f"{node.operator} cannot put {in_words(left.meaning.type)} ({left.name}) and {in_words(right.meaning.type)} ({right.name}) in one column"
-            self.source.fail(AdqlTypeError, message, node.place)
+            both = f"{in_words(first.meaning.type)} ({first.name}) and {in_words(second.meaning.type)} ({second.name})"
+            self.source.fail(AdqlTypeError, f"{node.operator} cannot put {both} in one column", node.place)
         return type_
 
     # -- SELECT
@@ -176,7 +182,8 @@ class _QueryResolver:
             return item.name if isinstance(item, ColumnValue) and same_name(item.name, node.parts[-1].text, False) else node.parts[-1].text
         if isinstance(node, tree.Call):
             only = node.arguments[0] if len(node.arguments) == 1 else None
-            of = "all" if node.star else only.parts[-1].text if isinstance(only, tree.ColumnReference) else str(number)
+            column = only.parts[-1] if isinstance(only, tree.ColumnReference) else None
+            of = "all" if node.star else column.text if column and not column.delimited else str(number)
             return f"{node.function.lower()}_{of}"
         return f"column_{number}"
 
@@ -244,7 +251,7 @@ class _QueryResolver:
             if not node.text.isdigit() or not 1 <= float(node.text) <= len(outputs):
                 message = f"ORDER BY {node.text}: columns are numbered 1 to {len(outputs)}"
                 self.source.fail(AdqlNameError, message, node.place)
-            return int(node.text)
+            return int(float(node.text))
         if not isinstance(node, tree.ColumnReference) or len(node.parts) > 1:
             return None
         name = node.parts[0]
@@ -427,8 +434,18 @@ def outputs_of(items: list[Expression], labels: list[str]) -> Iterator[Output]:
         while name.casefold() in used or (name != label and name.casefold() in taken):
             name, again = f"{label}_{again}", again + 1
         used.add(name.casefold())
-        sql_name = name if len(name.encode()) <= _LONGEST_SQL_NAME else f"column {number}"
+        sql_name = name if len(name.encode()) <= _LONGEST_SQL_NAME else f"{name.encode()[:50].decode(errors='ignore')} {number}"
         yield Output(label, name, sql_name, item.meaning)
+
+
+def only_null(body: TypedBody, column: int) -> bool:
+    """Whether a column is written as NULL and so has no type of its own."""
+    if isinstance(body, TypedSetOperation):
+        return only_null(body.left, column) and only_null(body.right, column)
+    if isinstance(body, TypedQuery):
+        return only_null(body.body, column)
+    item = body.items[column]
+    return isinstance(item, Constant) and item.value is None
 
 
 def in_types(body: TypedBody, types: list[ColumnType]) -> TypedBody:

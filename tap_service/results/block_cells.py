@@ -114,10 +114,9 @@ class BlockCells:
                 return self._timestamps(column)
             case CellForm.DOUBLE_ARRAY:
                 return self._array_elements(column)
-        skip = int(field.form is CellForm.JSON)
-        lengths = np.maximum(self._lengths[:, column] - skip, 0)
+        lengths = np.maximum(self._lengths[:, column], 0)
         content = np.empty(int(lengths.sum()), np.uint8)
-        copy_pieces(content, np.cumsum(lengths) - lengths, self._buffer, self._starts[:, column] + skip, lengths)
+        copy_pieces(content, np.cumsum(lengths) - lengths, self._buffer, self._starts[:, column], lengths)
         cells = RaggedBytes(content, lengths)
         if ascii_only and field.datatype == "char" and (content >= 0x80).any():
             return RaggedBytes.of([text.decode().encode("ascii", "backslashreplace") for text in cells.strings()])

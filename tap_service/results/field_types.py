@@ -15,8 +15,6 @@ class CellForm(Enum):
     """One byte 0 or 1; BINARY2 has the letters T, F and ?."""
     TEXT = auto()
     """UTF-8 text."""
-    JSON = auto()
-    """jsonb: a version byte, then UTF-8 text."""
     TIMESTAMP = auto()
     """Microseconds since 2000-01-01 in an int64; served as DALI text without Z, UTC."""
     PACKED = auto()
@@ -37,8 +35,8 @@ class Field:
     """A FIELD of the result (VOTable 1.4 section 4.1), as TAP_SCHEMA or the query's expression gives it.
 
     ``datatype`` with ``arraysize`` and ``xtype`` settles the PostgreSQL type that the statement delivers: ``float`` with an
-    arraysize is a packed bytea, ``double`` with one a double precision[], ``char`` with xtype ``timestamp`` a timestamptz,
-    with xtype ``json`` a jsonb, any other ``char`` or ``unicodeChar`` a text.
+    arraysize is a packed bytea, ``double`` with one a double precision[], ``char`` with xtype ``timestamp`` a timestamptz, any
+    other ``char`` or ``unicodeChar`` a text (JSON too).
     """
 
     name: str
@@ -54,7 +52,7 @@ class Field:
     def form(self) -> CellForm:
         """How the cells arrive; InternalError for a type that the service does not deliver."""
         if self.datatype in ("char", "unicodeChar"):
-            return {"timestamp": CellForm.TIMESTAMP, "json": CellForm.JSON}.get(self.xtype or "", CellForm.TEXT)
+            return CellForm.TIMESTAMP if self.xtype == "timestamp" else CellForm.TEXT
         if self.datatype == "boolean" and self.arraysize is None:
             return CellForm.BOOLEAN
         if self.datatype == "double" and self.arraysize is not None:
