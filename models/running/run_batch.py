@@ -12,6 +12,7 @@ from catalog.binary_copy import Rows, copy_fields
 from catalog.database import Database, Role
 from catalog.releases import DataRelease, release_named
 from catalog.runs import ClaimedChunk, LateAttemptError, claim_chunk, complete_run, fail_chunk, heartbeat, read_run, write_chunk
+from catalog.schema.column import Column
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import NO_LABEL
 from catalog.store.model_store import read_version
@@ -84,7 +85,7 @@ def rows_of(predictions: list[Predictions], run_id: int, model: str, n_pixels: i
     )
     label_rows = with_run(labels, run_id, table.columns) if labels is not None else Rows.empty(copy_fields(table.columns))
     missing = [reason for each in predictions for reason in each.no_label]
-    values = {
+    values: dict[str, np.ndarray] = {
         "run_id": np.full(len(missing), run_id, np.int32),
         "source_id": np.array([each.source_id for each in missing], np.int64),
         "reason": np.array([each.reason for each in missing], object),
@@ -94,7 +95,7 @@ def rows_of(predictions: list[Predictions], run_id: int, model: str, n_pixels: i
     return label_rows, Rows(copy_fields(NO_LABEL.columns), values, {}), sums
 
 
-def with_run(labels: Rows, run_id: int, columns: tuple) -> Rows:
+def with_run(labels: Rows, run_id: int, columns: tuple[Column, ...]) -> Rows:
     """The labels with the run's number in front, in the order of the label table."""
     values = {field.name: labels[field.name] for field in labels.fields}
     values["run_id"] = np.full(len(labels), run_id, np.int32)
