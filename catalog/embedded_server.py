@@ -37,6 +37,7 @@ LOGIN = "kiel"
 TAP_LOGIN = "kiel_tap"
 DATABASE = "kiel"
 LOCK_SECONDS = 150.0
+ANSWER_SECONDS = 10.0
 SOCKET_PATH_BYTES = 103  # the shortest limit that systems set on the path of a unix socket
 PORTS = range(15432, 32000)  # below the ports that systems give to outgoing connections, so that a kept one is rarely taken
 PORT_ATTEMPTS = 100
@@ -98,12 +99,9 @@ class EmbeddedServer:
         """
         with _told_in_words(self.home):
             self._make_home()
+            account = server_account(self.data)
             with self._locked():
-                if self._postmaster.running() is None:
-                    self._start()
-                database = self.database()
-                _make_database(database)
-        return database
+                return self._answering(account)
 
     def down(self) -> bool:
         """Stops the server cleanly; False where none ran."""
@@ -146,8 +144,25 @@ class EmbeddedServer:
         place = f"127.0.0.1:{running.port}/{DATABASE}?sslmode=disable&gssencmode=disable"
         return Database(f"postgresql://{LOGIN}:{access.password}@{place}", f"postgresql://{TAP_LOGIN}:{access.tap_password}@{place}")
 
-    def _start(self) -> None:
-        account = server_account(self.data)
+    def _answering(self, account: ServerAccount) -> Database:
+        """The database ``kiel`` of a server that answers, started where none runs."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            running = self._postmaster.running()
+            if running is None:
+                self._start(account)
+            elif not running.ready:  # somebody else's start, or a recovery after a crash
+                self._postmaster.wait_until_ready()
+            try:
+                database = self.database()
+                _make_database(database)
+                return database
+            except TransientError:  # a server that was just killed or told to stop still seems to run for a moment
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def _start(self, account: ServerAccount) -> None:
         binaries = self._binaries()
         if not account.may_enter(self.home):
             raise UsageError(
@@ -231,6 +246,8 @@ class EmbeddedServer:
             raise DataError(
                 f"The folder {folder} for the socket belongs to {account_name(found.st_uid)}; remove it, or set TMPDIR to another place."
             )
+        for left_behind in folder.glob(".s.PGSQL.*"):  # by a killed server, whose number PostgreSQL would take for a living process
+            left_behind.unlink()
         return folder
 
     def _make_home(self) -> None:

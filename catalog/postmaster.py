@@ -74,6 +74,19 @@ class Postmaster:
                     ) from error
                 time.sleep(0.2)
 
+    def wait_until_ready(self) -> bool:
+        """Waits while the server starts or recovers; False where it ended instead, TransientError where it takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            ended = self._process is not None and self._process.poll() is not None
+            running = None if ended else self.running()
+            if running is not None and running.ready:
+                return True
+            if ended or (running is None and self._process is None):
+                return False
+            time.sleep(0.02)
+        raise TransientError(f"The server is not ready after {START_SECONDS:.0f} s (it may be recovering); see {self.log}, then try again.")
+
     def stop(self) -> bool:
         """Fast shutdown: sessions end, nothing is lost. False where no server ran; TransientError where it takes too long."""
         running = self.running()
@@ -98,7 +111,7 @@ class Postmaster:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as messages:
             said_before = messages.tell()
-            self._process = process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [binaries.postgres, "-D", self.data, *options],
                 cwd=self.data,
                 stdin=subprocess.DEVNULL,
@@ -108,16 +121,8 @@ class Postmaster:
                 start_new_session=True,  # neither the end of this command nor Ctrl-C reaches the server
                 **account.run_as(),
             )
-        deadline = time.monotonic() + START_SECONDS
-        while process.poll() is None:
-            running = self.running()
-            if running is not None and running.ready:
-                return
-            if time.monotonic() > deadline:
-                raise TransientError(
-                    f"The server is not ready after {START_SECONDS:.0f} s (it may be recovering); see {self.log}, then try again."
-                )
-            time.sleep(0.02)
+        if self.wait_until_ready():
+            return
         with self.log.open("rb") as file:
             file.seek(said_before)
             said = file.read().decode(errors="replace")

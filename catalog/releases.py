@@ -5,6 +5,7 @@ Nothing beyond this file may take 55 coefficients, an epoch or a cut for granted
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -12,11 +13,8 @@ from psycopg.rows import class_row
 
 from catalog.database import Database, Role
 from catalog.errors import UsageError
-from catalog.publish import publication_lock, publish_in
+from catalog.publish import drop_old_publications, publication_lock, publish_in
 from catalog.statements import statement
-
-SOURCE_ID_END = 12 * 4**12 << 35
-"""One past the largest source_id there can be: 12 * 4**12 level-12 pixels, each with 2**35 numbers."""
 
 PARTITIONED_TABLES = ("gaia_source", "xp_spectrum")
 
@@ -49,16 +47,20 @@ KNOWN_RELEASES = {
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(DataRelease))
 
 
-def release_named(connection: psycopg.Connection, name: str) -> DataRelease:
+def release_named(connection: psycopg.Connection[Any], name: str) -> DataRelease:
     """The release of that name in this database; UsageError lists those there are."""
-    with connection.cursor(row_factory=class_row(DataRelease)) as cursor:
-        cursor.execute(sql.SQL("SELECT {} FROM store.release ORDER BY release_id").format(_COLUMNS))
-        releases = cursor.fetchall()
+    releases = list_releases(connection)
     for release in releases:
         if release.name == name:
             return release
     there = ", ".join(release.name for release in releases) or "none yet"
     raise UsageError(f"there is no release {name} in this database ({there}); add one with `kiel release add {name}`.")
+
+
+def list_releases(connection: psycopg.Connection[Any]) -> list[DataRelease]:
+    """The releases in this database, by number."""
+    with connection.cursor(row_factory=class_row(DataRelease)) as cursor:
+        return cursor.execute(sql.SQL("SELECT {} FROM store.release ORDER BY release_id").format(_COLUMNS)).fetchall()
 
 
 def add_release(database: Database, name: str, *, ranges: int = 1) -> DataRelease:
@@ -77,11 +79,12 @@ def add_release(database: Database, name: str, *, ranges: int = 1) -> DataReleas
             for table in PARTITIONED_TABLES:
                 _add_partition(connection, table, release, ranges)
             publish_in(connection, f"release {name} added")
+    drop_old_publications(database)
     with database.connect(Role.OWNER) as connection:
         return release_named(connection, name)
 
 
-def _add_partition(connection: psycopg.Connection, table: str, release: DataRelease, ranges: int) -> None:
+def _add_partition(connection: psycopg.Connection[Any], table: str, release: DataRelease, ranges: int) -> None:
     """Make the release's partition of ``table`` apart, with its source_id ranges, then attach it.
 
     Attaching takes a lock that readers of the table do not wait for; CREATE TABLE ... PARTITION OF would make them wait.

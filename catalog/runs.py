@@ -31,6 +31,7 @@ from catalog.publish import drop_old_publications, publication_lock, publish_in
 from catalog.releases import release_named
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.statements import statement
+from catalog.store.model_store import version_of
 from catalog.version import code_version
 
 CREATION_LOCK = 0x4B_52_55_4E
@@ -108,11 +109,13 @@ def create_run(
     """
     with database.connect(Role.OWNER) as connection:
         data_release = release_named(connection, release)
-        model_version_id = _model_version_id(connection, model, version)
-        simulated = _learnt_from_simulated(connection, model_version_id)
+        if model not in LABEL_TABLES:
+            raise UsageError(f"there is no model {model}; there are {', '.join(LABEL_TABLES)}.")
+        applied = version_of(connection, model, version)
+        simulated = applied.trained_on == "simulated"
         if simulated and not allow_simulated_weights:
             raise UsageError(
-                f"version {version or 'newest'} of {model} learnt from simulated stars and {release} is real; "
+                f"version {applied.version} of {model} learnt from simulated stars and {release} is real; "
                 "give --allow-simulated-weights to run it all the same (the run is marked so)."
             )
         connection.execute(statement("lock_run_creation"), {"lock": CREATION_LOCK})
@@ -122,7 +125,7 @@ def create_run(
         if sources == 0:
             raise DataError(f"the release {release} has no XP spectra; load some with `kiel ingest add DIR --release {release} --work`.")
         configuration = {
-            "model": model, "model_version_id": model_version_id, "release": release, "chunk_sources": chunk_sources,
+            "model": model, "model_version_id": applied.model_version_id, "release": release, "chunk_sources": chunk_sources,
             "selection": "every source of xp_spectrum", "simulated_weights": simulated,
             "inputs": {"sources": sources, "source_id_sum": source_id_sum, "layout_sum": layout_sum},
         }  # fmt: skip
@@ -133,7 +136,7 @@ def create_run(
         row = connection.execute(
             statement("insert_run"),
             {
-                "model": model, "model_version_id": model_version_id, "release_id": data_release.release_id, "configuration": Jsonb(configuration),
+                "model": model, "model_version_id": applied.model_version_id, "release_id": data_release.release_id, "configuration": Jsonb(configuration),
                 "configuration_sha256": digest, "sources": sources, "simulated": simulated, "code_version": code_version(),
             },
         ).fetchone()  # fmt: skip
@@ -145,24 +148,6 @@ def create_run(
         for table in (LABEL_TABLES[model].name, "no_label"):
             _add_partition(connection, table, run_id)
         return read_run(connection, run_id)
-
-
-def _model_version_id(connection: psycopg.Connection[Any], model: str, version: int | None) -> int:
-    if model not in LABEL_TABLES:
-        raise UsageError(f"there is no model {model}; there are {', '.join(LABEL_TABLES)}.")
-    name = "latest_version" if version is None else "version_numbered"
-    row = connection.execute(statement(name), {"model": model, "version": version}).fetchone()
-    if row is None:
-        wanted = "no version" if version is None else f"no version {version}"
-        raise UsageError(f"{model} has {wanted} in this database; train one with `kiel model train {model}`.")
-    found: int = row[0]
-    return found
-
-
-def _learnt_from_simulated(connection: psycopg.Connection[Any], model_version_id: int) -> bool:
-    row = connection.execute(statement("version_of_run"), {"model_version_id": model_version_id}).fetchone()
-    assert row is not None
-    return bool(row[2] == "simulated")
 
 
 def partition_name(table: str, run_id: int) -> str:

@@ -63,7 +63,7 @@ def server_account(data: Path) -> ServerAccount:
 
     Raises DataError where the owner cannot run the server, UsageError where root finds no account to run it.
     """
-    owner = data.lstat().st_uid if os.path.lexists(data) else None
+    owner = data.stat().st_uid if data.is_dir() else None
     caller = os.geteuid()
     if owner == 0:
         raise DataError(
@@ -76,7 +76,7 @@ def server_account(data: Path) -> ServerAccount:
             )
         return ServerAccount(account_name(caller), caller, os.getegid())
     if owner is not None:
-        return ServerAccount(account_name(owner), owner, data.lstat().st_gid)
+        return ServerAccount(account_name(owner), owner, data.stat().st_gid)
     for name in ROOTS_SERVER_ACCOUNTS:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)

@@ -7,9 +7,9 @@ nothing here takes 55 coefficients for granted.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntFlag
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int16, Int64
@@ -18,6 +18,7 @@ from catalog.errors import DataError
 
 Band = Literal["bp", "rp"]
 Array = np.ndarray[Any, np.dtype[Any]]
+_ABSENT: Any = None
 
 
 class Layout(IntFlag):
@@ -71,9 +72,9 @@ class SpectrumBatch:
     rp_errors: Float64[np.ndarray, "n n_rp"]
     bp_correlations: Float32[np.ndarray, "n bp_pairs"] | None = None
     rp_correlations: Float32[np.ndarray, "n rp_pairs"] | None = None
-    g_mean_flux: Float64[np.ndarray, " n"] = cast(Array, None)
+    g_mean_flux: Float64[np.ndarray, " n"] = _ABSENT
     """Mean flux in G, e-/s."""
-    g_mean_mag: Float64[np.ndarray, " n"] = cast(Array, None)
+    g_mean_mag: Float64[np.ndarray, " n"] = _ABSENT
     """Mean magnitude in G, Vega scale."""
 
     def __post_init__(self) -> None:
@@ -133,8 +134,8 @@ class SpectrumBatch:
 
     def take(self, index: Any) -> "SpectrumBatch":
         """Some of the sources: at an index array, a slice, or a boolean mask."""
-        chosen = {each.name: getattr(self, each.name) for each in fields(self)}
-        return SpectrumBatch(**{name: None if array is None else array[index] for name, array in chosen.items()})
+        chosen: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: array[index] for name, array in chosen.items() if array is not None})
 
 
 def layout_of(
@@ -202,8 +203,8 @@ def unpack(
             if part in wanted:
                 arrays[part.array][rows] = values[:, at : at + width]
             at += width
-    photometry = {"g_mean_flux": g_mean_flux, "g_mean_mag": g_mean_mag}
-    return SpectrumBatch(source_id=source_id, layout=layout, **arrays, **cast(dict[str, Array], photometry))
+    photometry: dict[str, Any] = {"g_mean_flux": g_mean_flux, "g_mean_mag": g_mean_mag}
+    return SpectrumBatch(source_id=source_id, layout=layout, **arrays, **photometry)
 
 
 def _by_layout(layout: Int16[np.ndarray, " n"]) -> Iterator[tuple[Layout, Int64[np.ndarray, " rows"]]]:

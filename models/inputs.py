@@ -32,12 +32,12 @@ class XpInputs:
     @property
     def present(self) -> Bool[np.ndarray, "stars pixels"]:
         """Which coefficients there are."""
-        return np.isfinite(self.coefficients)
+        return np.asarray(np.isfinite(self.coefficients))
 
     @property
     def compared(self) -> Bool[np.ndarray, "stars pixels"]:
         """Which coefficients have an error to be compared with."""
-        return np.isfinite(self.errors)
+        return np.asarray(np.isfinite(self.errors))
 
     @classmethod
     def concatenate(cls, blocks: "Sequence[XpInputs]") -> "XpInputs":

@@ -10,6 +10,7 @@ Catalogue values use z = mu, so that labels repeat. A missing coefficient has in
 its place, and no chi2 counts it.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from models.learning.sample import TrainingSample, read_xp_sample
 from models.learning.training import Recipe, fit, repeatable
 from models.numerics.latent_refinement import Refined, refine
 from models.numerics.synthetic_g import synthetic_g
+from models.numerics.threads import one_thread
 from models.spec import Configuration, ModelSpec, NoLabel, Predictions, Report, Trained
 
 SPEC = ModelSpec(
@@ -40,6 +42,7 @@ SPEC = ModelSpec(
     label_table=LABEL_SCATTER_VAE,
     required_inputs=("BP or RP coefficients", "a G flux or magnitude, or both bands for the synthetic one"),
     pixels="BP coefficients, then RP coefficients; residuals over sqrt(error^2 + scatter^2)",
+    correlations=False,
     presets=("full", "short"),
     licence="CC-BY-4.0; learnt from Gaia data, credit ESA/Gaia/DPAC",
 )
@@ -87,7 +90,7 @@ def _layer(n_in: int, n_out: int) -> list[nn.Module]:
 def _decoder(latent: int, widths: list[int], pixels: int) -> nn.Sequential:
     """latent -> narrowest width without activation, then up through the widths, then linear."""
     up = widths[::-1]
-    hidden = [module for n_in, n_out in zip(up, up[1:], strict=False) for module in _layer(n_in, n_out)]
+    hidden = [module for n_in, n_out in pairwise(up) for module in _layer(n_in, n_out)]
     return nn.Sequential(nn.Linear(latent, up[0]), *hidden, nn.Linear(up[-1], pixels))
 
 
@@ -97,7 +100,7 @@ class Network(nn.Module):
     def __init__(self, pixels: int, widths: list[int], latent: int) -> None:
         super().__init__()
         down = [pixels, *widths]
-        self.encoder = nn.Sequential(*(module for n_in, n_out in zip(down, down[1:], strict=False) for module in _layer(n_in, n_out)))
+        self.encoder = nn.Sequential(*(module for n_in, n_out in pairwise(down) for module in _layer(n_in, n_out)))
         self.mean = nn.Linear(widths[-1], latent)
         self.log_variance = nn.Linear(widths[-1], latent)
         self.decoder = _decoder(latent, widths, pixels)
@@ -159,7 +162,7 @@ class ScatterVae:
         except (SafetensorError, KeyError, RuntimeError) as error:
             raise DataError(f"these weights do not fit a scatter_vae of {self.n_bp} + {self.n_rp} coefficients: {error}") from error
         self._synthetic_g = None if synthetic is None else synthetic.numpy()
-        self.network.eval()
+        self.network.eval().requires_grad_(False)
 
     @property
     def n_pixels(self) -> int:
@@ -194,7 +197,8 @@ class ScatterVae:
     def predict(self, batch: SpectrumBatch) -> Predictions:
         """Labels or a reason for every star of the batch."""
         stars, no_label = self.inputs(batch)
-        blocks = [self._predict_block(stars.take(np.arange(at, min(at + BLOCK, len(stars))))) for at in range(0, len(stars), BLOCK)]
+        with one_thread():
+            blocks = [self._predict_block(stars.take(np.arange(at, min(at + BLOCK, len(stars))))) for at in range(0, len(stars), BLOCK)]
         fields = copy_fields(LABEL_SCATTER_VAE.without("run_id"))
         labels = Rows.concatenate([block.labels for block in blocks]) if blocks else Rows.empty(fields)
         sums = sum((block.residual_sums for block in blocks), np.zeros((3, self.n_pixels)))
@@ -257,7 +261,7 @@ def train(sample: TrainingSample, configuration: Configuration, seed: int, repor
         network = Network(x.shape[1], list(configuration["widths"]), int(configuration["latent"]))
         figures = fit(
             network,
-            lambda batch, generator: loss(network, *batch, generator, configuration["loss"]),
+            lambda batch, generator: loss(network, batch[0], batch[1], generator, configuration["loss"]),
             (x, sigma),
             Recipe.from_configuration(configuration),
             generator,

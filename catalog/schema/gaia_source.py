@@ -4,7 +4,7 @@ Names, units and meaning: Gaia archive data model, DR3, table gaia_source. Only 
 """
 
 from catalog.schema.column import Column, ColumnType, StoreTable
-from catalog.schema.ingest_ledger import FILE_ID
+from catalog.schema.ingest_ledger import FILE_ID, ROW_NUMBER
 from catalog.schema.release import RELEASE_ID, SOURCE_ID
 
 _S, _R, _D = ColumnType.SMALLINT, ColumnType.REAL, ColumnType.DOUBLE
@@ -69,6 +69,7 @@ GAIA_SOURCE = StoreTable(
         Column("distance_gspphot", _R, "Distance by GSP-Phot, from the archive.", "pc", "pos.distance", principal=False),
         Column("azero_gspphot", _R, "Monochromatic extinction at 547.7 nm by GSP-Phot.", "mag", "phys.absorption;em.opt", principal=False),
         FILE_ID,
+        ROW_NUMBER,
     ),
     primary_key=("release_id", "source_id"),
     partition_by="release_id",

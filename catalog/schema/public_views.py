@@ -49,7 +49,7 @@ GAIA_SOURCE_VIEW = PublicView(
     "gaia",
     "gaia_source",
     GAIA_SOURCE.description,
-    GAIA_SOURCE.without("release_id", "file_id"),
+    GAIA_SOURCE.without("release_id", "file_id", "row_number"),
     "gaia_source",
     position=Position(),
 )
@@ -62,7 +62,7 @@ XP_VIEW = PublicView(
         SOURCE_ID,
         RA,
         DEC,
-        *XP_SPECTRUM.without("release_id", "source_id", "payload", "file_id", "layout"),
+        *XP_SPECTRUM.without("release_id", "source_id", "payload", "file_id", "row_number", "layout"),
         XP_SPECTRUM["layout"],
         *_XP_ARRAYS,
     ),

@@ -6,7 +6,7 @@ STORAGE EXTERNAL because the mantissas do not compress. Scalars are those of the
 """
 
 from catalog.schema.column import Column, ColumnType, StoreTable
-from catalog.schema.ingest_ledger import FILE_ID
+from catalog.schema.ingest_ledger import FILE_ID, ROW_NUMBER
 from catalog.schema.release import RELEASE_ID, SOURCE_ID
 
 
@@ -53,6 +53,7 @@ XP_SPECTRUM = StoreTable(
         Column("layout", ColumnType.SMALLINT, "Bits that tell which arrays the payload holds.", ucd="meta.code", nullable=False),
         Column("payload", ColumnType.VECTOR, "Coefficients, errors and correlations, packed.", nullable=False),
         FILE_ID,
+        ROW_NUMBER,
     ),
     primary_key=("release_id", "source_id"),
     partition_by="release_id",

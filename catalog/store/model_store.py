@@ -43,6 +43,16 @@ class ModelVersion(NewVersion):
     created: datetime
 
 
+@dataclass(frozen=True)
+class LoadableVersion:
+    """What a model is loaded from: its configuration and its weights as safetensors bytes."""
+
+    model: str
+    version: int
+    configuration: Mapping[str, Any]
+    weights: bytes
+
+
 def store_version(connection: psycopg.Connection[Any], new: NewVersion, weights: bytes) -> ModelVersion:
     """Store weights and version in the connection's transaction; the version that is there already if the same one was stored before.
 
@@ -83,16 +93,11 @@ def version_of(connection: psycopg.Connection[Any], model: str, version: int | N
     return chosen[0]
 
 
-def version_by_id(connection: psycopg.Connection[Any], model_version_id: int) -> ModelVersion:
-    """The version that a run names; DataError if it is not there."""
-    for version in versions(connection):
-        if version.model_version_id == model_version_id:
-            return version
-    raise DataError(f"there is no model version with model_version_id {model_version_id} in store.model_version.")
-
-
-def read_weights(connection: psycopg.Connection[Any], version: ModelVersion) -> bytes:
-    """The weights as safetensors bytes; DataError if they are gone or are not the bytes that were stored."""
+def read_version(connection: psycopg.Connection[Any], model_version_id: int) -> LoadableVersion:
+    """A version with its weights, as a run applies it; DataError if it is gone or its weights are not the bytes that were stored."""
+    version = next((each for each in versions(connection) if each.model_version_id == model_version_id), None)
+    if version is None:
+        raise DataError(f"there is no model version with model_version_id {model_version_id} in store.model_version.")
     row = connection.execute(statement("model_weights"), {"sha256": version.weights_sha256}).fetchone()
     if row is None:
         raise DataError(f"the weights {version.weights_sha256} of {version.model} version {version.version} are not in store.model_weights.")
@@ -102,7 +107,7 @@ def read_weights(connection: psycopg.Connection[Any], version: ModelVersion) -> 
             f"the weights of {version.model} version {version.version} have changed: SHA-256 {seen} where {version.weights_sha256} was "
             "stored. Restore store.model_weights from a backup or train the version again."
         )
-    return weights
+    return LoadableVersion(version.model, version.version, version.configuration, weights)
 
 
 def add_metrics(connection: psycopg.Connection[Any], version: ModelVersion, metrics: Mapping[str, Any]) -> None:

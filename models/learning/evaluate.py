@@ -19,10 +19,11 @@ from jaxtyping import Float
 
 from catalog.errors import DataError, UsageError
 from catalog.releases import release_named
-from catalog.store.model_store import ModelVersion, add_metrics, read_weights
+from catalog.store.model_store import ModelVersion, add_metrics, read_version
 from models import scatter_vae
 from models.inputs import XpInputs
 from models.numerics.principal_components import em_pca, plain_pca
+from models.numerics.threads import one_thread
 
 METHODS = ("encoder", "plain_pca", "refined", "em_pca")
 PAIRS = (("encoder", "plain_pca"), ("refined", "em_pca"))
@@ -51,8 +52,9 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion) -> l
             f"the training query gives {len(sample.source_id)} stars now, not the {version.training_count} that version {version.version} "
             "learnt from: spectra came or went. Train a new version and evaluate that."
         )
-    model = scatter_vae.load(read_weights(connection, version), version.configuration)
-    measures = compare(model, sample.train, {group: sample.held_out[group] for group in GROUPS})
+    model = scatter_vae.load(read_version(connection, version.model_version_id).weights, version.configuration)
+    with one_thread():
+        measures = compare(model, sample.train, {group: sample.held_out[group] for group in GROUPS})
     add_metrics(connection, version, {"evaluation": as_metrics(measures, version)})
     return measures
 

@@ -26,7 +26,8 @@ class PrincipalComponents:
 
     def project(self, x: Matrix) -> Float[np.ndarray, "stars k"]:
         """Coordinates of vectors without regard to their errors: (x - mean) V^T. Every number must be finite."""
-        return (x - self.mean) @ self.components.T
+        coordinates: Matrix = (x - self.mean) @ self.components.T
+        return coordinates
 
     def project_weighted(self, x: Matrix, weight: Matrix) -> Float[np.ndarray, "stars k"]:
         """Coordinates that minimise sum_j weight_j (x_j - mean_j - (c V)_j)^2 for each star."""
@@ -36,7 +37,8 @@ class PrincipalComponents:
 
     def reconstruct(self, coordinates: Float[np.ndarray, "stars k"]) -> Matrix:
         """The vectors that coordinates stand for."""
-        return self.mean + coordinates @ self.components
+        reconstructed: Matrix = self.mean + coordinates @ self.components
+        return reconstructed
 
 
 def plain_pca(x: Matrix, k: int) -> PrincipalComponents:

@@ -1,6 +1,5 @@
 """kiel run: create, work, status, show, publish, withdraw."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -8,13 +7,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from catalog.command_output import json_option, report
 from catalog.database import Database, Role
 from catalog.embedded_server import open_database
 from catalog.runs import Run, create_run, list_runs, publish_run, read_run, withdraw_run
 from catalog.settings import settings
 from catalog.statements import statement
 
-as_json = click.option("--json", "json_output", is_flag=True, help="Print one JSON object.")
 run_argument = click.argument("run_id", type=int)
 
 
@@ -22,15 +21,11 @@ def _database() -> Database:
     return open_database(settings())
 
 
-def _facts(run: Run) -> dict[str, Any]:
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in asdict(run).items()}
+def _tell(run: Run, sentence: str, as_json: bool, **more: Any) -> None:
+    report(asdict(run) | more, sentence, as_json)
 
 
-def _tell(run: Run, sentence: str, json_output: bool, **more: Any) -> None:
-    click.echo(json.dumps(_facts(run) | more) if json_output else sentence)
-
-
-@click.group()
+@click.group("run")
 def command() -> None:
     """Runs: a model version applied to a release, from creation to publication."""
 
@@ -41,27 +36,27 @@ def command() -> None:
 @click.option("--version", type=int, help="Version of the model; default: the newest.")
 @click.option("--chunk-sources", type=click.IntRange(1), default=1000, show_default=True, help="Sources a chunk.")
 @click.option("--allow-simulated-weights", is_flag=True, help="Allow a version that learnt from simulated stars; the run is marked so.")
-@as_json
-def create(model: str, release: str, version: int | None, chunk_sources: int, allow_simulated_weights: bool, json_output: bool) -> None:
+@json_option
+def create(model: str, release: str, version: int | None, chunk_sources: int, allow_simulated_weights: bool, as_json: bool) -> None:
     """Create a run of MODEL and cut it into chunks; the same run again if it is there."""
     run = create_run(
         _database(), model, release, version=version, chunk_sources=chunk_sources, allow_simulated_weights=allow_simulated_weights
     )
-    _tell(run, f"run {run.run_id}: {run.model} version {run.version} on {run.release}, {run.sources} sources, {run.state}", json_output)
+    _tell(run, f"run {run.run_id}: {run.model} version {run.version} on {run.release}, {run.sources} sources, {run.state}", as_json)
 
 
 @command.command()
 @run_argument
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Worker processes on this machine.")
 @click.option("--scheduler", help="Address of a Dask scheduler of your own, in place of workers on this machine.")
-@as_json
-def work(run_id: int, workers: int, scheduler: str | None, json_output: bool) -> None:
+@json_option
+def work(run_id: int, workers: int, scheduler: str | None, as_json: bool) -> None:
     """Work on a run until it is complete; resumes where it stands."""
     from models.running.run_batch import ChunkOutcome
     from models.running.scheduling import work as work_on_run
 
-    def report(outcome: ChunkOutcome, left: int) -> None:
-        if not json_output and outcome.ended != "busy":
+    def tell_chunk(outcome: ChunkOutcome, left: int) -> None:
+        if not as_json and outcome.ended != "busy":
             counts = (
                 f"{outcome.labelled} labels, {outcome.unlabelled} without, {outcome.seconds:.1f} s"
                 if outcome.ended == "done"
@@ -69,20 +64,22 @@ def work(run_id: int, workers: int, scheduler: str | None, json_output: bool) ->
             )
             click.echo(f"chunk {outcome.chunk} {outcome.ended}: {counts}; {left} left")
 
-    summary = work_on_run(_database(), run_id, workers=workers, scheduler=scheduler, lease_seconds=settings().lease_seconds, report=report)
+    summary = work_on_run(
+        _database(), run_id, workers=workers, scheduler=scheduler, lease_seconds=settings().lease_seconds, report=tell_chunk
+    )
     run = summary.run
     sentence = f"run {run.run_id} is {run.state}: {run.labelled} labels, {run.unlabelled} sources without; {summary.chunks} chunks here in {summary.seconds:.1f} s"
-    _tell(run, sentence, json_output, chunks_here=summary.chunks, seconds=summary.seconds)
+    _tell(run, sentence, as_json, chunks_here=summary.chunks, seconds=summary.seconds)
 
 
 @command.command()
-@as_json
-def status(json_output: bool) -> None:
+@json_option
+def status(as_json: bool) -> None:
     """List the runs, newest first."""
     with _database().connect(Role.WORKER) as connection:
         runs = list_runs(connection)
-    if json_output:
-        click.echo(json.dumps({"runs": [_facts(run) for run in runs]}))
+    if as_json:
+        report({"runs": [asdict(run) for run in runs]}, "", as_json)
         return
     table = Table("run", "model", "version", "release", "state", "sources", "labels", "without")
     for run in runs:
@@ -93,18 +90,18 @@ def status(json_output: bool) -> None:
 
 @command.command()
 @run_argument
-@as_json
-def show(run_id: int, json_output: bool) -> None:
+@json_option
+def show(run_id: int, as_json: bool) -> None:
     """Show one run: its chunks by state, and why sources have no label."""
     with _database().connect(Role.WORKER) as connection:
         run = read_run(connection, run_id)
         chunks = connection.execute(statement("chunk_states"), {"run_id": run_id}).fetchall()
         reasons = connection.execute(statement("no_label_reasons"), {"run_id": run_id}).fetchall()
-    if json_output:
+    if as_json:
         _tell(run, "", True, chunks={state: count for state, count, _sources, _seconds in chunks}, no_label=dict(reasons))
         return
-    for name, value in _facts(run).items():
-        click.echo(f"{name:22} {value}")
+    for name, value in asdict(run).items():
+        click.echo(f"{name:22} {'' if value is None else value}")
     for state, count, sources, seconds in chunks:
         click.echo(f"chunks {state:15} {count} with {sources} sources, {seconds:.1f} s of work")
     for reason, count in reasons:
@@ -113,25 +110,23 @@ def show(run_id: int, json_output: bool) -> None:
 
 @command.command()
 @run_argument
-@as_json
-def publish(run_id: int, json_output: bool) -> None:
+@json_option
+def publish(run_id: int, as_json: bool) -> None:
     """Make a complete run the one that people see."""
     database = _database()
     serial = publish_run(database, run_id)
     with database.connect(Role.WORKER) as connection:
         run = read_run(connection, run_id)
-    _tell(
-        run, f"run {run_id} is published as labels of {run.model} on {run.release} (publication {serial})", json_output, publication=serial
-    )
+    _tell(run, f"run {run_id} is published as labels of {run.model} on {run.release} (publication {serial})", as_json, publication=serial)
 
 
 @command.command()
 @run_argument
-@as_json
-def withdraw(run_id: int, json_output: bool) -> None:
+@json_option
+def withdraw(run_id: int, as_json: bool) -> None:
     """Take a published run out of sight; its rows stay."""
     database = _database()
     serial = withdraw_run(database, run_id)
     with database.connect(Role.WORKER) as connection:
         run = read_run(connection, run_id)
-    _tell(run, f"run {run_id} is withdrawn (publication {serial})", json_output, publication=serial)
+    _tell(run, f"run {run_id} is withdrawn (publication {serial})", as_json, publication=serial)

@@ -5,6 +5,7 @@ or die: the fence in catalog/runs makes that harmless, and this loop only asks t
 (dask-jobqueue, Kubernetes, one worker a GPU) is given as ``scheduler``; nothing else changes.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,8 +71,10 @@ def work(
 @contextmanager
 def dask_client(workers: int, scheduler: str | None) -> Iterator[Client]:
     """A client of the given scheduler, or of a cluster on this machine: one process a worker, one thread each."""
+    # Dask tells at length of every worker that comes and goes; what matters here is in run_chunk and in the outcomes.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if scheduler is None:
-        # Three deaths of a worker on one chunk are enough for Dask; our own count decides about the run.
+        # A task whose worker died is not Dask's to try again: the loop below asks the database what is left.
         with (
             dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.worker.daemon": True}),
             LocalCluster(
@@ -91,7 +94,7 @@ def dask_client(workers: int, scheduler: str | None) -> Iterator[Client]:
 
 def _work_until_done(client: Client, database: Database, run_id: int, lease_seconds: float, report: Report) -> list[ChunkOutcome]:
     """Submit what may be claimed, hear what ended, and ask again; the outcomes that finished a chunk."""
-    running: dict[Future, int] = {}
+    running: dict[Future[ChunkOutcome], int] = {}
     failures: dict[int, int] = {}
     done: list[ChunkOutcome] = []
     with database.connect(Role.WORKER, autocommit=True) as connection:
@@ -121,7 +124,7 @@ def _work_until_done(client: Client, database: Database, run_id: int, lease_seco
                 report(outcome, len(left) - 1)
 
 
-def _outcome(future: Future, chunk: int) -> ChunkOutcome:
+def _outcome(future: "Future[ChunkOutcome]", chunk: int) -> ChunkOutcome:
     """What a task gave; a worker that died or lost the database is a failed attempt like any other."""
     error = future.exception()
     if error is not None:

@@ -47,18 +47,6 @@ JOIN store.release AS d ON d.release_id = r.release_id
 JOIN store.model_version AS v ON v.model_version_id = r.model_version_id
 ORDER BY r.run_id DESC;
 
--- name: version_of_run
--- What the run's model version learnt from, and how it is called.
-SELECT model, version, trained_on FROM store.model_version WHERE model_version_id = %(model_version_id)s;
-
--- name: latest_version
--- The newest version of a model.
-SELECT model_version_id FROM store.model_version WHERE model = %(model)s ORDER BY version DESC LIMIT 1;
-
--- name: version_numbered
--- A version of a model by its number.
-SELECT model_version_id FROM store.model_version WHERE model = %(model)s AND version = %(version)s;
-
 -- name: open_chunks
 -- Chunks that are not done: whether each may be claimed now, and for how long a live claim on it lasts.
 SELECT chunk, state <> 'claimed' OR lease_until < clock_timestamp() AS claimable,

@@ -34,11 +34,7 @@ def write_spectra(database: Database, source_ids: np.ndarray) -> None:
             (str(source_ids[0]),),
         ).fetchone()
         assert file is not None
-        rows = spectra(source_ids, file[0])
-        columns = sql.SQL(", ").join(sql.Identifier(field.name) for field in rows.fields)
-        connection.execute(sql.SQL("CREATE TEMPORARY TABLE staged AS SELECT {} FROM store.xp_spectrum LIMIT 0").format(columns))
-        write_rows(connection, sql.Identifier("staged"), rows)
-        connection.execute(sql.SQL("INSERT INTO store.xp_spectrum ({0}) SELECT {0} FROM staged").format(columns))
+        write_rows(connection, sql.Identifier("store", "xp_spectrum"), spectra(source_ids, file[0]))
 
 
 def write_version(database: Database, *, trained_on: str = "real") -> int:

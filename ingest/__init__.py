@@ -1,0 +1,16 @@
+"""How rows come in: files of the archives become tables, each file and each rejected row on record.
+
+    source_file     a file (or a member of a zip archive): its bytes, its SHA-256, decompression
+    file_table      what every reader gives: typed columns with null masks, a block of rows at a time
+    reader          which format the bytes are, and the reader for it
+    formats/        one file a format
+    product         what a product is: its fields, how its header looks, how its rows are checked
+    products/       the products, one a file
+    registry        the products in the order in which they are tried
+    row_checks      the rules a row must keep, by name
+    ledger          files and their states
+    load            one file, one transaction
+    commands        kiel ingest
+
+From command to work: commands -> load.add_paths, load.load_pending -> product.rows -> the merge in sql/queries/ingest.sql.
+"""

@@ -1,0 +1,124 @@
+"""What every reader gives: a block of rows as typed columns with null masks, whatever the format.
+
+Types come from the product's fields and are never inferred. A value that is not of its type marks its row unparsable and
+costs no other row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from catalog.schema.column import ColumnType
+
+DTYPES: dict[ColumnType, np.dtype] = {
+    ColumnType.SMALLINT: np.dtype(np.int16),
+    ColumnType.INTEGER: np.dtype(np.int32),
+    ColumnType.BIGINT: np.dtype(np.int64),
+    ColumnType.REAL: np.dtype(np.float32),
+    ColumnType.DOUBLE: np.dtype(np.float64),
+    ColumnType.BOOLEAN: np.dtype(bool),
+    ColumnType.TEXT: np.dtype(object),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column that a product reads from its files; ``is_array`` marks one list of numbers a row."""
+
+    name: str
+    type: ColumnType
+    is_array: bool = False
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """One list of numbers a row, end to end: row i is ``values[offsets[i]:offsets[i + 1]]``."""
+
+    values: Float64[np.ndarray, " total"]
+    offsets: Int64[np.ndarray, " rows_and_one"]
+
+    @classmethod
+    def empty(cls, rows: int) -> "Ragged":
+        """No numbers in any row."""
+        return cls(np.empty(0), np.zeros(rows + 1, np.int64))
+
+    @classmethod
+    def of_lengths(cls, values: np.ndarray, lengths: np.ndarray) -> "Ragged":
+        """The rows of these lengths."""
+        return cls(np.asarray(values, np.float64), np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64))
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " rows"]:
+        """How many numbers each row has."""
+        return np.diff(self.offsets)
+
+    def matrix(self, length: int) -> Float64[np.ndarray, "rows length"]:
+        """The rows side by side; a row of any other length is all NaN."""
+        fits = self.lengths == length
+        out = np.full((len(fits), length), np.nan)
+        if fits.any():
+            out[fits] = self.values[np.repeat(fits, self.lengths)].reshape(-1, length)
+        return out
+
+    def all_nan(self) -> Bool[np.ndarray, " rows"]:
+        """Rows in which no element is a number; rows without elements too."""
+        numbers = np.concatenate([[0], np.cumsum(~np.isnan(self.values))])
+        return np.asarray(numbers[self.offsets[1:]] == numbers[self.offsets[:-1]])
+
+
+@dataclass(frozen=True)
+class TypedColumn:
+    """A column's values in their type, where they are null, and the rows whose text is not of the type (index -> what was seen)."""
+
+    values: np.ndarray | Ragged
+    null: Bool[np.ndarray, " rows"]
+    unparsable: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FileTable:
+    """A block of rows. ``row_number`` counts from 1 without header lines, over all tables of the file.
+
+    ``malformed`` holds rows whose fields could not be told apart (row number -> what was seen): they are in no column.
+    """
+
+    row_number: Int64[np.ndarray, " rows"]
+    columns: Mapping[str, TypedColumn]
+    malformed: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.row_number)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def values(self, wanted: Field) -> np.ndarray:
+        """A scalar field's values (n,); zeros, with everything null, where the file lacks the column."""
+        column = self.columns.get(wanted.name)
+        if column is None:
+            return np.zeros(len(self), DTYPES[wanted.type])
+        assert isinstance(column.values, np.ndarray)
+        return column.values
+
+    def ragged(self, name: str) -> Ragged:
+        """An array field's lists; empty, with everything null, where the file lacks the column."""
+        column = self.columns.get(name)
+        if column is None:
+            return Ragged.empty(len(self))
+        assert isinstance(column.values, Ragged)
+        return column.values
+
+    def null(self, name: str) -> Bool[np.ndarray, " rows"]:
+        """Where the field is null."""
+        column = self.columns.get(name)
+        return np.ones(len(self), bool) if column is None else column.null
+
+    def unparsable(self) -> dict[int, str]:
+        """Rows with a value that is not of its type: index in the block -> column and what was seen, first column first."""
+        found: dict[int, str] = {}
+        for name, column in self.columns.items():
+            for index, seen in column.unparsable.items():
+                found.setdefault(index, f"{name}: {seen}")
+        return found

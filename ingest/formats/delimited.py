@@ -1,0 +1,139 @@
+"""CSV and ECSV, streamed in blocks: archive CSV with ``"(a, b)"``, bulk ECSV with ``"[a,b]"``.
+
+ECSV (Astropy enhancement proposal 6) is CSV under a header of ``#`` lines; column names stand in the first line after it.
+Every field is read as text and typed by the product, so nothing depends on what the first rows look like.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from typing import IO, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from catalog.errors import DataError
+from ingest.file_table import Field, FileTable
+from ingest.formats.values import from_text
+
+_BLOCK_BYTES = 8 << 20
+"""A block holds some 200 XP rows of 40 kB, or 5,000 of gaia_source."""
+_HEADER_BYTES = 8 << 20
+_BOM = b"\xef\xbb\xbf"
+_ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*['\"]?(.)")
+_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype):\s*['\"]?([^,'\"}\n]+)")
+
+
+class _Tail(io.RawIOBase):
+    """A stream that remembers how its text ended: whether in a whole line, and whether every quote was closed."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._last = b"\n"
+        self._quotes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        if block:
+            self._last = block[-1:]
+            self._quotes += block.count(b'"')
+        return block
+
+    @property
+    def ends_in_line(self) -> bool:
+        return self._last != b"\n"
+
+    @property
+    def ends_in_quotes(self) -> bool:
+        return self._quotes % 2 == 1
+
+
+class DelimitedReader:
+    """One CSV or ECSV content; its header has been read when it is made."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        comments, names_line = self._header_lines()
+        delimiter = _ECSV_DELIMITER.search(comments)
+        self.format = "ecsv" if "%ECSV" in comments else "csv"
+        self._delimiter = delimiter[1] if delimiter and self.format == "ecsv" else ","
+        names = next(csv.reader([names_line], delimiter=self._delimiter), [])
+        self._names = [name.strip().lower() for name in names]
+        self.tables: list[Mapping[str, str]] = [dict.fromkeys(self._names, "text") | _ecsv_types(comments)]
+
+    def _header_lines(self) -> tuple[str, str]:
+        """The comment lines, and the line of names."""
+        comments: list[bytes] = []
+        size = 0
+        while True:
+            line = self._stream.readline(_HEADER_BYTES)
+            size += len(line)
+            if size >= _HEADER_BYTES:
+                raise DataError(f"no header line within the first {_HEADER_BYTES >> 20} MiB")
+            line = line.removeprefix(_BOM) if not comments else line
+            if line.startswith(b"#"):
+                comments.append(line)
+            elif line.strip() or not line:
+                return b"".join(comments).decode(errors="replace"), line.decode(errors="replace")
+
+    def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
+        """The rows, typed. DataError when the file ends inside a row; a row with too many or too few fields is malformed."""
+        wanted = [field for field in fields if field.name in self._names]
+        twice = [field.name for field in wanted if self._names.count(field.name) > 1]
+        if twice:
+            raise DataError(f"the header names {', '.join(twice)} more than once")
+        bad: dict[int, str] = {}
+        tail = _Tail(self._stream)
+        last = 0
+        for batch in self._batches(tail, wanted, bad):
+            numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
+            numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
+            last = int(numbers[-1]) if len(numbers) else last
+            malformed = {number: bad.pop(number) for number in sorted(bad) if number <= last}
+            columns = {field.name: from_text(batch.column(field.name), field) for field in wanted}
+            yield FileTable(numbers, columns, malformed)
+        if tail.ends_in_line and (tail.ends_in_quotes or bad):
+            raise DataError(f"the file ends inside row {max(bad, default=last)}: it is truncated; fetch it again")
+        if bad:
+            yield FileTable(np.empty(0, np.int64), {}, bad)
+
+    def _batches(self, tail: _Tail, wanted: list[Field], bad: dict[int, str]) -> Iterator[pa.RecordBatch]:
+        """Arrow's batches of text columns; rows with a wrong number of fields go into ``bad`` by their number."""
+
+        def note(row: pyarrow.csv.InvalidRow) -> str:
+            bad[row.number] = f"{row.actual_columns} fields in place of {row.expected_columns}: {row.text[:60]!r}"
+            return "skip"
+
+        unique = [name if self._names.index(name) == index else f"{name} ({index})" for index, name in enumerate(self._names)]
+        try:
+            yield from pyarrow.csv.open_csv(
+                pa.PythonFile(tail, mode="r"),
+                # one thread, because only then rows that are skipped carry their number
+                read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=unique),
+                parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    include_columns=[field.name for field in wanted],
+                    column_types={field.name: pa.binary() for field in wanted},
+                    strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" not in str(error):  # a header without rows
+                raise DataError(f"the rows cannot be told apart ({error})") from error
+
+
+def _ecsv_types(comments: str) -> dict[str, str]:
+    """Column name -> type as an ECSV header states it."""
+    types: dict[str, str] = {}
+    name = None
+    for key, value in _ECSV_COLUMN.findall(comments):
+        if key == "name":
+            name = value.strip().lower()
+        elif name is not None:
+            types[name] = value.strip()
+    return types

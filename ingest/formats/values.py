@@ -1,0 +1,217 @@
+"""Text and numbers of a file to typed columns: null spellings, integer ranges, lists of numbers.
+
+A 64-bit integer never passes through a float. Numbers of 32 bits are read as 64 and rounded once.
+"""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.schema.column import ColumnType
+from ingest.file_table import DTYPES, Field, Ragged, TypedColumn
+
+NULL_SPELLINGS = ("", "null", "NULL", "nan", "NaN", "\\N")
+_NULLS = pa.array(NULL_SPELLINGS)
+_TRUE, _FALSE = pa.array(["true", "t", "1"]), pa.array(["false", "f", "0"])
+_INTEGER = re.compile(r"([+-]?\d+)(\.0*)?")
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
+_INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
+_LIST_BRACKETS = " \t\r\n()[]"
+_SEEN = 60
+"""How many characters of a bad value are told."""
+
+
+def _told(text: str) -> str:
+    """What was seen, in as many characters as a person reads."""
+    return repr(text if len(text) <= _SEEN else text[:_SEEN] + "...")
+
+
+def from_text(cells: pa.Array, field: Field) -> TypedColumn:
+    """A column of text (Arrow strings or binary) in the field's type."""
+    text, undecodable = _decoded(cells)
+    text = pc.utf8_trim_whitespace(text)
+    if field.is_array:
+        return _lists_from_text(text, undecodable)
+    text = pc.if_else(pc.is_in(text, value_set=_NULLS), pa.scalar(None, pa.string()), text)
+    if field.type is ColumnType.TEXT:
+        column = _texts(text)
+    elif field.type is ColumnType.BOOLEAN:
+        column = _booleans(text)
+    elif field.type in _INTEGERS:
+        column = _integers(text, field.type)
+    else:
+        column = _floats(text, field.type)
+    return TypedColumn(column.values, column.null, {**column.unparsable, **undecodable})
+
+
+def from_numbers(values: np.ndarray, null: np.ndarray, field: Field) -> TypedColumn:
+    """A column that the file holds as numbers, booleans or text (n,), in the field's type."""
+    if values.dtype.kind in "SUO":
+        cells = [None if missing else _as_text(value) for value, missing in zip(values.tolist(), null, strict=True)]
+        return from_text(pa.array(cells, pa.binary()), field)
+    if field.type is ColumnType.TEXT:
+        return from_text(pa.array(values.astype(str).tolist(), pa.string(), mask=null), field)
+    if field.type in (ColumnType.REAL, ColumnType.DOUBLE):
+        return _in_float_range(values.astype(np.float64), null | np.isnan(values), field.type)
+    if values.dtype.kind == "f":
+        return _integers_stored_as_floats(values.astype(np.float64), null, field.type)
+    if field.type is ColumnType.BOOLEAN:
+        return TypedColumn(np.where(null, 0, values).astype(bool), null)
+    if values.dtype.kind == "u" and values.dtype.itemsize == 8:
+        too_large = (values > np.uint64(np.iinfo(np.int64).max)) & ~null
+        column = _in_integer_range(np.where(too_large, np.uint64(0), values).astype(np.int64), null, field.type)
+        return TypedColumn(column.values, column.null, {int(i): f"{values[i]} is out of range" for i in np.flatnonzero(too_large)})
+    return _in_integer_range(values.astype(np.int64), null, field.type)
+
+
+def from_lists(values: np.ndarray, lengths: np.ndarray, null: np.ndarray) -> TypedColumn:
+    """Lists of numbers end to end; a list without a number (empty, or all NaN) is a null one."""
+    ragged = Ragged.of_lengths(values, lengths)
+    return TypedColumn(ragged, null | ragged.all_nan())
+
+
+def _as_text(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _decoded(cells: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+    """The cells as UTF-8 strings; a cell of other bytes becomes null and is told."""
+    try:
+        return cells.cast(pa.string()), {}
+    except pa.ArrowInvalid:
+        undecodable: dict[int, str] = {}
+        texts: list[str | None] = []
+        for index, cell in enumerate(cells.to_pylist()):
+            try:
+                texts.append(cell.decode() if cell is not None else None)
+            except UnicodeDecodeError:
+                undecodable[index] = f"not UTF-8: {cell[:_SEEN]!r}"
+                texts.append(None)
+        return pa.array(texts, pa.string()), undecodable
+
+
+def _null(text: pa.Array) -> np.ndarray:
+    return np.asarray(text.is_null().to_numpy(zero_copy_only=False))
+
+
+def _texts(text: pa.Array) -> TypedColumn:
+    values = np.array(text.fill_null("").to_pylist(), object)
+    bad = {index: "a character with code 0" for index, value in enumerate(values) if "\0" in value}
+    return TypedColumn(values, _null(text), bad)
+
+
+def _booleans(text: pa.Array) -> TypedColumn:
+    lower = pc.utf8_lower(pc.utf8_trim(text, characters="\"' "))
+    true = pc.is_in(lower, value_set=_TRUE).to_numpy(zero_copy_only=False)
+    known = true | pc.is_in(lower, value_set=_FALSE).to_numpy(zero_copy_only=False)
+    null = _null(text)
+    bad = {int(i): f"{_told(text[int(i)].as_py())} is no boolean" for i in np.flatnonzero(~known & ~null)}
+    return TypedColumn(true, null, bad)
+
+
+def _integers(text: pa.Array, type_: ColumnType) -> TypedColumn:
+    null = _null(text)
+    try:
+        if pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():  # Arrow reads 0x10 as sixteen
+            raise pa.ArrowInvalid("hexadecimal")
+        values = text.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        values, bad = np.zeros(len(text), np.int64), {}
+        for index, cell in enumerate(text.to_pylist()):
+            if cell is None:
+                continue
+            match = _INTEGER.fullmatch(cell)
+            number = int(match[1]) if match else None
+            if number is None:
+                bad[index] = f"{_told(cell)} is no integer"
+            elif not -(1 << 63) <= number < 1 << 63:
+                bad[index] = f"{cell} does not fit 64 bits"
+            else:
+                values[index] = number
+        column = _in_integer_range(values, null, type_)
+        return TypedColumn(column.values, column.null, {**column.unparsable, **bad})
+    return _in_integer_range(values, null, type_)
+
+
+def _in_integer_range(values: np.ndarray, null: np.ndarray, type_: ColumnType) -> TypedColumn:
+    limits = np.iinfo(DTYPES[type_])
+    outside = ((values < limits.min) | (values > limits.max)) & ~null
+    bad = {int(i): f"{values[i]} does not fit {type_.postgres}" for i in np.flatnonzero(outside)}
+    return TypedColumn(np.where(outside | null, 0, values).astype(DTYPES[type_]), null, bad)
+
+
+def _integers_stored_as_floats(values: np.ndarray, null: np.ndarray, type_: ColumnType) -> TypedColumn:
+    """Integers that the file holds as floats: taken while exact, never for 64-bit identifiers beyond 2^53."""
+    null = null | np.isnan(values)
+    whole = np.where(null, 0.0, values)
+    exact = (whole == np.rint(whole)) & (np.abs(whole) < 2.0**53)
+    column = _in_integer_range(np.where(exact, whole, 0.0).astype(np.int64), null, type_)
+    bad = {int(i): f"{values[i]!r} stored as a float is no exact integer" for i in np.flatnonzero(~exact)}
+    return TypedColumn(column.values, column.null, {**column.unparsable, **bad})
+
+
+def _floats(text: pa.Array, type_: ColumnType) -> TypedColumn:
+    null = _null(text)
+    try:
+        values = text.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        values, bad = np.zeros(len(text)), {}
+        for index, cell in enumerate(text.to_pylist()):
+            if cell is None:
+                continue
+            if _NUMBER.fullmatch(cell):
+                values[index] = float(cell)
+            else:
+                bad[index] = f"{_told(cell)} is no number"
+        column = _in_float_range(values, null | np.isnan(values), type_)
+        return TypedColumn(column.values, column.null, {**column.unparsable, **bad})
+    return _in_float_range(values, null | np.isnan(values), type_)
+
+
+def _in_float_range(values: np.ndarray, null: np.ndarray, type_: ColumnType) -> TypedColumn:
+    """NaN is null; a finite number beyond float32 is told, not turned into infinity."""
+    filled = np.where(null, 0.0, values)
+    if type_ is ColumnType.DOUBLE:
+        return TypedColumn(filled, null)
+    with np.errstate(over="ignore"):
+        single = filled.astype(np.float32)
+    beyond = np.isinf(single) & np.isfinite(filled)
+    return TypedColumn(single, null, {int(i): f"{values[i]!r} does not fit real" for i in np.flatnonzero(beyond)})
+
+
+def _lists_from_text(text: pa.Array, undecodable: dict[int, str]) -> TypedColumn:
+    """``(a, b)``, ``[a,b]`` or ``a,b`` in each cell. A null spelling inside a list is NaN."""
+    inside = pc.utf8_trim(text, characters=_LIST_BRACKETS)
+    inside = pc.if_else(pc.is_in(inside, value_set=_NULLS), pa.scalar(None, pa.string()), inside)
+    null = _null(inside)
+    lists = pc.split_pattern(inside, ",")
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
+    elements = pc.utf8_trim_whitespace(lists.flatten())
+    try:
+        return _with_unparsable(from_lists(_numbers(elements), lengths, null), undecodable)
+    except pa.ArrowInvalid:
+        pass
+    elements = pc.if_else(pc.is_in(elements, value_set=_NULLS), pa.scalar("nan"), elements)
+    try:
+        return _with_unparsable(from_lists(_numbers(elements), lengths, null), undecodable)
+    except pa.ArrowInvalid:
+        cells = elements.to_pylist()
+    bad: dict[int, str] = {}
+    values = np.full(len(cells), np.nan)
+    row_of = np.repeat(np.arange(len(lengths)), lengths)
+    for index, cell in enumerate(cells):
+        if _NUMBER.fullmatch(cell):
+            values[index] = float(cell)
+        else:
+            bad.setdefault(int(row_of[index]), f"{_told(cell)} is no number")
+    return _with_unparsable(from_lists(values, lengths, null), {**bad, **undecodable})
+
+
+def _numbers(elements: pa.Array) -> np.ndarray:
+    return np.asarray(elements.cast(pa.float64()).to_numpy(zero_copy_only=False))
+
+
+def _with_unparsable(column: TypedColumn, unparsable: dict[int, str]) -> TypedColumn:
+    return TypedColumn(column.values, column.null, {**column.unparsable, **unparsable})

@@ -1,0 +1,93 @@
+"""The rules that a row must keep, by name. A row that breaks one is rejected with the name and what was seen; the other rows load.
+
+Rules are asked in a fixed order and the first broken one is told. All work on whole columns.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from catalog.binary_copy import Rows, copy_fields
+from catalog.healpix import END
+from catalog.schema.ingest_ledger import INGEST_REJECT
+from ingest.file_table import FileTable
+
+DUPLICATE_SOURCE = "duplicate_source"
+"""The reason given in sql/queries/ingest.sql to a row that a fuller one of the same source replaces."""
+
+_REJECT_FIELDS = copy_fields(INGEST_REJECT.pick("file_id", "row_number", "source_id", "reason", "detail"))
+_DETAIL_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Rows that are not taken: number in the file, source where it is known, reason and detail."""
+
+    row_number: Int64[np.ndarray, " n"]
+    source_id: Int64[np.ndarray, " n"]
+    source_unknown: Bool[np.ndarray, " n"]
+    reason: np.ndarray
+    detail: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row_number)
+
+    def of_file(self, file_id: int) -> Rows:
+        """The rejects as rows of ingest_reject."""
+        values = {
+            "file_id": np.full(len(self), file_id, np.int32),
+            "row_number": self.row_number,
+            "source_id": self.source_id,
+            "reason": self.reason,
+            "detail": self.detail,
+        }
+        return Rows(_REJECT_FIELDS, values, {"source_id": self.source_unknown})
+
+
+class RowChecks:
+    """The rules asked so far of a block of rows; it begins with those of every product: readable values, and a source_id on the sky."""
+
+    def __init__(self, table: FileTable) -> None:
+        self._table = table
+        self._good = np.ones(len(table), bool)
+        self._reason = np.full(len(table), "", object)
+        self._detail = np.full(len(table), "", object)
+        column = table.columns.get("source_id")
+        self.source_id = np.zeros(len(table), np.int64) if column is None else np.asarray(column.values)
+        missing = table.null("source_id")
+        unparsable = table.unparsable()
+        self.reject(np.isin(np.arange(len(table)), list(unparsable)), "unparsable", lambda row: unparsable[row])
+        self.reject(missing, "missing_source_id", lambda row: "source_id is null")
+        self.reject(self.source_id <= 0, "source_id_not_positive", lambda row: f"source_id {self.source_id[row]}")
+        self.reject(
+            self.source_id >= END, "source_id_off_the_sky", lambda row: f"source_id {self.source_id[row]}, the largest pixel ends at {END}"
+        )
+        self._unknown = missing | np.isin(np.arange(len(table)), [row for row, seen in unparsable.items() if seen.startswith("source_id:")])
+
+    @property
+    def good(self) -> Bool[np.ndarray, " rows"]:
+        """Rows that have broken no rule yet."""
+        return self._good.copy()
+
+    def reject(self, broken: Bool[np.ndarray, " rows"], reason: str, detail: Callable[[int], str]) -> None:
+        """Reject the rows that break a rule; ``detail`` tells of a row what was seen."""
+        new = broken & self._good
+        self._good &= ~new
+        self._reason[new] = reason
+        for row in np.flatnonzero(new).tolist():
+            self._detail[row] = detail(row)[:_DETAIL_LENGTH]
+
+    def rejects(self) -> Rejects:
+        """Every rejected row, and the rows whose fields could not be told apart."""
+        bad = np.flatnonzero(~self._good)
+        malformed = self._table.malformed
+        none = np.zeros(len(malformed), np.int64)
+        return Rejects(
+            np.concatenate([self._table.row_number[bad], np.array(list(malformed), np.int64)]),
+            np.concatenate([self.source_id[bad], none]),
+            np.concatenate([self._unknown[bad], none == 0]),
+            np.concatenate([self._reason[bad], np.full(len(malformed), "wrong_field_count", object)]),
+            np.concatenate([self._detail[bad], np.array([seen[:_DETAIL_LENGTH] for seen in malformed.values()], object)]),
+        )

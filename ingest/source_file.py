@@ -1,0 +1,151 @@
+"""A file that is offered for ingest: where its bytes are, their SHA-256, and how to read them decompressed.
+
+A file is known by its bytes, not by its name. A member of a zip archive counts as a file of its own, named ``archive.zip!member``,
+when the archive holds a format that readers know; any other zip (an .npz, say) stays one file.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from catalog.errors import DataError, UsageError
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+MEMBER_MARK = "!"
+HEAD_BYTES = 64 << 10
+"""Enough for the header line of any survey table."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file on disk, or one member of a zip archive on disk."""
+
+    path: Path
+    member: str | None = None
+
+    @classmethod
+    def named(cls, name: str) -> "SourceFile":
+        """The file of a ledger name: a path, or ``path!member``; DataError when it is no longer there."""
+        if Path(name).is_file():
+            return cls(Path(name))
+        path, mark, member = name.partition(MEMBER_MARK)
+        while mark:
+            if Path(path).is_file():
+                return cls(Path(path), member)
+            head, mark, member = member.partition(MEMBER_MARK)
+            path = f"{path}{MEMBER_MARK}{head}"
+        raise DataError(f"{name} is not there any more; put it back, or add it at its new place with --retry")
+
+    @property
+    def name(self) -> str:
+        """The name in the ledger."""
+        return str(self.path) if self.member is None else f"{self.path}{MEMBER_MARK}{self.member}"
+
+    @contextmanager
+    def _stored(self) -> Iterator[BinaryIO]:
+        """The bytes as they are stored (a zip member: as zip gives them)."""
+        if self.member is None:
+            with self.path.open("rb") as stream:
+                yield stream
+            return
+        with ExitStack() as opened:
+            try:
+                archive = opened.enter_context(zipfile.ZipFile(self.path))
+                member = archive.open(self.member)
+                opened.callback(member.close)
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, KeyError) as error:
+                raise DataError(f"{self.name} cannot be taken out of its zip archive ({error}); fetch the archive again") from error
+            yield io.BufferedReader(cast(io.RawIOBase, member))
+
+    def digest(self) -> tuple[str, int]:
+        """SHA-256 (hexadecimal) and length of the stored bytes."""
+        with self._stored() as stream:
+            state, size = hashlib.sha256(), 0
+            while block := stream.read(1 << 20):
+                state.update(block)
+                size += len(block)
+        return state.hexdigest(), size
+
+    @contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """The content, decompressed; reading it to its end checks gzip's and zip's own checksums."""
+        with self._stored() as stored:
+            if cast(io.BufferedReader, stored).peek(2)[:2] != GZIP_MAGIC:
+                yield stored
+                return
+            with gzip.GzipFile(fileobj=stored) as content:
+                yield cast(BinaryIO, content)
+
+    @contextmanager
+    def seekable(self) -> Iterator[IO[bytes]]:
+        """The content as a real file, for formats that are read by jumping (FITS, Parquet): a temporary copy where it is compressed."""
+        with self._stored() as stored:
+            plain = self.member is None and cast(io.BufferedReader, stored).peek(2)[:2] != GZIP_MAGIC
+        if plain:
+            with self.path.open("rb") as stream:
+                yield stream
+            return
+        with tempfile.TemporaryFile() as copy:  # it has no name, so nothing is left behind by a loader that is killed
+            with self.stream() as content:
+                shutil.copyfileobj(content, copy, 1 << 20)
+            copy.flush()
+            copy.seek(0)
+            with os.fdopen(os.dup(copy.fileno()), "rb") as stream:
+                yield stream
+
+    def head(self) -> bytes:
+        """The first bytes of the content, by which formats are told apart."""
+        with self.stream() as content:
+            return content.read(HEAD_BYTES)
+
+
+def files_under(paths: Iterable[Path]) -> Iterator[Path]:
+    """Every regular file named by or under ``paths``, in a fixed order; UsageError for a path that does not exist."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(found for found in path.rglob("*") if found.is_file())
+        elif path.is_file():
+            yield path
+        else:
+            raise UsageError(f"there is no file or folder {path}")
+
+
+def source_files(path: Path, is_known: Callable[[bytes], bool]) -> Iterator[SourceFile]:
+    """The file; or the members of a whole zip archive of which at least one has a format that readers know."""
+    with path.open("rb") as stream:
+        is_zip = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    if is_zip and zip_damage(path) is None:
+        with zipfile.ZipFile(path) as archive:
+            members = [SourceFile(path, info.filename) for info in archive.infolist() if not info.is_dir()]
+        if any(is_known(_head_or_nothing(member)) for member in members):
+            yield from members
+            return
+    yield SourceFile(path)
+
+
+def zip_damage(path: Path) -> str | None:
+    """What is wrong with a zip archive (truncated, a wrong checksum, encrypted), None if every member can be taken out."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+        return str(error)
+    return f"member {damaged} does not match its checksum" if damaged is not None else None
+
+
+def _head_or_nothing(member: SourceFile) -> bytes:
+    try:
+        return member.head()
+    except (EOFError, OSError, zlib.error):  # a damaged .gz inside: told when it is loaded
+        return b""

@@ -1,0 +1,15 @@
+"""How people ask: a TAP service (TAP 1.1) over the public views of the catalogue.
+
+Sits on catalog alone; imports neither torch nor gaiaxpy, nor ingest or models.
+
+    commands              kiel tap
+    app, front_page       the resources under one URL, and the page for people
+    parameters, limits    what a request may say, and how much it may ask for
+    sync                  a request answered by a stream; a client that leaves ends its query
+    execute               one query, one transaction, one publication, as tap_reader
+    publication_tables    a publication's TAP_SCHEMA rows as the tables that a query is resolved against
+    vosi                  /capabilities, /tables, /availability
+    errors                whose fault, and the HTTP status that says so
+    adql/, table_set      ADQL to PostgreSQL
+    results/              binary COPY to VOTable, CSV and TSV
+"""

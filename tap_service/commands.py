@@ -1,0 +1,102 @@
+"""kiel tap: serve the catalogue, or show what a query becomes."""
+
+import errno
+import logging
+import os
+import signal
+import socket
+
+import click
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from catalog.database import Role
+from catalog.embedded_server import open_database
+from catalog.errors import TransientError, UsageError
+from catalog.publish import pinned_publication
+from catalog.settings import settings
+from tap_service.adql import translate
+from tap_service.app import BASE, make_app
+from tap_service.limits import Limits
+from tap_service.publication_tables import TableCache
+
+_SHUTDOWN_SECONDS = 3
+"""How long running queries may go on after the service was told to stop."""
+
+
+@click.group("tap")
+def command() -> None:
+    """The TAP service: queries in ADQL over HTTP."""
+
+
+@command.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every network.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0 takes a free one.")
+def serve(host: str, port: int) -> None:
+    """Serve the published catalogue until told to stop (Ctrl-C or SIGTERM)."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    database = open_database(settings())
+    # A service without its database would listen in vain: say so now.
+    database.connect(Role.TAP_SERVICE).close()
+    app = make_app(database, Limits(seconds=settings().statement_timeout_seconds))
+    listener = _listen(host, port)
+    address = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, access_log=False, timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    # uvicorn hands a signal on to whoever had it before, after its own clean end; there is nothing left to do then.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    with listener:
+        _AnnouncingServer(config, f"http://{address}:{listener.getsockname()[1]}{BASE}").run([listener])
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Says its address once it really answers there."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            click.echo(f"TAP service at {self._url}")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there, or a sentence why not."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except socket.gaierror as error:
+        raise UsageError(f"{host} is no address of this machine; use 127.0.0.1, or 0.0.0.0 for every network.") from error
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except PermissionError as error:
+        raise UsageError(f"Port {port} may only be used by root; choose one from 1024 on with --port.") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise TransientError(
+                f"Port {port} on {host} is taken by another program; stop it, or choose another with --port (0 takes a free one)."
+            ) from error
+        raise UsageError(f"Cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}.") from error
+
+
+@command.command()
+@click.argument("query")
+@click.option("--lang", type=click.Choice(["2.0", "2.1"]), default="2.1", show_default=True, help="Version of ADQL.")
+def check(query: str, lang: str) -> None:
+    """Show the columns that QUERY gives and the SQL that it becomes, without running it."""
+    limits = Limits()
+    with open_database(settings()).connect(Role.TAP_SERVICE, autocommit=True) as connection, pinned_publication(connection) as publication:
+        table_set, _ = TableCache().table_set(connection, publication)
+        translation = translate(query, table_set, lang, limits.default_rows + 1)
+        columns = Table(title=f"Columns, publication {publication.serial}", title_justify="left")
+        for heading in ("name", "type", "unit", "UCD", "description"):
+            columns.add_column(heading)
+        for column in translation.columns:
+            kind = f"{column.datatype}[{column.arraysize}]" if column.arraysize else column.datatype
+            columns.add_row(column.name, kind, column.unit or "", column.ucd or "", column.description or "")
+        Console().print(columns)
+        click.echo(translation.statement.as_string(connection))

@@ -1,0 +1,92 @@
+"""Errors of the service, by whose fault they are, with the HTTP status that says so.
+
+    TapError
+    |-- RequestError        the request is wrong: correct it                          400
+    |   |-- ParameterError      a parameter is missing, repeated, or has no such value
+    |   |-- QueryError          the query cannot be run as it is written
+    |   `-- TooLargeError       the request's body is longer than the service reads   413
+    |-- LimitError          the query is right but took longer than it may            400
+    |-- BusyError           all places are taken: ask again in a moment               503
+    |-- DatabaseDownError   PostgreSQL does not answer                                503
+    `-- InternalError       our fault; the log has the details                        500
+
+Every one of them leaves as a VOTable document (DALI 1.1 section 4.2) whose INFO holds the message.
+"""
+
+from http import HTTPStatus
+
+import psycopg
+from psycopg import errors as postgres
+
+from catalog.errors import KielError
+
+
+class TapError(KielError):
+    """Root of what a request may end in."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    retry_after: int | None = None
+
+
+class RequestError(TapError):
+    """The client's fault."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class ParameterError(RequestError):
+    """A parameter is missing, repeated, or has a value that the service does not know."""
+
+
+class QueryError(RequestError):
+    """The query reads well but cannot be computed: division by zero, a cast of text that is no number."""
+
+
+class TooLargeError(RequestError):
+    """The body of the request is longer than the service reads."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class LimitError(TapError):
+    """The query ran into a limit of the service, which the message names."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class BusyError(TapError):
+    """Every place for a query is taken."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 5
+
+
+class DatabaseDownError(TapError):
+    """PostgreSQL does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 30
+
+
+class InternalError(TapError):
+    """Our fault."""
+
+
+def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
+    """What an error of PostgreSQL while running a query means to the client (SQLSTATE, PostgreSQL appendix A)."""
+    message = (error.diag.message_primary or str(error)).strip()
+    if isinstance(error, postgres.QueryCanceled):
+        return LimitError(
+            f"The query was stopped by the service's time limit of {timeout_seconds:g} s for a synchronous query (statement timeout). "
+            "Ask for fewer rows (TOP, a smaller region) or for conditions on indexed columns."
+        )
+    state = error.sqlstate or ""
+    if state.startswith("22"):
+        return QueryError(f"The query cannot be computed for some row: {message}.")
+    if state.startswith("53"):
+        return BusyError(f"The database is out of resources for this query: {message}.")
+    if state.startswith("54"):
+        return QueryError(f"The query is too complicated for the database: {message}.")
+    if state == "" or state.startswith(("08", "57P")):
+        return DatabaseDownError("The connection to the database was lost; ask again in a moment.")
+    return InternalError(f"The service failed on this query ({error.__class__.__name__}); this is not your fault, and it has been logged.")

@@ -1,0 +1,136 @@
+"""One query: one connection, one transaction, one publication, and from the translation on as tap_reader.
+
+    connection as tap_service -> publication pinned -> BEGIN REPEATABLE READ READ ONLY -> tables -> translate
+    -> SET LOCAL ROLE tap_reader, statement_timeout -> COPY (statement) TO STDOUT BINARY
+
+A query whose client has left is cancelled from another thread and its connection closed; any other connection is used again.
+"""
+
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from catalog.binary_copy import RawBlock, raw_blocks
+from catalog.publish import pinned_publication
+from catalog.statements import statement
+from tap_service.adql import translate
+from tap_service.connections import Connections
+from tap_service.limits import Limits
+from tap_service.publication_tables import TableCache
+from tap_service.results.field_types import Field
+
+_CANCEL_SECONDS = 2.0
+_CANCEL_AGAIN_SECONDS = 0.1
+
+
+class RunningQuery:
+    """A query from its translation to its last row. Its methods block: call them in a worker thread, ``cancel`` from any other.
+
+    ``fields`` and ``epoch`` are there after ``start``; ``overflow`` tells, after the last block, whether rows were cut.
+    """
+
+    def __init__(self, connections: Connections, cache: TableCache, limits: Limits) -> None:
+        self.fields: tuple[Field, ...] = ()
+        self.epoch: float | None = None
+        self.serial = 0
+        self.overflow = False
+        self.cancelled = False
+        self._connections = connections
+        self._cache = cache
+        self._limits = limits
+        self._step = threading.Lock()
+        self._ended = ExitStack()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._row_limit = 0
+        self._statement: sql.Composable | None = None
+        self._blocks: Iterator[RawBlock] | None = None
+
+    def start(self, text: str, version: str, maxrec: int | None) -> None:
+        """Translate the query in the snapshot that it will read; AdqlError, TransientError, psycopg.Error."""
+        with self._step:
+            self._row_limit = self._limits.rows(maxrec)
+            connection = self._connection = self._connections.take()
+            self._ended.callback(self._release)
+            publication = self._ended.enter_context(pinned_publication(connection))
+            self._ended.callback(self._roll_back)
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            table_set, self.epoch = self._cache.table_set(connection, publication)
+            self.serial = publication.serial
+            # One row more than may leave: whether it comes tells whether rows were cut.
+            translation = translate(text, table_set, version, self._row_limit + 1)
+            self.fields = tuple(
+                Field(column.name, column.datatype, column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description)
+                for column in translation.columns
+            )
+            self._statement = translation.statement
+            connection.execute(statement("become_tap_reader"))
+            milliseconds = sql.Literal(int(self._limits.seconds * 1000))
+            connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(milliseconds))
+
+    def blocks(self) -> Iterator[RawBlock]:
+        """The rows in blocks, at most as many as the limit lets through; psycopg.Error when PostgreSQL ends the query."""
+        assert self._connection is not None and self._statement is not None
+        left = self._row_limit
+        if left == 0:
+            # MAXREC=0 asks for the columns only (TAP 1.1 section 2.7.3).
+            self.overflow = True
+            return
+        blocks = self._blocks = raw_blocks(self._connection, self._statement, block_rows=self._limits.block_rows)
+        while True:
+            with self._step:
+                block = next(blocks, None)
+            if block is None:
+                return
+            if len(block.row_lengths) > left:
+                self.overflow = True
+                block = _first_rows(block, left)
+            left -= len(block.row_lengths)
+            if len(block.row_lengths):
+                yield block
+
+    def cancel(self) -> None:
+        """End the query in PostgreSQL now; the thread that waits for its rows gets QueryCanceled."""
+        self.cancelled = True
+        connection = self._connection
+        if connection is not None and not connection.closed:
+            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+
+    def close(self) -> None:
+        """Let go of everything, whatever state it is in."""
+        while not self._step.acquire(timeout=_CANCEL_AGAIN_SECONDS):
+            # A thread still waits for PostgreSQL. Again until it is back: a cancel between two statements stops neither.
+            self.cancel()
+        try:
+            self._ended.close()
+        finally:
+            self._step.release()
+
+    def _roll_back(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        if isinstance(self._blocks, Generator):
+            with suppress(psycopg.Error):
+                self._blocks.close()
+        if self.cancelled:
+            # A late cancel could hit the next statement, so such a connection is never used again.
+            connection.close()
+        elif not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            try:
+                connection.execute("ROLLBACK")
+            except psycopg.Error:
+                connection.close()
+
+    def _release(self) -> None:
+        if self._connection is not None:
+            self._connections.give_back(self._connection)
+            self._connection = None
+
+
+def _first_rows(block: RawBlock, count: int) -> RawBlock:
+    """The first rows of a block."""
+    lengths = block.row_lengths[:count]
+    return RawBlock(block.buffer[: int(lengths.sum())], lengths)

@@ -1,0 +1,29 @@
+"""How much one request may ask for. /capabilities declares what clients can use of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a running service."""
+
+    default_rows: int = 1_000_000
+    """Rows of a result where the request has no MAXREC."""
+    hard_rows: int = 20_000_000
+    """Rows of a result, whatever MAXREC says."""
+    seconds: float = 60.0
+    """The longest that a synchronous query may take in PostgreSQL, the sending of its rows included."""
+    concurrent_queries: int = 16
+    """Queries that run at the same time; each has a connection and a thread."""
+    wait_seconds: float = 5.0
+    """How long a query waits for its place before the client is told to come back."""
+    request_bytes: int = 2 << 20
+    """Bytes of a request's body."""
+    run_id_characters: int = 64
+    """Length of a RUNID (UWS 1.1)."""
+    block_rows: int = 5_000
+    """Rows that are turned into text or BINARY2 and sent at a time."""
+
+    def rows(self, maxrec: int | None) -> int:
+        """The most rows that a request gets: its MAXREC within the hard limit, or the default."""
+        return min(self.default_rows if maxrec is None else maxrec, self.hard_rows)

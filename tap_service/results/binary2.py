@@ -1,0 +1,116 @@
+"""Binary COPY blocks to VOTable BINARY2 rows (VOTable 1.4 section 5.4), vectorised over the rows of a block.
+
+A BINARY2 row is a mask of null bits, most significant bit first, then the cells in order; both sides are big-endian, so numbers
+and packed vectors are moved, never converted. A block whose cells are all of fixed width and none null takes one strided copy a column.
+"""
+
+import numpy as np
+from jaxtyping import UInt8
+
+from catalog.binary_copy import RawBlock
+from tap_service.results.block_cells import BlockCells, RaggedBytes, copy_pieces, windows, wrong_size
+from tap_service.results.field_types import NULL_BYTES, CellForm, Field
+
+_LETTERS = np.frombuffer(b"FT", np.uint8)
+_UNKNOWN = ord("?")
+
+
+class Binary2Rows:
+    """Turns blocks of one query's rows into BINARY2 bytes."""
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self._fields = fields
+        self._mask_bytes = (len(fields) + 7) // 8
+        self._uniform: tuple[np.dtype[np.void], np.dtype[np.void]] | None = None
+        if fields and all(field.form in (CellForm.FIXED, CellForm.BOOLEAN) for field in fields):
+            source: list[tuple[str, str]] = [("n", ">i2")]
+            target = [("mask", f"V{self._mask_bytes}")]
+            for i, field in enumerate(fields):
+                source += [(f"length{i}", ">i4"), (f"cell{i}", f"V{field.copy_bytes}")]
+                target += [(f"cell{i}", f"V{field.copy_bytes}")]
+            self._uniform = np.dtype(source), np.dtype(target)
+
+    def rows(self, block: RawBlock) -> bytes:
+        """The BINARY2 rows of a block, end to end."""
+        if not len(block.row_lengths):
+            return b""
+        return self._uniform_rows(block) or self._general_rows(BlockCells(self._fields, block))
+
+    def _uniform_rows(self, block: RawBlock) -> bytes | None:
+        """The fast path; None where a cell is null or of varying width."""
+        if self._uniform is None:
+            return None
+        source, target = self._uniform
+        if len(block.buffer) != source.itemsize * len(block.row_lengths) or not (block.row_lengths == source.itemsize).all():
+            return None
+        rows = np.frombuffer(block.buffer, source)
+        if not all((rows[f"length{i}"] == field.copy_bytes).all() for i, field in enumerate(self._fields)):
+            return None
+        out = np.zeros(len(rows), target)
+        for i, field in enumerate(self._fields):
+            cells = rows[f"cell{i}"]
+            out[f"cell{i}"] = _LETTERS[_flags(cells)].view("V1") if field.form is CellForm.BOOLEAN else cells
+        return out.tobytes()
+
+    def _general_rows(self, cells: BlockCells) -> bytes:
+        """Any block: sizes first, then every column scattered to its places."""
+        ragged: dict[int, RaggedBytes] = {}
+        for i, field in enumerate(self._fields):
+            if field.form not in (CellForm.FIXED, CellForm.BOOLEAN):
+                pieces = cells.ragged(i, ascii_only=True)
+                ragged[i] = _utf16(pieces) if field.datatype == "unicodeChar" else pieces
+        sizes = np.empty((len(cells), len(self._fields)), np.int64)
+        for i, field in enumerate(self._fields):
+            if i not in ragged:
+                sizes[:, i] = field.copy_bytes or 0
+            elif field.length is None:
+                sizes[:, i] = ragged[i].lengths + 4
+            else:
+                sizes[:, i] = field.length * field.element_bytes
+        ends = np.cumsum(sizes.sum(axis=1) + self._mask_bytes)
+        out = np.zeros(int(ends[-1]), np.uint8)
+        at = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+        mask = np.ascontiguousarray(np.packbits(cells.null, axis=1))
+        windows(out, self._mask_bytes)[at] = mask.view(f"V{self._mask_bytes}")[:, 0]
+        at = at + self._mask_bytes
+        for i, field in enumerate(self._fields):
+            if i in ragged:
+                self._place_ragged(out, at, field, ragged[i], cells.null[:, i])
+            else:
+                self._place_fixed(out, at, field, cells, i)
+            at = at + sizes[:, i]
+        return out.tobytes()
+
+    @staticmethod
+    def _place_fixed(out: UInt8[np.ndarray, " m"], at: np.ndarray, field: Field, cells: BlockCells, column: int) -> None:
+        values, null = cells.fixed(column), cells.null[:, column]
+        if field.form is CellForm.BOOLEAN:
+            values = np.where(null, _UNKNOWN, _LETTERS[_flags(values)]).astype(np.uint8).view("V1")
+        elif field.datatype in NULL_BYTES and null.any():
+            values[null] = np.frombuffer(NULL_BYTES[field.datatype] * (field.length or 1), values.dtype)
+        windows(out, values.itemsize)[at] = values
+
+    @staticmethod
+    def _place_ragged(out: UInt8[np.ndarray, " m"], at: np.ndarray, field: Field, cells: RaggedBytes, null: np.ndarray) -> None:
+        """A count of elements in four bytes, then the elements; without the count where the arraysize is fixed."""
+        if field.length is None:
+            windows(out, 4)[at] = (cells.lengths // field.element_bytes).astype(">u4").view("V4")
+            at = at + 4
+        else:
+            width = field.length * field.element_bytes
+            fits = cells.lengths == width if field.datatype in NULL_BYTES else cells.lengths <= width
+            if not (fits | null).all():
+                raise wrong_size(field, int(cells.lengths[~(fits | null)][0]), width)
+            if field.datatype in NULL_BYTES and null.any():
+                windows(out, width)[at[null]] = np.frombuffer(NULL_BYTES[field.datatype] * field.length, f"V{width}")
+        copy_pieces(out, at, cells.content, cells.offsets[:-1], cells.lengths)
+
+
+def _flags(cells: np.ndarray) -> np.ndarray:
+    """Opaque single bytes as 0 or 1."""
+    return np.ascontiguousarray(cells).view(np.uint8)
+
+
+def _utf16(cells: RaggedBytes) -> RaggedBytes:
+    """UTF-8 to the big-endian UTF-16 of unicodeChar."""
+    return RaggedBytes.of([text.decode().encode("utf-16-be") for text in cells.strings()])

@@ -1,0 +1,85 @@
+"""RESPONSEFORMAT (TAP 1.1 section 2.7.4, DALI 1.1 section 3.4.3): the formats of a result and their names."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from catalog.binary_copy import RawBlock
+from tap_service.errors import ParameterError
+from tap_service.results.delimited import Csv, Tsv
+from tap_service.results.field_types import Field
+from tap_service.results.votable import Binary2Data, Info, TableData, VOTable
+
+
+class ResultWriter(Protocol):
+    """Turns one result into a document, block by block."""
+
+    def begin(self) -> bytes:
+        """Everything before the first row."""
+
+    def rows(self, block: RawBlock) -> bytes:
+        """The rows of a block."""
+
+    def end(self, overflow: bool) -> bytes:
+        """Everything after the last row."""
+
+    def fail(self, message: str) -> bytes | None:
+        """How the document says that it broke; None where it cannot."""
+
+
+Writer = Callable[[tuple[Field, ...], Iterable[Info], float | None], ResultWriter]
+
+
+@dataclass(frozen=True)
+class ResultFormat:
+    """A format: what Content-Type says, its names in requests (lower case), and what writes it."""
+
+    media_type: str
+    aliases: tuple[str, ...]
+    writer: Writer
+    ivo_id: str | None = None
+
+    @property
+    def is_votable(self) -> bool:
+        """Whether the document can say of itself that it was cut or broke."""
+        return self.media_type.startswith(("application/x-votable+xml", "text/xml"))
+
+
+def _binary2(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
+    return VOTable(fields, infos, Binary2Data(fields), epoch)
+
+
+def _tabledata(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
+    return VOTable(fields, infos, TableData(fields), epoch)
+
+
+BINARY2 = ResultFormat(
+    "application/x-votable+xml;serialization=BINARY2",
+    ("votable", "votable/b2", "application/x-votable+xml"),
+    _binary2, "ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
+)
+FORMATS: tuple[ResultFormat, ...] = (
+    BINARY2,
+    ResultFormat(
+        "application/x-votable+xml;serialization=TABLEDATA", ("votable/td", "votable_plain"),
+        _tabledata, "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
+    ),
+    ResultFormat("text/xml", (), _tabledata),
+    ResultFormat("text/csv;header=present", ("csv", "text/csv"), lambda fields, infos, epoch: Csv(fields)),
+    ResultFormat("text/csv;header=absent", (), lambda fields, infos, epoch: Csv(fields, header=False)),
+    ResultFormat("text/tab-separated-values", ("tsv",), lambda fields, infos, epoch: Tsv(fields)),
+)
+
+
+def format_named(name: str) -> ResultFormat:
+    """The format that a request names; ParameterError lists what there is.
+
+    The answer carries the media type that was asked for (TAP 1.1 section 2.7.4). A ``+`` that a client forgot to escape arrives as a space.
+    """
+    asked = ";".join(part.strip() for part in name.split(";")).lower().replace("x-votable xml", "x-votable+xml")
+    for result_format in FORMATS:
+        if asked == result_format.media_type.lower() or asked in result_format.aliases:
+            plain = asked == "application/x-votable+xml"
+            return replace(result_format, media_type=asked) if plain else result_format
+    short = ", ".join(alias for result_format in FORMATS for alias in result_format.aliases[:1])
+    raise ParameterError(f"RESPONSEFORMAT {name!r} is not offered; choose one of {short}, or a media type that /capabilities lists.")

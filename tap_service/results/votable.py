@@ -1,0 +1,168 @@
+"""VOTable 1.4 documents as a stream: a header written by hand, BINARY2 or TABLEDATA rows, a trailer that says how it ended.
+
+The first INFO says QUERY_STATUS OK, as DALI 1.1 section 4.4 wants it before the TABLE; that rows were cut (OVERFLOW) or that
+the query broke on its way (ERROR) is known only at the end and stands in a second INFO after the TABLE.
+"""
+
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+from xml.sax.saxutils import escape, quoteattr
+
+import pyarrow.compute as pc
+
+from catalog.binary_copy import RawBlock
+from tap_service.results.binary2 import Binary2Rows
+from tap_service.results.field_types import Field
+from tap_service.results.text_columns import columns, text
+
+_DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
+<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
+<RESOURCE type="results">
+"""
+_DOCUMENT_END = "</RESOURCE>\n</VOTABLE>\n"
+_NOT_XML = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF))
+"""Characters that no XML 1.0 document may hold; they are dropped."""
+_SKY = ("pos.eq.", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
+"""UCDs whose values belong to the coordinate system."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """An INFO element of the document."""
+
+    name: str
+    value: str
+    text: str = ""
+
+    def xml(self) -> str:
+        """The element."""
+        head = f"<INFO name={attribute(self.name)} value={attribute(self.value)}"
+        return f"{head}>{content(self.text)}</INFO>\n" if self.text else f"{head}/>\n"
+
+
+def attribute(value: str) -> str:
+    """A quoted XML attribute; line ends and tabs survive the parser's normalisation as character references."""
+    return quoteattr(value.translate(_NOT_XML), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
+
+
+def content(value: str) -> str:
+    """Character data of an element."""
+    return escape(value.translate(_NOT_XML), {"\r": "&#13;"})
+
+
+def error_document(message: str, infos: Iterable[Info] = ()) -> bytes:
+    """The document that a failed query ends in (DALI 1.1 section 4.2): an INFO with the message and no TABLE."""
+    said = "".join(info.xml() for info in (Info("QUERY_STATUS", "ERROR", message), *infos))
+    return (_DOCUMENT + said + _DOCUMENT_END).encode()
+
+
+class _Serialization(Protocol):
+    """The part of the document inside DATA."""
+
+    opening: str
+    closing: str
+
+    def rows(self, block: RawBlock) -> bytes: ...
+
+    def rest(self) -> bytes: ...
+
+
+class Binary2Data:
+    """BINARY2 rows in base64; what does not fill three bytes waits for the next block."""
+
+    opening = '<DATA><BINARY2><STREAM encoding="base64">\n'
+    closing = "</STREAM></BINARY2></DATA>\n"
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self._binary2 = Binary2Rows(fields)
+        self._waiting = b""
+
+    def rows(self, block: RawBlock) -> bytes:
+        """The block's part of the stream."""
+        data = self._waiting + self._binary2.rows(block)
+        whole = len(data) - len(data) % 3
+        self._waiting = data[whole:]
+        return binascii.b2a_base64(memoryview(data)[:whole]) if whole else b""
+
+    def rest(self) -> bytes:
+        """The last one or two bytes with their padding."""
+        return binascii.b2a_base64(self._waiting) if self._waiting else b""
+
+
+class TableData:
+    """Rows as TR and TD elements (VOTable 1.4 section 5.1)."""
+
+    opening = "<DATA><TABLEDATA>\n"
+    closing = "</TABLEDATA></DATA>\n"
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self._fields = fields
+
+    def rows(self, block: RawBlock) -> bytes:
+        """The block's rows, one a line."""
+        if not len(block.row_lengths):
+            return b""
+        cells = []
+        for field, column in zip(self._fields, columns(self._fields, block, ascii_only=True), strict=True):
+            strings = text(column)
+            if field.datatype in ("char", "unicodeChar"):
+                for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
+                    strings = pc.replace_substring(strings, character, entity)
+            cells.append(strings)
+        rows = pc.binary_join_element_wise(*cells, "</TD><TD>").to_pylist()
+        return ("<TR><TD>" + "</TD></TR>\n<TR><TD>".join(rows).translate(_NOT_XML) + "</TD></TR>\n").encode()
+
+    def rest(self) -> bytes:
+        """Nothing waits."""
+        return b""
+
+
+class VOTable:
+    """A VOTable document of one result."""
+
+    def __init__(self, fields: tuple[Field, ...], infos: Iterable[Info], data: _Serialization, epoch: float | None = None) -> None:
+        self._fields = fields
+        self._infos = tuple(infos)
+        self._data = data
+        self._epoch = epoch
+
+    def begin(self) -> bytes:
+        """Everything before the first row."""
+        parts = [_DOCUMENT, *(info.xml() for info in (Info("QUERY_STATUS", "OK"), *self._infos))]
+        if any(_on_sky(field) for field in self._fields):
+            epoch = f' epoch="J{self._epoch:.1f}"' if self._epoch is not None else ""
+            parts.append(f'<COOSYS ID="ICRS" system="ICRS"{epoch}/>\n')
+        parts += ["<TABLE>\n", *(_field(field) for field in self._fields), self._data.opening]
+        return "".join(parts).encode()
+
+    def rows(self, block: RawBlock) -> bytes:
+        """The rows of a block."""
+        return self._data.rows(block)
+
+    def end(self, overflow: bool) -> bytes:
+        """Everything after the last row; ``overflow``: there were more rows than the limit let through (DALI 1.1 section 4.4.1)."""
+        return self._close(Info("QUERY_STATUS", "OVERFLOW") if overflow else None)
+
+    def fail(self, message: str) -> bytes | None:
+        """The end of a document whose query broke on its way: the rows so far, then why."""
+        return self._close(Info("QUERY_STATUS", "ERROR", message))
+
+    def _close(self, status: Info | None) -> bytes:
+        trailer = self._data.closing + "</TABLE>\n" + (status.xml() if status else "") + _DOCUMENT_END
+        return self._data.rest() + trailer.encode()
+
+
+def _on_sky(field: Field) -> bool:
+    return field.ucd is not None and field.ucd.startswith(_SKY)
+
+
+def _field(field: Field) -> str:
+    """The FIELD element; attributes that are None are absent, never empty."""
+    attributes = {
+        "name": field.name, "datatype": field.datatype, "arraysize": field.arraysize, "xtype": field.xtype, "unit": field.unit,
+        "ucd": field.ucd, "utype": field.utype, "ref": "ICRS" if _on_sky(field) else None,
+    }
+    head = "<FIELD " + " ".join(f"{name}={attribute(value)}" for name, value in attributes.items() if value is not None)
+    return f"{head}>\n<DESCRIPTION>{content(field.description)}</DESCRIPTION>\n</FIELD>\n" if field.description else f"{head}/>\n"

@@ -1,0 +1,88 @@
+"""Spectra read from PostgreSQL are those that were written, in batches and ranges, with or without correlations."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg import sql
+
+from catalog.binary_copy import Rows, copy_fields, write_rows
+from catalog.database import Database, Role
+from catalog.errors import DataError
+from catalog.releases import DataRelease, release_named
+from catalog.schema import GAIA_SOURCE, XP_SPECTRUM
+from catalog.spectra import SpectrumBatch, n_pairs, pack
+from catalog.store.spectrum_store import read_spectra
+
+ARRAYS = ("bp_coefficients", "rp_coefficients", "bp_errors", "rp_errors", "bp_correlations", "rp_correlations")
+LAYOUTS = [63, 63, 15, 2 | 8 | 32, 63, 1 | 2, 63]
+
+
+def stored(connection: psycopg.Connection[Any], release: DataRelease) -> SpectrumBatch:
+    """Seven spectra of several layouts, the last two without a row in gaia_source and the third without G; as they were written."""
+    rng, n = np.random.default_rng(3), len(LAYOUTS)
+    source_id = np.sort(rng.integers(0, 12 * 4**12 << 35, n))
+    widths = (release.n_bp, release.n_rp, release.n_bp, release.n_rp, n_pairs(release.n_bp), n_pairs(release.n_rp))
+    arrays = {}
+    for bit, (name, width) in enumerate(zip(ARRAYS, widths, strict=True)):
+        array = rng.normal(size=(n, width)).astype(np.float32)
+        array[(np.array(LAYOUTS) >> bit) & 1 == 0] = np.nan
+        arrays[name] = array if "corr" in name else array.astype(np.float64)
+    flux, magnitude = rng.random(n) * 1e5, rng.uniform(5, 17, n).astype(np.float32)
+    without_g, without_row = np.arange(n) == 2, np.arange(n) >= 5
+
+    keys = {"release_id": np.full(n, release.release_id), "source_id": source_id, "file_id": np.ones(n, np.int32)}
+    gaia = copy_fields(GAIA_SOURCE.pick("release_id", "source_id", "ra", "dec", "phot_g_mean_flux", "phot_g_mean_mag", "file_id"))
+    photometry = {"phot_g_mean_flux": flux, "phot_g_mean_mag": magnitude}
+    values = {**keys, **photometry, "ra": np.zeros(n), "dec": np.zeros(n)}
+    rows = Rows(gaia, values, dict.fromkeys(photometry, without_g)).take(~without_row)
+    write_rows(connection, sql.Identifier("store", "gaia_source"), rows)
+
+    no_g = without_g | without_row
+    batch = SpectrumBatch(
+        source_id, np.array(LAYOUTS, np.int16), **arrays,  # type: ignore[arg-type]
+        g_mean_flux=np.where(no_g, np.nan, flux), g_mean_mag=np.where(no_g, np.nan, magnitude).astype(np.float64),
+    )  # fmt: skip
+    xp = copy_fields(XP_SPECTRUM.pick("release_id", "source_id", "layout", "payload", "file_id"))
+    write_rows(connection, sql.Identifier("store", "xp_spectrum"), Rows(xp, {**keys, "layout": batch.layout, "payload": pack(batch)}))
+    return batch
+
+
+def test_spectra_come_back_as_they_were_written(database: Database) -> None:
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "gaia_dr3")
+        written = stored(connection, release)
+        first, last = int(written.source_id[1]), int(written.source_id[-1])
+        for block_rows, correlations in itertools.product([1, 3, 6, 100], [True, False]):
+            batches = list(read_spectra(connection, release, first, last, block_rows=block_rows, correlations=correlations))
+            assert [len(batch) for batch in batches] == [len(LAYOUTS[1:][at : at + block_rows]) for at in range(0, 6, block_rows)]
+            for name in ("source_id", *(ARRAYS if correlations else ARRAYS[:4]), "g_mean_flux", "g_mean_mag"):
+                found = np.concatenate([getattr(batch, name) for batch in batches])
+                assert np.array_equal(found, getattr(written, name)[1:], equal_nan=True), name
+            layout = np.concatenate([batch.layout for batch in batches])
+            assert layout.tolist() == [bits if correlations else bits & 15 for bits in LAYOUTS[1:]]
+            assert all((batch.bp_correlations is None) == (not correlations) for batch in batches)
+        assert list(read_spectra(connection, release, last + 1, last + 2)) == []
+
+
+@pytest.mark.parametrize("correlations", [True, False])
+def test_a_payload_that_breaks_the_releases_contract_names_its_source(database: Database, correlations: bool) -> None:
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "gaia_dr3")
+        source_id = int(stored(connection, release).source_id[2])  # layout 15, so the head alone is too short as well
+        connection.execute("UPDATE store.xp_spectrum SET payload = substring(payload FROM 5) WHERE source_id = %s", (source_id,))
+        with pytest.raises(DataError, match=f"Source {source_id}: its payload has 876 bytes, but layout 15 .* takes 880"):
+            list(read_spectra(connection, release, 0, 12 * 4**12 << 35, correlations=correlations))
+
+
+def test_the_sql_function_finds_the_same_arrays_in_a_payload(database: Database) -> None:
+    with database.connect(Role.OWNER) as connection:
+        release = release_named(connection, "gaia_dr3")
+        written = stored(connection, release)
+        query = "SELECT functions.xp_array(payload, layout, %s, %s, %s) FROM store.xp_spectrum ORDER BY source_id"
+        for part, name in enumerate(ARRAYS):
+            arrays = connection.execute(query, (part, release.n_bp, release.n_rp)).fetchall()
+            for bits, numbers, (array,) in zip(LAYOUTS, getattr(written, name), arrays, strict=True):
+                assert array == (numbers.astype(">f4").tobytes() if bits >> part & 1 else None)

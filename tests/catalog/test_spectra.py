@@ -1,0 +1,135 @@
+"""Packed spectra: every layout of every release survives, lengths are checked, and triangles become the matrices that GaiaXPy makes."""
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog.errors import DataError
+from catalog.spectra import CORRELATIONS, WITHOUT_CORRELATIONS, Layout, SpectrumBatch, layout_of, n_pairs, pack, unpack
+
+ARRAYS = ("bp_coefficients", "rp_coefficients", "bp_errors", "rp_errors", "bp_correlations", "rp_correlations")
+CONTRACTS = [(55, 55), (51, 55), (3, 2), (1, 4)]
+
+
+def spectra(layout: list[int], n_bp: int, n_rp: int, seed: int = 0) -> SpectrumBatch:
+    """A batch of float32 numbers with NaN where the layout lacks an array, and a NaN here and there where it has one."""
+    rng, n = np.random.default_rng(seed), len(layout)
+    widths = (n_bp, n_rp, n_bp, n_rp, n_pairs(n_bp), n_pairs(n_rp))
+    arrays = {}
+    for bit, (name, width) in enumerate(zip(ARRAYS, widths, strict=True)):
+        array = rng.normal(size=(n, width)).astype(np.float32)
+        array[rng.random((n, width)) < 0.05] = np.nan
+        array[(np.array(layout, int) >> bit) & 1 == 0] = np.nan
+        arrays[name] = array if "corr" in name else array.astype(np.float64)
+    return SpectrumBatch(np.arange(n) + 7 * 10**18 // 2, np.array(layout, np.int16), **arrays)  # type: ignore[arg-type]
+
+
+@given(
+    layout=st.lists(st.integers(0, 63), max_size=12), contract=st.sampled_from(CONTRACTS), seed=st.integers(0, 1000), correlations=st.booleans()
+)
+@settings(max_examples=60, deadline=None)
+def test_every_layout_survives_in_every_release(layout: list[int], contract: tuple[int, int], seed: int, correlations: bool) -> None:
+    batch = spectra(layout, *contract, seed)
+    payload = pack(batch)
+    found = unpack(batch.source_id, batch.layout, payload, *contract, correlations=correlations)
+    for name in ARRAYS if correlations else ARRAYS[:4]:
+        assert np.array_equal(getattr(found, name), getattr(batch, name), equal_nan=True)
+        assert getattr(found, name).dtype == getattr(batch, name).dtype
+    if not correlations:
+        assert found.bp_correlations is None
+        assert found.rp_correlations is None
+    for i, bits in enumerate(layout):  # one source at a time, with struct
+        numbers = [x for bit, name in enumerate(ARRAYS) if bits >> bit & 1 for x in getattr(batch, name)[i].tolist()]
+        assert struct.pack(f">{len(numbers)}f", *numbers) == payload[i]
+        assert Layout(bits).length(*contract) == len(numbers)
+
+
+def test_a_whole_dr3_payload_has_12760_bytes() -> None:
+    assert Layout(63).length(55, 55) * 4 == 12_760
+    assert WITHOUT_CORRELATIONS.length(55, 55) * 4 == 880
+    assert CORRELATIONS.length(51, 55) == 1275 + 1485
+
+
+@pytest.mark.parametrize("band", ["bp", "rp"])
+@pytest.mark.parametrize("contract", [(55, 55), (51, 55)])
+def test_triangles_become_the_matrices_that_gaiaxpy_makes(band: str, contract: tuple[int, int]) -> None:
+    array_to_symmetric_matrix = pytest.importorskip("gaiaxpy.core.generic_functions").array_to_symmetric_matrix
+    batch = spectra([63, 63, 63], *contract)
+    batch = replace(batch, **{name: np.nan_to_num(getattr(batch, name)) for name in ARRAYS})
+    n = contract[0] if band == "bp" else contract[1]
+    errors = batch.bp_errors if band == "bp" else batch.rp_errors
+    matrices, covariances = batch.correlation(band), batch.covariance(band)  # type: ignore[arg-type]
+    for i in range(3):
+        expected = array_to_symmetric_matrix(np.asarray(getattr(batch, f"{band}_correlations")[i], np.float64), n)
+        assert np.array_equal(matrices[i], expected)
+        assert np.allclose(covariances[i], np.diag(errors[i]) @ expected @ np.diag(errors[i]), rtol=1e-14, atol=0)
+
+
+def test_triangles_go_row_by_row() -> None:
+    batch = spectra([63], 3, 2)
+    batch = replace(batch, bp_correlations=np.array([[0.1, 0.2, 0.3]], np.float32))
+    assert batch.correlation("bp")[0] == pytest.approx(np.array([[1, 0.1, 0.2], [0.1, 1, 0.3], [0.2, 0.3, 1]]))
+
+
+def test_missing_bands_are_nan_and_known() -> None:
+    batch = spectra([63, 2 | 8 | 32, 15], 3, 2)
+    assert np.isnan(batch.coefficients()[1, :3]).all()
+    assert batch.coefficients().shape == batch.errors().shape == (3, 5)
+    assert np.array_equal(batch.errors()[:, 3:], batch.rp_errors, equal_nan=True)
+    assert batch.has(Layout.BP_COEFFICIENTS).tolist() == [True, False, True]
+    assert batch.has(CORRELATIONS).tolist() == [True, False, False]
+    assert np.isnan(batch.covariance("bp")[1]).all()
+    assert np.isnan(batch.g_mean_flux).all()
+    assert np.isnan(batch.g_mean_mag).all()
+    few = batch.take(np.array([2, 0]))
+    assert few.source_id.tolist() == batch.source_id[[2, 0]].tolist()
+    assert np.array_equal(few.rp_correlations, batch.rp_correlations[[2, 0]], equal_nan=True)  # type: ignore[arg-type,index]
+
+
+def test_the_layout_follows_from_what_is_there() -> None:
+    layout = [63, 0, 2 | 8 | 32, 15, 1]
+    batch = spectra(layout, 55, 51)
+    assert layout_of(*(getattr(batch, name) for name in ARRAYS)).tolist() == layout
+    assert layout_of(*(getattr(batch, name) for name in ARRAYS[:4])).tolist() == [bits & 15 for bits in layout]
+
+
+def test_a_payload_of_another_length_names_its_source() -> None:
+    batch = spectra([15, 63, 63], 55, 55)
+    payload = pack(batch)
+    payload[1] = payload[1][:-4]
+    with pytest.raises(DataError, match=f"Source {batch.source_id[1]}: its payload has 12756 bytes, but layout 63 .* takes 12760"):
+        unpack(batch.source_id, batch.layout, payload, 55, 55)
+    with pytest.raises(DataError, match="51 BP and 55 RP"):
+        unpack(batch.source_id, batch.layout, pack(batch), 51, 55)
+
+
+@pytest.mark.parametrize("layout", [64, -1, 127])
+def test_layouts_with_other_bits_are_refused(layout: int) -> None:
+    with pytest.raises(DataError, match=f"Layout {layout}"):
+        unpack(np.array([5]), np.array([layout], np.int16), np.array([b""], object), 3, 2)
+
+
+def test_correlations_that_are_named_but_not_there_are_refused() -> None:
+    batch = replace(spectra([15, 63], 3, 2), bp_correlations=None)
+    with pytest.raises(DataError, match=f"Source {batch.source_id[1]}: its layout names bp_correlations"):
+        pack(batch)
+    with pytest.raises(DataError, match="BP correlations of these spectra were not read"):
+        batch.covariance("bp")
+
+
+def test_numbers_beyond_float32_are_refused() -> None:
+    batch = spectra([15, 15], 3, 2)
+    batch.rp_coefficients[1, 0] = 1e39
+    with pytest.raises(DataError, match=f"Source {batch.source_id[1]}: a number"):
+        pack(batch)
+
+
+@pytest.mark.parametrize("name", ["layout", "rp_errors", "bp_correlations", "g_mean_flux"])
+def test_arrays_that_do_not_fit_together_are_refused(name: str) -> None:
+    batch = spectra([63, 63], 3, 2)
+    with pytest.raises(DataError, match=name):
+        replace(batch, **{name: getattr(batch, name)[:1]})
