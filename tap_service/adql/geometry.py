@@ -258,4 +258,8 @@ def constant(value: Expression) -> float | int | None:
 
 
 def _finite(number: float | int) -> float | int | None:
-    return number if math.isfinite(number) else None
+    """The number if a double can hold it."""
+    try:
+        return number if math.isfinite(number) else None
+    except OverflowError:  # a whole number beyond 1.8e308
+        return None

@@ -30,6 +30,10 @@ CONE = "DISTANCE(ra, dec, 10, 20) < 1"
         ("DISTANCE(ra + 1, dec, 10, 20) < 1", False),
         ("DISTANCE(1, 2, 3, 4) < 1", False),
         ("DISTANCE(ra, dec, 10, 20) < 1 / 0", False),
+        ("DISTANCE(ra, dec, 10, 20) < CAST(0.5 AS INTEGER)", False),
+        ("DISTANCE(ra, dec, 10, 20) < " + " * ".join(["9223372036854775807"] * 40), False),
+        ("DISTANCE(ra, dec, 10, 20) < 1e300 * 1e300", False),
+        ("DISTANCE(ra, dec, 10, 20) < 1e300", False),
         (f"CASE WHEN {CONE} THEN 1 ELSE 0 END = 1", False),
     ],
 )
