@@ -27,9 +27,11 @@ TRAILER = b"\xff\xff"
 JSONB_VERSION = b"\x01"
 EPOCH = 946_684_800_000_000
 """2000-01-01 UTC, where PostgreSQL's timestamps start, in microseconds since 1970."""
-WRITE_BYTES = 8 << 20
-"""Bytes of rows that are encoded and sent at a time."""
+WRITE_BYTES = 1 << 19
+"""Bytes of rows that are encoded and sent at a time: a block stays in the cache, and the server works while the next is made."""
 
+_LONG_CELL = 64
+"""Bytes from which a copy a cell is cheaper than an index a byte."""
 _INT64 = np.iinfo(np.int64)
 
 
@@ -43,40 +45,35 @@ def encode(rows: Rows) -> bytes:
 
 def encode_rows(rows: Rows) -> bytes:
     """The rows alone, without signature and trailer. DataError names the column and row of a value that PostgreSQL cannot hold."""
+    return _encoded(rows).tobytes()
+
+
+def _encoded(rows: Rows) -> UInt8[np.ndarray, " bytes"]:
     n, k = len(rows), len(rows.fields)
     if n == 0:
-        return b""
+        return np.empty(0, np.uint8)
     payloads: list[Array | list[bytes]] = []
     lengths = np.empty((n, k), np.int64)
     for j, field in enumerate(rows.fields):
         null = rows.null(field.name)
-        if field.width is not None:
-            payloads.append(_fixed_payload(field, rows[field.name], null))
-            lengths[:, j] = field.width
-        else:
-            cells = _varying_payload(field, rows[field.name], null)
-            payloads.append(cells)
-            lengths[:, j] = np.fromiter(map(len, cells), np.int64, n)
+        payload = _varying_payload(field, rows[field.name], null) if field.width is None else _fixed_payload(field, rows[field.name], null)
+        lengths[:, j] = np.fromiter(map(len, payload), np.int64, n) if isinstance(payload, list) else payload.shape[1]
         lengths[null, j] = -1
+        payloads.append(payload)
     sizes = 4 + np.maximum(lengths, 0)
     row_sizes = 2 + sizes.sum(axis=1)
     row_starts = np.cumsum(row_sizes) - row_sizes
     headers = row_starts[:, None] + 2 + np.cumsum(sizes, axis=1) - sizes  # offset of each cell's length word
-    stream = np.zeros(int(row_sizes.sum()), np.uint8)
+    stream = np.empty(int(row_sizes.sum()), np.uint8)
     _put(stream, row_starts, _bytes_of(np.full(n, k, ">i2")))
     for j, payload in enumerate(payloads):
         _put(stream, headers[:, j], _bytes_of(lengths[:, j].astype(">i4")))
-        filled = lengths[:, j] >= 0
-        at = headers[:, j] + 4
         if isinstance(payload, list):
-            view = stream.data  # a copy of bytes a cell beats an index a byte, ten times for spectra
-            for start, cell in zip(at.tolist(), payload, strict=True):
-                view[start : start + len(cell)] = cell
-        elif filled.all():
-            _put(stream, at, payload)
+            _put_varying(stream, headers[:, j] + 4, payload, np.maximum(lengths[:, j], 0))
         else:
-            _put(stream, at[filled], payload[filled])
-    return stream.tobytes()
+            filled = np.flatnonzero(lengths[:, j] >= 0)
+            _put(stream, headers[filled, j] + 4, payload if len(filled) == n else payload[filled])
+    return stream
 
 
 def _bytes_of(values: Array) -> UInt8[np.ndarray, "rows width"]:
@@ -87,8 +84,22 @@ def _bytes_of(values: Array) -> UInt8[np.ndarray, "rows width"]:
 def _put(stream: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " rows"], cells: UInt8[np.ndarray, "rows width"]) -> None:
     """Write each row of cells at its own offset."""
     width = cells.shape[1]
+    if len(cells) == 0:
+        return
     items = np.ascontiguousarray(cells).view(f"V{width}")[:, 0]
     np.ndarray((len(stream) - width + 1,), f"V{width}", stream, 0, (1,))[at] = items
+
+
+def _put_varying(stream: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " rows"], cells: list[bytes], lengths: Array) -> None:
+    """Write cells of varying length, each at its own offset."""
+    total = int(lengths.sum())
+    if total > _LONG_CELL * len(cells):
+        view = memoryview(stream.data)
+        for start, cell in zip(at.tolist(), cells, strict=True):
+            view[start : start + len(cell)] = cell
+    elif total:
+        behind = at - (np.cumsum(lengths) - lengths)  # from a byte's place among the joined cells to its place in the stream
+        stream[np.repeat(behind, lengths) + np.arange(total)] = np.frombuffer(b"".join(cells), np.uint8)
 
 
 def _get(stream: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " rows"], width: int) -> UInt8[np.ndarray, "rows width"]:
@@ -111,23 +122,34 @@ def _fixed_payload(field: CopyField, values: Array, null: Array) -> UInt8[np.nda
 
 def _varying_payload(field: CopyField, values: Array, null: Array) -> list[bytes]:
     """The cells of a column of varying width; those of null rows are empty."""
-    cells: list[bytes] = []
     text = field.type in (ColumnType.TEXT, ColumnType.JSON)
     prefix = JSONB_VERSION if field.type is ColumnType.JSON else b""
-    for row, (value, absent) in enumerate(zip(values.tolist(), null.tolist(), strict=True)):
-        if absent:
-            cells.append(b"")
-            continue
-        try:
-            cell = prefix + value.encode() if text else bytes(memoryview(value))
-        except (AttributeError, TypeError, UnicodeEncodeError) as error:
-            raise DataError(f"Column {field.name}, row {row} of the block: {value!r:.60} is not {'text' if text else 'bytes'}.") from error
-        if text and b"\0" in cell:
-            raise DataError(f"Column {field.name}, row {row} of the block: {value!r:.60} holds a zero byte, which text cannot.")
-        if field.type is ColumnType.VECTOR and len(cell) % 4:
-            raise DataError(f"Column {field.name}, row {row} of the block: {len(cell)} bytes are no packed float32 vector.")
-        cells.append(cell)
-    return cells
+    given = values.tolist()
+    if null.any():
+        given = [("" if text else b"") if absent else value for value, absent in zip(given, null.tolist(), strict=True)]
+    convert = str.encode if text else _bytes_like
+    try:
+        cells = list(map(convert, given))
+    except (TypeError, UnicodeEncodeError):
+        for row, value in enumerate(given):
+            try:
+                convert(value)
+            except (TypeError, UnicodeEncodeError) as error:
+                wanted = "text" if text else "bytes"
+                raise DataError(f"Column {field.name}, row {row} of the block: {value!r:.60} is not {wanted}.") from error
+        raise
+    if text and b"\0" in b"".join(cells):
+        row = next(row for row, cell in enumerate(cells) if b"\0" in cell)
+        raise DataError(f"Column {field.name}, row {row} of the block: {given[row]!r:.60} holds a zero byte, which text cannot.")
+    if field.type is ColumnType.VECTOR:
+        for row, cell in enumerate(cells):
+            if len(cell) % 4:
+                raise DataError(f"Column {field.name}, row {row} of the block: {len(cell)} bytes are no packed float32 vector.")
+    return [b"" if absent else prefix + cell for cell, absent in zip(cells, null.tolist(), strict=True)] if prefix else cells
+
+
+def _bytes_like(value: Any) -> bytes:
+    return value if type(value) is bytes else bytes(memoryview(value))
 
 
 # --- bytes to rows ----------------------------------------------------------------------------------------------------------
@@ -314,7 +336,7 @@ def write_rows(connection: psycopg.Connection[Any], table: sql.Identifier, rows:
         with cursor.copy(statement) as copy:
             copy.write(HEADER)
             for first in range(0, len(rows), block):
-                copy.write(encode_rows(rows.take(slice(first, first + block))))
+                copy.write(_encoded(rows.take(slice(first, first + block))).data)
             copy.write(TRAILER)
         return cursor.rowcount
 

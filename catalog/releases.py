@@ -16,9 +16,6 @@ from catalog.errors import UsageError
 from catalog.publish import drop_old_publications, publication_lock, publish_in
 from catalog.statements import statement
 
-SOURCE_ID_END = 12 * 4**12 << 35
-"""One past the largest source_id there can be: 12 * 4**12 level-12 pixels, each with 2**35 numbers."""
-
 PARTITIONED_TABLES = ("gaia_source", "xp_spectrum")
 
 

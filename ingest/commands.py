@@ -18,8 +18,7 @@ from catalog.releases import release_named
 from catalog.settings import settings
 from catalog.statements import statement
 from ingest import ledger
-from ingest.ledger import LedgerFile
-from ingest.load import Step, Summary, add_paths, load_pending
+from ingest.ledger import LedgerFile, Step, Summary
 
 DEFAULT_RELEASE = "gaia_dr3"
 
@@ -40,6 +39,8 @@ def command() -> None:
 @click.pass_context
 def add(ctx: click.Context, paths: tuple[Path, ...], release: str, work: bool, retry: bool, as_json: bool) -> None:
     """Put files, and every file under folders, into the ledger. Bytes that are known change nothing."""
+    from ingest.load import add_paths  # the format libraries take a second, which status and rejects do not need
+
     summary = _with_progress(
         as_json, lambda step: add_paths(open_database(settings()), release, paths, retry=retry, work=work, report=step)
     )
@@ -52,6 +53,8 @@ def add(ctx: click.Context, paths: tuple[Path, ...], release: str, work: bool, r
 @click.pass_context
 def work(ctx: click.Context, release: str, as_json: bool) -> None:
     """Load every file that waits; safe to repeat, and to run several at once."""
+    from ingest.load import load_pending
+
     summary = _with_progress(as_json, lambda step: load_pending(open_database(settings()), release, report=step))
     _finish(ctx, summary, as_json)
 

@@ -8,7 +8,7 @@ A loader holds a session advisory lock on its file. PostgreSQL drops the lock wi
 whose lock is free has lost its loader and is simply loaded again: what that one had written went with its transaction.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +44,53 @@ class LedgerFile:
     rows_in: int | None
     rows_loaded: int | None
     rows_rejected: int | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened to a file: added, known, loading, waiting, loaded, failed, not_a_product."""
+
+    action: str
+    file: LedgerFile
+    number: int
+    total: int
+    seconds: float = 0.0
+
+
+Report = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Where the files of one command stand at its end, how many were new to the ledger, and which could not even be opened."""
+
+    files: tuple[LedgerFile, ...]
+    added: int = 0
+    unreadable: tuple[str, ...] = ()
+
+    def count(self, state: str) -> int:
+        """How many of the files are in a state."""
+        return sum(file.state == state for file in self.files)
+
+    @property
+    def rows_in(self) -> int:
+        """Rows read from the files."""
+        return sum(file.rows_in or 0 for file in self.files)
+
+    @property
+    def rows_loaded(self) -> int:
+        """Rows of the files that stand in the catalogue."""
+        return sum(file.rows_loaded or 0 for file in self.files)
+
+    @property
+    def rows_rejected(self) -> int:
+        """Rows of the files that were not taken."""
+        return sum(file.rows_rejected or 0 for file in self.files)
+
+    @property
+    def failed(self) -> tuple[LedgerFile, ...]:
+        """The files that could not be read."""
+        return tuple(file for file in self.files if file.state == "failed")
 
 
 def files(connection: psycopg.Connection, release: DataRelease) -> list[LedgerFile]:

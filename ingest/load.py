@@ -11,9 +11,8 @@ import gzip
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from catalog.schema.column import names as column_names
 from catalog.statements import statement
 from catalog.version import code_version
 from ingest import ledger
-from ingest.ledger import LedgerFile
+from ingest.ledger import LedgerFile, Report, Step, Summary
 from ingest.product import Product
 from ingest.reader import TableReader, blocks_of, describe, format_of, is_known, open_table
 from ingest.registry import PRODUCTS, product_of, seen_in
@@ -40,53 +39,6 @@ from ingest.source_file import ZIP_MAGIC, SourceFile, files_under, source_files,
 _STAGED = sql.Identifier("staged")
 _REJECTS = sql.Identifier("store", "ingest_reject")
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that happened to a file: added, known, loading, waiting, loaded, failed, not_a_product."""
-
-    action: str
-    file: LedgerFile
-    number: int
-    total: int
-    seconds: float = 0.0
-
-
-Report = Callable[[Step], None]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Where the files of one command stand at its end, how many were new to the ledger, and which could not even be opened."""
-
-    files: tuple[LedgerFile, ...]
-    added: int = 0
-    unreadable: tuple[str, ...] = ()
-
-    def count(self, state: str) -> int:
-        """How many of the files are in a state."""
-        return sum(file.state == state for file in self.files)
-
-    @property
-    def rows_in(self) -> int:
-        """Rows read from the files."""
-        return sum(file.rows_in or 0 for file in self.files)
-
-    @property
-    def rows_loaded(self) -> int:
-        """Rows of the files that stand in the catalogue."""
-        return sum(file.rows_loaded or 0 for file in self.files)
-
-    @property
-    def rows_rejected(self) -> int:
-        """Rows of the files that were not taken."""
-        return sum(file.rows_rejected or 0 for file in self.files)
-
-    @property
-    def failed(self) -> tuple[LedgerFile, ...]:
-        """The files that could not be read."""
-        return tuple(file for file in self.files if file.state == "failed")
 
 
 def _silent(step: Step) -> None:

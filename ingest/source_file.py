@@ -60,11 +60,11 @@ class SourceFile:
         with ExitStack() as opened:
             try:
                 archive = opened.enter_context(zipfile.ZipFile(self.path))
-                stream: IO[bytes] = archive.open(self.member)
-                opened.callback(stream.close)
+                member = archive.open(self.member)
+                opened.callback(member.close)
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError, KeyError) as error:
                 raise DataError(f"{self.name} cannot be taken out of its zip archive ({error}); fetch the archive again") from error
-            yield io.BufferedReader(cast(io.RawIOBase, stream))
+            yield io.BufferedReader(cast(io.RawIOBase, member))
 
     def digest(self) -> tuple[str, int]:
         """SHA-256 (hexadecimal) and length of the stored bytes."""

@@ -163,7 +163,7 @@ def _progress(what: str) -> Iterator[Report]:
             task = bar.add_task(what, total=None, loss=float("nan"), rate=0.0)
             yield lambda each: bar.update(task, total=each.steps, completed=each.step, loss=each.loss, rate=each.rate)
         return
-    last = time.monotonic()
+    last = -LINE_SECONDS  # the first report is told at once
 
     def line(each: Progress) -> None:
         nonlocal last

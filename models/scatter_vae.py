@@ -32,6 +32,7 @@ from models.learning.sample import TrainingSample, read_xp_sample
 from models.learning.training import Recipe, fit, repeatable
 from models.numerics.latent_refinement import Refined, refine
 from models.numerics.synthetic_g import synthetic_g
+from models.numerics.threads import one_thread
 from models.spec import Configuration, ModelSpec, NoLabel, Predictions, Report, Trained
 
 SPEC = ModelSpec(
@@ -160,7 +161,7 @@ class ScatterVae:
         except (SafetensorError, KeyError, RuntimeError) as error:
             raise DataError(f"these weights do not fit a scatter_vae of {self.n_bp} + {self.n_rp} coefficients: {error}") from error
         self._synthetic_g = None if synthetic is None else synthetic.numpy()
-        self.network.eval()
+        self.network.eval().requires_grad_(False)
 
     @property
     def n_pixels(self) -> int:
@@ -195,7 +196,8 @@ class ScatterVae:
     def predict(self, batch: SpectrumBatch) -> Predictions:
         """Labels or a reason for every star of the batch."""
         stars, no_label = self.inputs(batch)
-        blocks = [self._predict_block(stars.take(np.arange(at, min(at + BLOCK, len(stars))))) for at in range(0, len(stars), BLOCK)]
+        with one_thread():
+            blocks = [self._predict_block(stars.take(np.arange(at, min(at + BLOCK, len(stars))))) for at in range(0, len(stars), BLOCK)]
         fields = copy_fields(LABEL_SCATTER_VAE.without("run_id"))
         labels = Rows.concatenate([block.labels for block in blocks]) if blocks else Rows.empty(fields)
         sums = sum((block.residual_sums for block in blocks), np.zeros((3, self.n_pixels)))

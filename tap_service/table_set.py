@@ -98,8 +98,8 @@ class TableSet:
         wanted = f"{schema}.{name}" if schema else name
         names = [table.qualified_name for table in self.tables]
         same = [table.qualified_name for table in self._by_name.get(name.casefold(), ())]
-        bare = {table.name: table.qualified_name for table in self.tables}
-        close = close_names(wanted, names) + tuple(bare[near] for near in close_names(name, bare))
+        bare = close_names(name, (table.name for table in self.tables))
+        close = close_names(wanted, names) + tuple(table.qualified_name for near in bare for table in self._by_name[near.casefold()])
         return tuple(dict.fromkeys((*same, *close)))[:3]
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from catalog.errors import RunError
+from models.numerics.threads import one_thread
 from models.spec import Progress, Report
 
 Loss = Callable[[tuple[Tensor, ...], torch.Generator], Tensor]
@@ -43,18 +44,10 @@ class Recipe:
 
 @contextlib.contextmanager
 def repeatable(seed: int) -> Iterator[torch.Generator]:
-    """One thread and one seed for what happens inside, the caller's settings again afterwards; gives a generator of that seed.
-
-    Sums of floats depend on how threads share them, and these networks are too small to gain from a second one.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield torch.Generator().manual_seed(seed)
-    finally:
-        torch.set_num_threads(threads)
+    """One thread and one seed for what happens inside, the caller's settings again afterwards; gives a generator of that seed."""
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed)
 
 
 def fit(

@@ -25,6 +25,7 @@ class Refined:
     covariance: Float[Tensor, "stars latent latent"]
 
 
+@torch.no_grad()
 def refine(
     decode: Decoder,
     start: Float[Tensor, "stars latent"],

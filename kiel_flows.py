@@ -1,0 +1,220 @@
+"""What needs several layers: the demonstration, composed of the public functions that the single commands call too.
+
+Only this file and kiel_main stand above ingest, models and tap_service.
+"""
+
+import itertools
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from catalog import migrate
+from catalog.command_output import json_option, report
+from catalog.database import Database, Role
+from catalog.embedded_server import embedded_server, open_database
+from catalog.errors import TransientError, UsageError
+from catalog.releases import add_release
+from catalog.runs import create_run, publish_run
+from catalog.settings import settings
+from catalog.statements import statement
+
+RELEASE = "gaia_dr3"
+MODEL = "scatter_vae"
+
+COUNT = "SELECT COUNT(*) AS n FROM gaiadr3.xp_continuous_mean_spectrum"
+ONE_STAR = "SELECT TOP 1 ra, dec FROM labels.scatter_vae WHERE ra IS NOT NULL ORDER BY chi2"
+CONE = "SELECT source_id, ra, dec, quality_flags FROM labels.scatter_vae WHERE DISTANCE(ra, dec, {ra:.6f}, {dec:.6f}) < 1.0"
+WORST = """SELECT TOP 10 source_id, chi2 / n_coefficients AS reduced_chi2, quality_flags
+FROM labels.scatter_vae WHERE chi2 IS NOT NULL ORDER BY reduced_chi2 DESC"""
+
+
+@dataclass
+class Story:
+    """What a flow did, step by step, with counts and seconds; told while it happens."""
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a step; what the block puts into ``result`` is told behind its name."""
+        step: dict[str, Any] = {"step": name, "result": ""}
+        click.echo(f"{name} ...", err=True)
+        began = time.monotonic()
+        yield step
+        step["seconds"] = round(time.monotonic() - began, 1)
+        self.steps.append(step)
+
+    def table(self) -> Table:
+        """The whole story as a table."""
+        table = Table("step", "what was done", "seconds", title="What the demonstration did")
+        for step in self.steps:
+            table.add_row(step["step"], str(step["result"]), f"{step['seconds']:.1f}")
+        table.add_row("total", "", f"{sum(step['seconds'] for step in self.steps):.1f}")
+        return table
+
+
+@click.command("demo")
+@click.option(
+    "--real", type=click.Path(path_type=Path), metavar="DIR", help="Folder with real XP files of Gaia DR3, searched to its bottom."
+)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="TCP port of the service; 0 takes a free one.")
+@click.option("--keep-serving", is_flag=True, help="Go on serving after the questions, until Ctrl-C.")
+@json_option
+def command(real: Path | None, port: int, keep_serving: bool, as_json: bool) -> None:
+    """Everything end to end: database, ingest, training, run, publication, service, and questions asked over HTTP."""
+    if real is None:
+        raise UsageError(
+            "the demonstration needs spectra: give a folder with XP continuous spectra of Gaia DR3 (DataLink or bulk files, any format) as "
+            "`kiel demo --real DIR`. A simulated sky that needs no files does not exist yet."
+        )
+    if not real.is_dir():
+        raise UsageError(f"{real} is no folder; `kiel demo --real DIR` wants one with XP continuous spectra.")
+    story = Story()
+    database = prepare(story)
+    label_real_stars(database, real, story)
+    with served(port) as url:
+        answers = ask(url, story)
+        if as_json:
+            report({"steps": story.steps, "answers": answers, "url": url}, "", as_json)
+        else:
+            tell(story, answers, url, keep_serving)
+        if keep_serving:
+            click.echo(f"Serving at {url} until Ctrl-C.")
+            signal_wait()
+
+
+def prepare(story: Story) -> Database:
+    """A running database with the newest schema and the release."""
+    with story.step("database up") as step:
+        database = open_database(settings()) if settings().database_url else embedded_server(settings()).up()
+        with database.connect(None) as connection:
+            step["result"] = f"PostgreSQL {connection.info.server_version // 10000}"
+    with story.step("migrate") as step:
+        step["result"] = f"schema at {migrate.upgrade(database)}"
+    with story.step("release") as step:
+        release = add_release(database, RELEASE)
+        step["result"] = f"{release.name}: {release.n_bp} BP and {release.n_rp} RP coefficients"
+    return database
+
+
+def label_real_stars(database: Database, directory: Path, story: Story) -> None:
+    """Files of ``directory`` into tables, a model trained on them, run over every source, and published."""
+    from ingest.load import add_paths
+    from models.learning.versions import train_version
+    from models.running.scheduling import work
+
+    with story.step("ingest") as step:
+        summary = add_paths(database, RELEASE, [directory], work=True)
+        with database.connect(Role.WORKER) as connection:
+            sources = connection.execute(statement("sources_by_layout"), {"release": RELEASE}).fetchall()
+        step["result"] = (
+            f"{len(summary.files)} files: {summary.count('loaded')} loaded, {summary.count('not_a_product')} of other kinds, "
+            f"{summary.count('failed')} failed; {summary.rows_in} rows, {summary.rows_rejected} rejected; "
+            f"{sum(count for _, count in sources)} sources with XP spectra ({', '.join(f'{count} with {what}' for what, count in sources)})"
+        )
+    with story.step("train") as step:
+        trained = train_version(database, MODEL, RELEASE, "short", 0, lambda progress: None)
+        version = trained.version
+        step["result"] = (
+            f"{MODEL} version {version.version} ({'new' if trained.new else 'there already'}): {version.metrics['split']['train']['count']} real stars"
+        )
+    with story.step("run") as step:
+        run = create_run(database, MODEL, RELEASE, version=version.version)
+        run = work(database, run.run_id, workers=os.cpu_count() or 1).run
+        with database.connect(Role.WORKER) as connection:
+            reasons = dict(connection.execute(statement("no_label_reasons"), {"run_id": run.run_id}).fetchall())
+        why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        step["result"] = f"run {run.run_id}: {run.labelled} sources labelled, {run.unlabelled} not" + (f" ({why})" if why else "")
+    with story.step("publish") as step:
+        step["result"] = f"publication {publish_run(database, run.run_id)}"
+
+
+@contextmanager
+def served(port: int) -> Iterator[str]:
+    """The TAP service as the command that an operator starts, until the block ends; its URL. A taken port gives way to a free one."""
+    for candidate in (port, 0):
+        command = [sys.executable, "-m", "kiel_main", "tap", "serve", "--port", str(candidate)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        url = _announced_url(process)
+        if url is not None:
+            break
+    else:
+        said = process.stderr.read().strip() if process.stderr else ""
+        raise TransientError(f"the TAP service did not start: {said.splitlines()[-1] if said else 'it said nothing within 30 s'}")
+    try:
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=15)
+
+
+def _announced_url(process: "subprocess.Popen[str]") -> str | None:
+    """The URL that the service prints once it answers; None if it ended or said nothing."""
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], 30)
+    line = process.stdout.readline() if readable else ""
+    if "http" not in line:
+        process.kill()
+        return None
+    return line.split()[-1]
+
+
+def ask(url: str, story: Story) -> dict[str, Any]:
+    """Ask the service over HTTP with pyvo, as an astronomer would: a count, a cone search, the ten worst reconstructions."""
+    import pyvo
+
+    service = pyvo.dal.TAPService(url)
+    answers: dict[str, Any] = {}
+    with story.step("ask over HTTP") as step:
+        answers["sources"] = int(service.search(COUNT)["n"][0])
+        star = service.search(ONE_STAR)
+        cone = CONE.format(ra=float(star["ra"][0]), dec=float(star["dec"][0])) if len(star) else None
+        answers["cone"] = {"query": cone, "rows": len(service.search(cone)) if cone else 0}
+        worst = service.search(WORST)
+        answers["worst"] = [
+            {"source_id": int(row["source_id"]), "reduced_chi2": float(row["reduced_chi2"]), "quality_flags": int(row["quality_flags"])}
+            for row in worst
+        ]
+        step["result"] = (
+            f"{answers['sources']} sources, {answers['cone']['rows']} within 1 degree of a star, {len(worst)} worst reconstructions"
+        )
+    return answers
+
+
+def tell(story: Story, answers: dict[str, Any], url: str, keep_serving: bool) -> None:
+    """Print what was done, what the service answered, and how to go on."""
+    console = Console()
+    console.print(story.table())
+    worst = Table("source_id", "chi2 / coefficients", "quality_flags", title="The ten spectra with the worst reconstruction")
+    for row in answers["worst"]:
+        worst.add_row(str(row["source_id"]), f"{row['reduced_chi2']:.1f}", str(row["quality_flags"]))
+    console.print(worst)
+    start = "" if keep_serving else "  start the service:  ./kiel tap serve\n"
+    click.echo(
+        f"How to go on:\n{start}"
+        f"  TOPCAT:             VO > TAP query, URL {url}\n"
+        f"  pyvo:               pyvo.dal.TAPService('{url}').search(QUERY)\n"
+        f"  a first query:      {' '.join(WORST.split())}\n"
+        "  what is there:      ./kiel run status, ./kiel model list, ./kiel ingest status\n"
+        "  stop the database:  ./kiel db down"
+    )
+
+
+def signal_wait() -> None:
+    """Wait for Ctrl-C."""
+    try:
+        for _ in itertools.count():
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        return
