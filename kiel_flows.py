@@ -31,10 +31,13 @@ from catalog.statements import statement
 
 RELEASE = "gaia_dr3"
 MODEL = "scatter_vae"
+DEFAULT_URL = "http://127.0.0.1:8000/tap"
 
 COUNT = "SELECT COUNT(*) AS n FROM gaiadr3.xp_continuous_mean_spectrum"
 ONE_STAR = "SELECT TOP 1 ra, dec FROM labels.scatter_vae WHERE ra IS NOT NULL ORDER BY chi2"
-CONE = "SELECT source_id, ra, dec, quality_flags FROM labels.scatter_vae WHERE DISTANCE(ra, dec, {ra:.6f}, {dec:.6f}) < 1.0"
+CONE = """SELECT g.source_id, g.ra, g.dec, g.phot_g_mean_mag, l.chi2
+FROM gaiadr3.gaia_source AS g LEFT JOIN labels_dr3.scatter_vae AS l ON l.source_id = g.source_id
+WHERE DISTANCE(g.ra, g.dec, {ra:.6f}, {dec:.6f}) < 1.0"""
 WORST = """SELECT TOP 10 source_id, chi2 / n_coefficients AS reduced_chi2, quality_flags
 FROM labels.scatter_vae WHERE chi2 IS NOT NULL ORDER BY reduced_chi2 DESC"""
 
@@ -187,7 +190,7 @@ def ask(url: str, story: Story) -> dict[str, Any]:
             for row in worst
         ]
         step["result"] = (
-            f"{answers['sources']} sources, {answers['cone']['rows']} within 1 degree of a star, {len(worst)} worst reconstructions"
+            f"{answers['sources']} sources, {answers['cone']['rows']} stars within 1 degree of one of them, {len(worst)} worst reconstructions"
         )
     return answers
 
@@ -200,7 +203,9 @@ def tell(story: Story, answers: dict[str, Any], url: str, keep_serving: bool) ->
     for row in answers["worst"]:
         worst.add_row(str(row["source_id"]), f"{row['reduced_chi2']:.1f}", str(row["quality_flags"]))
     console.print(worst)
+    # The service of the questions ends with the demonstration; the command to start it again uses the default port.
     start = "" if keep_serving else "  start the service:  ./kiel tap serve\n"
+    url = url if keep_serving else DEFAULT_URL
     click.echo(
         f"How to go on:\n{start}"
         f"  TOPCAT:             VO > TAP query, URL {url}\n"

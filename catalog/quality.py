@@ -20,8 +20,9 @@ class QualityFlag:
         return 1 << self.bit
 
 
-POOR_RECONSTRUCTION = 10.0
-"""chi2_scatter per compared coefficient above which a spectrum is one that the model never learnt to draw."""
+POOR_RECONSTRUCTION = 3.0
+"""chi2_scatter per compared coefficient above which a spectrum is unlike those that the model learnt. Measured on a model of real stars:
+3 of its 2,255 training stars are above it, and a third of the bright standard stars, whose errors are far smaller than theirs."""
 
 SCATTER_VAE_FLAGS = (
     QualityFlag(0, "flux_from_g_mag", "phot_g_mean_flux was missing: flux_scale comes from phot_g_mean_mag."),

@@ -140,7 +140,10 @@ def _counts(summary: Summary) -> str:
 
 def _finish(ctx: click.Context, summary: Summary, as_json: bool) -> None:
     """One line of result; exit code 1 when a file failed or could not be opened."""
-    troubles = [*(f"failed: {file.name}: {file.reason}" for file in summary.failed), *(f"unreadable: {told}" for told in summary.unreadable)]
+    troubles = [
+        *(f"failed: {file.name}: {file.reason}" for file in summary.failed),
+        *(f"unreadable: {told}" for told in summary.unreadable),
+    ]
     values = {
         "added": summary.added,
         "files": [asdict(file) for file in summary.files],

@@ -12,7 +12,7 @@ from ingest.formats.delimited import DelimitedReader
 from ingest.formats.fits_table import FitsReader
 from ingest.formats.parquet import ParquetReader
 from ingest.formats.votable import VotableReader
-from ingest.source_file import GZIP_MAGIC, ZIP_MAGIC, SourceFile
+from ingest.source_file import GZIP_MAGIC, HEAD_BYTES, ZIP_MAGIC, SourceFile
 
 _KNOWN_BINARY = (
     (b"\x89HDF", "HDF5"), (b"Obj\x01", "Avro"), (b"\x93NUMPY", "a numpy array"), (ZIP_MAGIC, "a zip archive without a table"),
@@ -47,8 +47,11 @@ def format_of(head: bytes) -> str | None:
         return "ecsv"
     if not text or not _is_text(head):
         return None
-    lines = [line for line in text.splitlines() if not line.startswith(b"#")]
-    return "csv" if not lines or b"," in lines[0] else None
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith(b"#")]
+    if not lines:
+        return "csv"
+    whole = lines[0].endswith((b"\n", b"\r")) or len(head) < HEAD_BYTES
+    return "csv" if whole and b"," in lines[0] else None
 
 
 def describe(head: bytes) -> str:

@@ -7,6 +7,7 @@ when the archive holds a format that readers know; any other zip (an .npz, say) 
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import tempfile
 import zipfile
@@ -22,7 +23,8 @@ from catalog.errors import DataError, UsageError
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 MEMBER_MARK = "!"
-_HEAD_BYTES = 4096
+HEAD_BYTES = 64 << 10
+"""Enough for the header line of any survey table."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,18 @@ class SourceFile:
             with self.path.open("rb") as stream:
                 yield stream
             return
-        with tempfile.NamedTemporaryFile(prefix="kiel-ingest-") as copy:
+        with tempfile.TemporaryFile() as copy:  # it has no name, so nothing is left behind by a loader that is killed
             with self.stream() as content:
                 shutil.copyfileobj(content, copy, 1 << 20)
             copy.flush()
-            with Path(copy.name).open("rb") as stream:
+            copy.seek(0)
+            with os.fdopen(os.dup(copy.fileno()), "rb") as stream:
                 yield stream
 
     def head(self) -> bytes:
         """The first bytes of the content, by which formats are told apart."""
         with self.stream() as content:
-            return content.read(_HEAD_BYTES)
+            return content.read(HEAD_BYTES)
 
 
 def files_under(paths: Iterable[Path]) -> Iterator[Path]:

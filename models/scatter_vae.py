@@ -42,6 +42,7 @@ SPEC = ModelSpec(
     label_table=LABEL_SCATTER_VAE,
     required_inputs=("BP or RP coefficients", "a G flux or magnitude, or both bands for the synthetic one"),
     pixels="BP coefficients, then RP coefficients; residuals over sqrt(error^2 + scatter^2)",
+    correlations=False,
     presets=("full", "short"),
     licence="CC-BY-4.0; learnt from Gaia data, credit ESA/Gaia/DPAC",
 )

@@ -115,9 +115,7 @@ class DelimitedReader:
                 pa.PythonFile(tail, mode="r"),
                 # one thread, because only then rows that are skipped carry their number
                 read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=unique),
-                parse_options=pyarrow.csv.ParseOptions(
-                    delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note
-                ),
+                parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
                 convert_options=pyarrow.csv.ConvertOptions(
                     include_columns=[field.name for field in wanted],
                     column_types={field.name: pa.binary() for field in wanted},

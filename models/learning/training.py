@@ -75,7 +75,7 @@ def fit(
             group["lr"] = recipe.final_learning_rate + (recipe.learning_rate - recipe.final_learning_rate) * cosine
         value = loss(tuple(tensor[chosen] for tensor in data), generator)
         optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         optimiser.step()
         seen = value.item()
         if not math.isfinite(seen):

@@ -3,7 +3,7 @@
 For each star the minimum over z of  chi2(z) + |z|^2,  chi2 = sum_j w_j (x_j - d_j(z))^2, by Levenberg-Marquardt steps over the whole
 batch: the latent space has few dimensions, so d's Jacobian costs as many forward-mode products. |z|^2 is the standard normal prior of
 a variational autoencoder in the same units. A step that does not improve a star is not taken for that star, so the objective never
-grows, whatever the decoder does.
+grows, whatever the decoder does; a star with numbers that are not finite keeps its start and disturbs no other.
 """
 
 from collections.abc import Callable
@@ -50,14 +50,14 @@ def refine(
         gradient, normal = _normal_equations(decode, z, x, weight)
         scale = torch.diagonal(normal, dim1=1, dim2=2)  # (stars, latent), at least 1: the prior
         damped = normal + torch.diag_embed(damping[:, None] * scale)
-        trial = z + torch.linalg.solve(damped, gradient)
+        trial = z + torch.linalg.solve_ex(damped, gradient).result
         value = objective(trial)
         better = value < best
         z = torch.where(better[:, None], trial, z)
         best = torch.where(better, value, best)
         damping = torch.where(better, damping / 3, damping * 4).clamp(1e-9, 1e9)
     _, normal = _normal_equations(decode, z, x, weight)
-    return Refined(z, best, torch.linalg.solve(normal, identity.expand_as(normal)))
+    return Refined(z, best, torch.linalg.solve_ex(normal, identity.expand_as(normal)).result)
 
 
 def _normal_equations(decode: Decoder, z: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

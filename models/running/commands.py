@@ -64,7 +64,9 @@ def work(run_id: int, workers: int, scheduler: str | None, as_json: bool) -> Non
             )
             click.echo(f"chunk {outcome.chunk} {outcome.ended}: {counts}; {left} left")
 
-    summary = work_on_run(_database(), run_id, workers=workers, scheduler=scheduler, lease_seconds=settings().lease_seconds, report=tell_chunk)
+    summary = work_on_run(
+        _database(), run_id, workers=workers, scheduler=scheduler, lease_seconds=settings().lease_seconds, report=tell_chunk
+    )
     run = summary.run
     sentence = f"run {run.run_id} is {run.state}: {run.labelled} labels, {run.unlabelled} sources without; {summary.chunks} chunks here in {summary.seconds:.1f} s"
     _tell(run, sentence, as_json, chunks_here=summary.chunks, seconds=summary.seconds)

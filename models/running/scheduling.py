@@ -94,7 +94,7 @@ def dask_client(workers: int, scheduler: str | None) -> Iterator[Client]:
 
 def _work_until_done(client: Client, database: Database, run_id: int, lease_seconds: float, report: Report) -> list[ChunkOutcome]:
     """Submit what may be claimed, hear what ended, and ask again; the outcomes that finished a chunk."""
-    running: dict[Future, int] = {}
+    running: dict[Future[ChunkOutcome], int] = {}
     failures: dict[int, int] = {}
     done: list[ChunkOutcome] = []
     with database.connect(Role.WORKER, autocommit=True) as connection:
@@ -124,7 +124,7 @@ def _work_until_done(client: Client, database: Database, run_id: int, lease_seco
                 report(outcome, len(left) - 1)
 
 
-def _outcome(future: Future, chunk: int) -> ChunkOutcome:
+def _outcome(future: "Future[ChunkOutcome]", chunk: int) -> ChunkOutcome:
     """What a task gave; a worker that died or lost the database is a failed attempt like any other."""
     error = future.exception()
     if error is not None:

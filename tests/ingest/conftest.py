@@ -59,7 +59,9 @@ class Archive:
         """A row of gaia_source with the columns that the test names."""
         return {"source_id": source_id, "ra": ra, "dec": dec, "ref_epoch": 2016.0, "phot_g_mean_mag": 15.5, "parallax": 1.25, **others}
 
-    def text(self, rows: list[Row], *, brackets: str = "()", separator: str = ", ", null: str = "", columns: Iterable[str] | None = None) -> str:
+    def text(
+        self, rows: list[Row], *, brackets: str = "()", separator: str = ", ", null: str = "", columns: Iterable[str] | None = None
+    ) -> str:
         """The rows as CSV: a header line, arrays in brackets."""
         names = list(columns) if columns is not None else list(rows[0])
         out = io.StringIO()
@@ -150,7 +152,9 @@ def _votable_column(name: str, cells: list[Any]) -> MaskedColumn:
         lists = np.empty(len(cells), object)
         lists[:] = [np.ma.array(cell or [], np.float32, mask=np.zeros(len(cell or []), bool)) for cell in cells]
         return MaskedColumn(lists, name=name)
-    kind: type = np.int64 if name.endswith("_id") and "basis" not in name else np.float32 if any(isinstance(c, float) for c in cells) else np.int16
+    kind: type = (
+        np.int64 if name.endswith("_id") and "basis" not in name else np.float32 if any(isinstance(c, float) for c in cells) else np.int16
+    )
     return MaskedColumn([0 if cell is None else cell for cell in cells], dtype=kind, name=name, mask=[cell is None for cell in cells])
 
 
@@ -191,7 +195,9 @@ def emptied() -> Callable[[Database], None]:
 
     def empty(database: Database) -> None:
         with database.connect(Role.OWNER) as connection:
-            connection.execute("TRUNCATE store.gaia_source, store.xp_spectrum, store.ingest_reject, store.ingest_file, store.displaced_source")
+            connection.execute(
+                "TRUNCATE store.gaia_source, store.xp_spectrum, store.ingest_reject, store.ingest_file, store.displaced_source"
+            )
             connection.execute("UPDATE store.release SET largest_pixel_offset = 0")
 
     return empty

@@ -63,7 +63,10 @@ def test_a_failed_file_gives_exit_code_1_and_its_reason(kiel: Any, archive: Any,
     assert json.loads(again.stdout)["added"] == 0
 
 
-@pytest.mark.parametrize(("words", "told"), [(["add", "/nowhere/at/all"], "no file or folder"), (["work", "--release", "gaia_dr9"], "gaia_dr9"), (["add"], "PATHS")])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(["add", "/nowhere/at/all"], "no file or folder"), (["work", "--release", "gaia_dr9"], "gaia_dr9"), (["add"], "PATHS")],
+)
 def test_wrong_usage_gives_exit_code_2(words: list[str], told: str, kiel: Any) -> None:
     done = kiel(*words)
     assert done.returncode == 2

@@ -37,7 +37,9 @@ def consistent(found: dict[str, list[tuple[Any, ...]]]) -> bool:
     held = Counter(row[-1] for row in (*found["spectra"], *found["sources"]))
     rejected = Counter(row[0] for row in found["rejects"])
     product = {row[0]: row[1] for row in found["files"]}
-    holder = {("xp_continuous", row[0]): row[-1] for row in found["spectra"]} | {("gaia_source", row[0]): row[-1] for row in found["sources"]}
+    holder = {("xp_continuous", row[0]): row[-1] for row in found["spectra"]} | {
+        ("gaia_source", row[0]): row[-1] for row in found["sources"]
+    }
     for sha256, _, state, _, rows_in, rows_loaded, rows_rejected in found["files"]:
         if state == "loaded":
             assert (rows_loaded, rows_rejected) == (held[sha256], rejected[sha256])
@@ -98,13 +100,25 @@ def test_a_bad_file_leaves_no_row_and_costs_no_other_file(
     assert load_pending(database, DR3).files == ()  # nothing waits: what failed is not tried again unasked
 
 
+def test_a_file_that_the_system_cannot_read_is_told_and_costs_no_other(archive: Any, database: Database, tmp_path: Path) -> None:
+    unreadable = Path("/proc/self/mem")
+    if not unreadable.is_file():
+        pytest.skip("needs a file whose reading ends in an I/O error, such as Linux's /proc/self/mem")
+    summary = load(database, unreadable, archive.csv(tmp_path / "file.csv", [archive.source(GOOD)]))
+    assert [file.state for file in summary.files] == ["loaded"]
+    (told,) = summary.unreadable
+    assert "/proc/self/mem cannot be read" in told
+
+
 def test_a_file_with_only_a_header_is_loaded_with_no_rows(archive: Any, database: Database, tmp_path: Path) -> None:
     (tmp_path / "file.csv").write_text(",".join(archive.columns) + "\n")
     (file,) = load(database, tmp_path).files
     assert (file.state, file.rows_in, file.rows_loaded) == ("loaded", 0, 0)
 
 
-def test_extra_and_reordered_columns_and_rows_of_other_lengths(archive: Any, database: Database, holdings: Holdings, tmp_path: Path) -> None:
+def test_extra_and_reordered_columns_and_rows_of_other_lengths(
+    archive: Any, database: Database, holdings: Holdings, tmp_path: Path
+) -> None:
     rows = [archive.spectrum(GOOD, "err") | {"note": "a, b"}, archive.spectrum(GOOD + 128, "err")]
     text = archive.text(rows, columns=["note", *reversed(archive.columns)])
     (tmp_path / "file.csv").write_text(text + "1,2,3\n")
@@ -193,9 +207,12 @@ def overlapping(archive: Any, tmp_path: Path) -> list[Path]:
 
 
 def test_the_fullest_row_of_a_source_stays_and_ties_go_to_the_smallest_sha256(
-    archive: Any, database: Database, holdings: Holdings, tmp_path: Path
+    archive: Any, any_database: Database, holdings: Holdings, tmp_path: Path
 ) -> None:
-    one = archive.csv(tmp_path / "one.csv", [archive.spectrum(GOOD, "err"), archive.spectrum(GOOD + 128, "full"), archive.spectrum(GOOD, "err", seed=1)])
+    database = any_database
+    one = archive.csv(
+        tmp_path / "one.csv", [archive.spectrum(GOOD, "err"), archive.spectrum(GOOD + 128, "full"), archive.spectrum(GOOD, "err", seed=1)]
+    )
     two = archive.csv(tmp_path / "two.csv", [archive.spectrum(GOOD, "full", ("rp",)), archive.spectrum(GOOD + 128, "full", seed=1)])
     load(database, one, two)
     found = holdings(database)

@@ -158,7 +158,11 @@ BAD_SOURCES = {
 @pytest.mark.parametrize("name", BAD_SOURCES)
 def test_a_bad_source_is_rejected_by_name_and_its_neighbours_load(name: str, archive: Any, tmp_path: Path) -> None:
     change, reason = BAD_SOURCES[name]
-    rows = [archive.source(GOOD), archive.source(GOOD + 128), archive.source(GOOD + 256, ra=360.0, dec=-90.0, parallax=None, ref_epoch=None)]
+    rows = [
+        archive.source(GOOD),
+        archive.source(GOOD + 128),
+        archive.source(GOOD + 256, ra=360.0, dec=-90.0, parallax=None, ref_epoch=None),
+    ]
     change(rows[1])
     checked = check(archive.csv(tmp_path / "file.csv", rows), GAIA_SOURCE_ROWS)
     assert checked.rows["source_id"].tolist() == [GOOD, GOOD + 256]

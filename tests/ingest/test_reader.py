@@ -112,18 +112,21 @@ HEADS = {
     b"Obj\x01avro": None,
     b"\x89HDF\r\n": None,
     b"one column\n1\n": None,
+    b'{"a": [' + b"1, " * 30000: None,
     bytes(range(200)): None,
 }
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: repr(head[:20]))
 def test_a_format_is_told_by_content(head: bytes) -> None:
     assert format_of(head) == HEADS[head]
     assert HEADS[head] or describe(head)
 
 
 @pytest.mark.parametrize("spelling", [*NULL_SPELLINGS, " null ", "  "])
-@pytest.mark.parametrize("type_", [ColumnType.BIGINT, ColumnType.SMALLINT, ColumnType.REAL, ColumnType.DOUBLE, ColumnType.BOOLEAN, ColumnType.TEXT])
+@pytest.mark.parametrize(
+    "type_", [ColumnType.BIGINT, ColumnType.SMALLINT, ColumnType.REAL, ColumnType.DOUBLE, ColumnType.BOOLEAN, ColumnType.TEXT]
+)
 def test_every_null_spelling_is_null_in_every_type(spelling: str, type_: ColumnType) -> None:
     column = from_text(pa.array([spelling, "1", None]), Field("x", type_))
     assert column.null.tolist() == [True, False, True]

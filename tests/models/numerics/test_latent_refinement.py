@@ -51,3 +51,13 @@ def test_no_star_gets_worse_and_the_objective_is_the_one_told() -> None:
 def test_weight_zero_leaves_the_prior() -> None:
     found = refine(linear, START + 2, X, torch.zeros_like(WEIGHT))
     torch.testing.assert_close(found.latent, torch.zeros_like(START), rtol=0, atol=1e-6)
+
+
+def test_a_star_that_is_not_finite_disturbs_no_other() -> None:
+    expected = refine(curved, START, X, WEIGHT)
+    x, weight = X.clone(), WEIGHT.clone()
+    x[3, 2], weight[5, 1] = torch.nan, torch.inf
+    found = refine(curved, START, x, weight)
+    others = [i for i in range(len(X)) if i not in (3, 5)]
+    torch.testing.assert_close(found.latent[others], expected.latent[others], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found.latent[[3, 5]], START[[3, 5]])
