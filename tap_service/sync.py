@@ -60,7 +60,7 @@ class SyncQuery:
                 tasks.cancel_scope.cancel()
         finally:
             log.info(
-                "sync %s: %d rows, %.3f s, publication %d, RUNID %s, %s",
+                "sync %s: %d rows, %.3f s, publication %d, RUNID %s, %r",
                 outcome, self._rows, time.monotonic() - began, self._query.serial, parameters.run_id or "-", parameters.query[:500],
             )
 
@@ -91,6 +91,8 @@ class SyncQuery:
                     with anyio.CancelScope(shield=True):
                         await self._end_query()
         except Exception as error:
+            if self._query.cancelled:
+                return "client left"
             return await self._fail(as_tap_error(error, self._service), begun, send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return "overflow" if self._query.overflow else "ok"
@@ -141,10 +143,10 @@ class SyncQuery:
 def as_tap_error(error: Exception, service: Service) -> TapError:
     """What an exception means to the client; what is our fault goes to the log with its traceback."""
     if isinstance(error, TapError):
-        return error
-    if isinstance(error, AdqlError):
-        return QueryError(str(error))
-    if isinstance(error, psycopg.Error):
+        found = error
+    elif isinstance(error, AdqlError):
+        found = QueryError(str(error))
+    elif isinstance(error, psycopg.Error):
         found = from_postgres(error, service.limits.seconds)
     elif isinstance(error, TransientError):
         found = DatabaseDownError("The database does not answer, or nothing has been published yet; ask again in a moment.")

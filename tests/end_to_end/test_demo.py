@@ -29,8 +29,9 @@ def home() -> Iterator[Path]:
     """A home for the embedded server, gone afterwards."""
     # Not in pytest's own folder, which is closed to the account that root's server runs as.
     folder = Path(tempfile.mkdtemp(prefix="kiel-demo-"))
-    yield folder
-    EmbeddedServer(folder).down()
+    folder.chmod(0o711)
+    yield folder / "home"
+    EmbeddedServer(folder / "home").down()
     shutil.rmtree(folder, ignore_errors=True)
 
 
