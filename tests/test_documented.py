@@ -6,6 +6,7 @@ import click
 import pytest
 
 from catalog.quality import QUALITY_FLAGS
+from catalog.schema.table_pages import FOLDER, pages
 from catalog.settings import Settings
 from catalog.version import ROOT
 from kiel_main import WORDS
@@ -41,3 +42,8 @@ def test_every_quality_flag_is_documented_with_its_rule(model: str) -> None:
     page = (ROOT / "docs" / "models" / f"{model}.md").read_text()
     for flag in QUALITY_FLAGS[model]:
         assert f"| {flag.bit} ({flag.mask}) | `{flag.name}` | {flag.rule} |" in page
+
+
+def test_the_tables_pages_are_those_that_the_schema_gives() -> None:
+    written = {path.name: path.read_text() for path in FOLDER.glob("*.md")}
+    assert written == pages(), "run `python -m catalog.schema.table_pages`"
