@@ -127,7 +127,7 @@ def _of_cap(name: str, types: tuple[Internal, ...], build: Callable[[Cap], Expre
 
 def _area(cap: Cap) -> Expression:
     radius = cap.radius or Constant(Meaning.of(ColumnType.DOUBLE), 0.0)
-    return Operation(Meaning.of(ColumnType.DOUBLE, "deg**2", "pos.angArea"), _CIRCLE_AREA, (radius,), place=cap.place)
+    return Operation(Meaning.of(ColumnType.DOUBLE, "deg**2", "phys.angArea"), _CIRCLE_AREA, (radius,), place=cap.place)
 
 
 def _coordinate(value: Expression) -> Expression:
