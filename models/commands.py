@@ -28,7 +28,9 @@ from models.spec import Progress, Report
 LINE_SECONDS = 10.0
 """Where no terminal shows a bar, a line this often."""
 
-_preset = click.option("--preset", default=None, help="Training preset; default: the model's first, for results; short is for a demonstration.")
+_preset = click.option(
+    "--preset", default=None, help="Training preset; default: the model's first, for results; short is for a demonstration."
+)
 _release = click.option("--release", "release_name", default="gaia_dr3", show_default=True, help="Release whose stars to learn from.")
 _set = click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Replace a setting of the preset (JSON value).")
 
@@ -65,7 +67,9 @@ def train(model: str, release_name: str, preset: str | None, seed: int, assignme
 @command.command()
 @click.argument("model", type=click.Choice(["scatter_vae"]))
 @click.option("--version", "number", type=int, default=None, help="Evaluate this stored version only.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Number of seeds, from 0; each is trained unless it is there.")
+@click.option(
+    "--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Number of seeds, from 0; each is trained unless it is there."
+)
 @_release
 @_preset
 @_set
@@ -116,7 +120,8 @@ def list_(as_json: bool) -> None:
     with open_database(settings()).connect(Role.WORKER) as connection:
         there = versions(connection)
     lines = [
-        f"{each.model} {each.version}: {each.release}, {each.training_count} stars, seed {each.seed}, {each.created:%Y-%m-%d %H:%M}" for each in there
+        f"{each.model} {each.version}: {each.release}, {each.training_count} stars, seed {each.seed}, {each.created:%Y-%m-%d %H:%M}"
+        for each in there
     ]
     report({"versions": [_summary(each) for each in there]}, "\n".join(lines) or "There is no version yet: `kiel model train`.", as_json)
 
@@ -158,7 +163,11 @@ def _progress(what: str) -> Iterator[Report]:
     """Shows a training's progress on stderr: a bar on a terminal, otherwise one line now and then."""
     console = Console(stderr=True)
     if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("loss {task.fields[loss]:.2f}, {task.fields[rate]:,.0f} stars/s"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]:.2f}, {task.fields[rate]:,.0f} stars/s"),
+        )
         with Bar(*columns, TimeRemainingColumn(), console=console) as bar:
             task = bar.add_task(what, total=None, loss=float("nan"), rate=0.0)
             yield lambda each: bar.update(task, total=each.steps, completed=each.step, loss=each.loss, rate=each.rate)

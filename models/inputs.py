@@ -9,7 +9,15 @@ from jaxtyping import Bool, Float, Int
 from catalog.quality import masks
 from catalog.spectra import SpectrumBatch
 from models.numerics.flux_scale import flux_scale
-from models.spec import NoLabel
+
+
+@dataclass(frozen=True)
+class NoLabel:
+    """Why a star has no label: ``reason`` is a word of a short list (store.no_label), ``detail`` what was seen."""
+
+    source_id: int
+    reason: str
+    detail: str
 
 
 @dataclass(frozen=True, eq=False)

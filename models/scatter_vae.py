@@ -27,13 +27,13 @@ from catalog.quality import POOR_RECONSTRUCTION, masks
 from catalog.releases import DataRelease
 from catalog.schema.label_table import LABEL_SCATTER_VAE
 from catalog.spectra import SpectrumBatch
-from models.inputs import XpInputs, xp_inputs
+from models.inputs import NoLabel, XpInputs, xp_inputs
 from models.learning.sample import TrainingSample, read_xp_sample
 from models.learning.training import Recipe, fit, repeatable
 from models.numerics.latent_refinement import Refined, refine
 from models.numerics.synthetic_g import synthetic_g
 from models.numerics.threads import one_thread
-from models.spec import Configuration, ModelSpec, NoLabel, Predictions, Report, Trained
+from models.spec import Configuration, ModelSpec, Predictions, Report, Trained
 
 SPEC = ModelSpec(
     name="scatter_vae",
@@ -236,7 +236,8 @@ class ScatterVae:
             {"chi2": (n_compared == 0)[finite], "chi2_scatter": (n_compared == 0)[finite]},
         )
         no_label = [
-            NoLabel(int(stars.source_id[i]), "not_finite", f"latent {latent[i].tolist()}, chi2 {chi2[i]:g}") for i in np.flatnonzero(~finite)
+            NoLabel(int(stars.source_id[i]), "not_finite", f"latent {latent[i].tolist()}, chi2 {chi2[i]:g}")
+            for i in np.flatnonzero(~finite)
         ]
         counted = (compared & finite[:, None]).astype(np.float64)
         summed = normalised[finite]

@@ -6,20 +6,18 @@ a reason (NoLabel), never an exception. No torch here: the registry and the comm
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import psycopg
 from jaxtyping import Float
 
 from catalog.binary_copy import Rows
 from catalog.releases import DataRelease
 from catalog.schema.column import StoreTable
 from catalog.spectra import SpectrumBatch
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from models.learning.sample import TrainingSample
+from models.inputs import NoLabel
+from models.learning.sample import TrainingSample
 
 Configuration = Mapping[str, Any]
 """Every setting of a model and its training, as JSON holds it."""
@@ -43,15 +41,6 @@ class ModelSpec:
     correlations: bool
     presets: tuple[str, ...]
     licence: str
-
-
-@dataclass(frozen=True)
-class NoLabel:
-    """Why a star has no label: ``reason`` is a word of a short list (store.no_label), ``detail`` what was seen."""
-
-    source_id: int
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +100,7 @@ class ModelModule(Protocol):
         """Every setting for training on a release; UsageError for a preset that is not there."""
         ...
 
-    def sample(self, connection: "psycopg.Connection", release: DataRelease, configuration: Configuration, seed: int) -> "TrainingSample":
+    def sample(self, connection: psycopg.Connection, release: DataRelease, configuration: Configuration, seed: int) -> TrainingSample:
         """The stars to learn from and those held out; DataError if the release has too few."""
         ...
 
@@ -119,6 +108,6 @@ class ModelModule(Protocol):
         """The model of stored weights; DataError if they do not fit the configuration."""
         ...
 
-    def train(self, sample: "TrainingSample", configuration: Configuration, seed: int, report: Report) -> Trained:
+    def train(self, sample: TrainingSample, configuration: Configuration, seed: int, report: Report) -> Trained:
         """New weights from the sample's training part; RunError if the loss does not stay finite."""
         ...

@@ -25,9 +25,18 @@ from models.inputs import XpInputs, xp_inputs
 
 FILE_PATTERNS: dict[str, tuple[str, ...]] = {
     "unusual": ("%xp\\_opcruz%",),
-    "bright": ("%xp\\_bright\\_ddf%", "%xp\\_calspec%", "%xp\\_gaiaxpy%", "%gaiaxpy\\_reference%", "%xp\\_astroquery%", "%archive\\_formats%", "%weiler%"),
+    "bright": (
+        "%xp\\_bright\\_ddf%",
+        "%xp\\_calspec%",
+        "%xp\\_gaiaxpy%",
+        "%gaiaxpy\\_reference%",
+        "%xp\\_astroquery%",
+        "%archive\\_formats%",
+        "%weiler%",
+    ),
 }
 """SQL LIKE patterns of file names for each group but field."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingSample:

@@ -79,7 +79,9 @@ def fit(
         optimiser.step()
         seen = value.item()
         if not math.isfinite(seen):
-            raise RunError(f"the loss became {seen} at step {step} of {recipe.steps}: lower the learning rate, or look for stars with wild input.")
+            raise RunError(
+                f"the loss became {seen} at step {step} of {recipe.steps}: lower the learning rate, or look for stars with wild input."
+            )
         running = seen if math.isnan(running) else MEMORY * running + (1 - MEMORY) * seen
         now = time.monotonic()
         if now - reported >= REPORT_SECONDS or step == recipe.steps:

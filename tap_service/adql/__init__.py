@@ -1,8 +1,8 @@
 """ADQL 2.1 to PostgreSQL: the text of a query in, the result's columns and one statement out. Nothing here asks a database.
 
-    tokens, tree, parse            text to tree, with the place of every part
+    tokens, token_reader, tree, parse   text to tree, with the place of every part
     errors                         what can be wrong with a query: message, line, column, caret
-    scope, expressions, resolve    names to columns, values to types, result columns with unit and UCD
+    scope, from_clause, grouping, expressions, resolve   names to columns, values to types, result columns with unit and UCD
     value_types, conversions       which types go together
     functions, geometry            what can be called; places on the sky, and cones as HEALPix ranges
     typed_tree, to_postgres        what the resolver makes, and its SQL

@@ -17,9 +17,10 @@ def converted(value: Expression, type_: ColumnType) -> Expression:
         return value
     plain = Meaning.of(type_)
     meaning = replace(value.meaning, type=type_, arraysize=plain.arraysize, xtype=plain.xtype)
-    if isinstance(value, Constant) and (value.value is None or type_ in NUMBERS):
-        number = float(value.value) if isinstance(value.value, int) and type_ is ColumnType.DOUBLE else value.value
-        return Constant(meaning, number, place=value.place)
+    if isinstance(value, Constant) and value.value is None:
+        return Constant(meaning, None, place=value.place)
+    if isinstance(value, Constant) and type_ is ColumnType.DOUBLE and isinstance(value.value, int | float):
+        return Constant(meaning, float(value.value), place=value.place)
     return Operation(meaning, f"CAST({{0}} AS {type_.postgres})", (value,), place=value.place)
 
 

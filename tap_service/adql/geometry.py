@@ -34,8 +34,8 @@ MOST_RANGES = 60
 HAVERSINE = "(power(sin(radians({1} - {3}) / 2), 2) + cos(radians({1})) * cos(radians({3})) * power(sin(radians({0} - {2}) / 2), 2))"
 """Haversine of the angle between (lon, lat) = ({0}, {1}) and ({2}, {3}) in degrees."""
 
-SEPARATION = f"degrees(2 * asin(least(1, sqrt({HAVERSINE}))))"
-"""Angle between the two places, degrees."""
+SEPARATION = f"(degrees(2 * asin(least(1, sqrt({HAVERSINE})))) + 0 * ({{0}} + {{1}} + {{2}} + {{3}}))"
+"""Angle between the two places, degrees; the last term keeps an unknown place unknown, because LEAST passes over NULL."""
 
 _CIRCLE_AREA = "(720 * 180 / pi() * power(sin(radians({0}) / 2), 2))"
 """Solid angle of a cap of radius {0} degrees: 4 pi sin^2(r/2) steradian, here in square degrees."""
@@ -258,4 +258,8 @@ def constant(value: Expression) -> float | int | None:
 
 
 def _finite(number: float | int) -> float | int | None:
-    return number if math.isfinite(number) else None
+    """The number if a double can hold it."""
+    try:
+        return number if math.isfinite(number) else None
+    except OverflowError:  # a whole number beyond 1.8e308
+        return None

@@ -12,6 +12,9 @@ from tap_service.adql.tokens import FUNCTION_WORDS, Token, TokenKind
 VERSIONS = ("2.0", "2.1")
 TOO_DEEP = "the query is nested too deeply to be read; write it with fewer parentheses, signs or terms in one expression"
 
+_BETWEEN_VALUES = frozenset(
+    ("SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "AND", "OR", "AS", "IS", "IN", "LIKE", "BETWEEN", "ON", "WHEN", "THEN", "ELSE", "END")
+)
 _LARGEST = 2**63 - 1
 _TYPES = ("SMALLINT", "INTEGER", "INT", "BIGINT", "REAL", "DOUBLE", "CHAR", "CHARACTER", "VARCHAR", "TIMESTAMP", "POINT", "CIRCLE", "POLYGON")
 
@@ -65,6 +68,8 @@ class _Parser(TokenReader):
             self.expect("BY")
             order = self.list_of(self.order_item)
         offset = self.whole_number("OFFSET") if self.accept("OFFSET") else None
+        if isinstance(body, tree.Query) and not (common or order or offset is not None):
+            return body  # only parentheses around a query
         return tree.Query(body, common, order, offset, place=place)
 
     def common_table(self) -> tree.CommonTable:
@@ -333,7 +338,7 @@ class _Parser(TokenReader):
             self.fail(f"{token.value!r} is a reserved word of ADQL, not a function here")
         if token.kind in (TokenKind.WORD, TokenKind.DELIMITED):
             if token.keyword in self.reserved and self.ahead().keyword != ".":
-                if token.keyword in ("FROM", "WHERE", "AND", "OR", "ORDER", "GROUP", "HAVING", "SELECT", "AS", "IS", "IN", "LIKE", "BETWEEN"):
+                if token.keyword in _BETWEEN_VALUES:
                     self.fail(f"expected a value before {token.keyword}")
                 if token.keyword in FUNCTION_WORDS:
                     self.fail(f'{token.value} is a function and needs (...); for a column of that name write "{token.value}"')

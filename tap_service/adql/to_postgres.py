@@ -68,8 +68,10 @@ def _query(query: TypedQuery, limit: int | None = None) -> sql.Composed:
     if isinstance(body, TypedSelect):
         parts.append(_select(body))
         limit = min((count for count in (body.top, limit) if count is not None), default=None)
+    elif isinstance(body, TypedQuery):
+        parts.append(SQL("SELECT * FROM ({}) AS inside").format(_query(body)))  # it has an order or limit of its own
     else:
-        parts.append(_operand(body) if isinstance(body, TypedQuery) else _set_operation(body))
+        parts.append(_set_operation(body))
     if query.order_by:
         parts.append(SQL("ORDER BY ") + _COMMA.join(_order(item) for item in query.order_by))
     if limit is not None:

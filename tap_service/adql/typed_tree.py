@@ -262,3 +262,15 @@ def walk(expression: Expression) -> Iterator[Expression]:
         node = pending.pop()
         yield node
         pending.extend(node.children())
+
+
+def every_column(part: object) -> Iterator[ColumnValue]:
+    """The columns that an expression or query names, subqueries included."""
+    if isinstance(part, ColumnValue):
+        yield part
+    elif isinstance(part, tuple):
+        for item in part:
+            yield from every_column(item)
+    elif isinstance(part, Expression | TypedQuery | TypedSelect | TypedSetOperation | TypedOrder | TypedJoin | SubqueryTable):
+        for member in fields(part):
+            yield from every_column(getattr(part, member.name))
