@@ -76,7 +76,9 @@ def statement_of(database: Database) -> tuple[sql.Composed, tuple[Field, ...]]:
         table_set, _ = TableCache().table_set(connection, publication)
         translation = translate(ADQL, table_set)
     columns = translation.columns
-    return translation.statement, tuple(Field(c.name, c.datatype, c.arraysize, c.xtype, c.unit, c.ucd, c.utype, c.description) for c in columns)
+    return translation.statement, tuple(
+        Field(c.name, c.datatype, c.arraysize, c.xtype, c.unit, c.ucd, c.utype, c.description) for c in columns
+    )
 
 
 def psql_copy(database: Database, statement: str, form: str) -> None:
@@ -100,7 +102,11 @@ def served(database: Database) -> Iterator[str]:
     """kiel tap serve in a process of its own."""
     environment = {**os.environ, "KIEL_DATABASE_URL": database.url, "KIEL_TAP_DATABASE_URL": database.tap_url}
     process = subprocess.Popen(
-        [sys.executable, "-m", "kiel_main", "tap", "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        [sys.executable, "-m", "kiel_main", "tap", "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
     )
     try:
         assert process.stdout is not None

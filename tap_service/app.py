@@ -80,7 +80,9 @@ def make_app(database: Database, limits: Limits | None = None) -> Starlette:
         ],
         middleware=[
             Middleware(_ServerHeader),
-            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD", "POST"], allow_headers=["*"], expose_headers=["*"]),
+            Middleware(
+                CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD", "POST"], allow_headers=["*"], expose_headers=["*"]
+            ),
         ],
         exception_handlers={KielError: failed, psycopg.Error: failed, Exception: failed},
         lifespan=lifespan,

@@ -43,7 +43,11 @@ def serve(host: str, port: int) -> None:
     listener = _listen(host, port)
     address = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
-        app, log_level="warning", server_header=False, access_log=False, timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        app,
+        log_level="warning",
+        server_header=False,
+        access_log=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     # uvicorn hands a signal on to whoever had it before, after its own clean end; there is nothing left to do then.
     for number in (signal.SIGTERM, signal.SIGINT):

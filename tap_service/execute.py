@@ -63,7 +63,9 @@ class RunningQuery:
             # One row more than may leave: whether it comes tells whether rows were cut.
             translation = translate(text, table_set, version, self._row_limit + 1)
             self.fields = tuple(
-                Field(column.name, column.datatype, column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description)
+                Field(
+                    column.name, column.datatype, column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description
+                )
                 for column in translation.columns
             )
             self._statement = translation.statement

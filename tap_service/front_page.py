@@ -33,12 +33,17 @@ def front_page(base: str, limits: Limits, published: PublicationTables | None) -
         listed = "<p>The database does not answer just now.</p>"
     else:
         rows = (
-            f"<tr><td><a href=\"{escape(base)}/tables/{escape(table.qualified_name)}\">{escape(table.qualified_name)}</a></td>"
+            f'<tr><td><a href="{escape(base)}/tables/{escape(table.qualified_name)}">{escape(table.qualified_name)}</a></td>'
             f"<td>{escape(table.description or '')}</td></tr>"
             for table in published.tables
         )
         listed = "<table><tr><th>Name</th><th>What it holds</th></tr>\n" + "\n".join(rows) + "\n</table>"
     return _PAGE.format(
-        version=VERSION, base=escape(base), example="SELECT+table_name,description+FROM+tap_schema.tables", tables=listed,
-        seconds=limits.seconds, default_rows=limits.default_rows, hard_rows=limits.hard_rows,
+        version=VERSION,
+        base=escape(base),
+        example="SELECT+table_name,description+FROM+tap_schema.tables",
+        tables=listed,
+        seconds=limits.seconds,
+        default_rows=limits.default_rows,
+        hard_rows=limits.hard_rows,
     )

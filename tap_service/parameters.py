@@ -41,7 +41,9 @@ def read_parameters(pairs: Iterable[tuple[str, str]], limits: Limits) -> QueryPa
             raise ParameterError(f"{name} stands more than once in the request; give it one value.")
         values[name] = value
     if "UPLOAD" in values:
-        raise ParameterError("UPLOAD is not offered by this service; join with the tables that /tables lists, or use a list of values in IN (...).")
+        raise ParameterError(
+            "UPLOAD is not offered by this service; join with the tables that /tables lists, or use a list of values in IN (...)."
+        )
     if values.get("REQUEST", "doQuery").lower() != "doquery":
         raise ParameterError(f"REQUEST={values['REQUEST']} is not offered; REQUEST may be left out, or be doQuery.")
     language = values.get("LANG") or "ADQL"

@@ -112,8 +112,13 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
         name = qualified.removeprefix(f"{schema}.")
         tables.append(
             TapTable(
-                schema, name, description, tuple(columns.get(qualified, ())), table_type,
-                permanent=publication.schemas[schema].permanent, position=_position(publication, schema, name),
+                schema,
+                name,
+                description,
+                tuple(columns.get(qualified, ())),
+                table_type,
+                permanent=publication.schemas[schema].permanent,
+                position=_position(publication, schema, name),
             )
         )
     return PublicationTables(

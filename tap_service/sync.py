@@ -61,7 +61,12 @@ class SyncQuery:
         finally:
             log.info(
                 "sync %s: %d rows, %.3f s, publication %d, RUNID %s, %r",
-                outcome, self._rows, time.monotonic() - began, self._query.serial, parameters.run_id or "-", parameters.query[:500],
+                outcome,
+                self._rows,
+                time.monotonic() - began,
+                self._query.serial,
+                parameters.run_id or "-",
+                parameters.query[:500],
             )
 
     async def _watch_client(self, receive: Receive, answer: anyio.CancelScope) -> None:

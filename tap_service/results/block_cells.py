@@ -48,8 +48,11 @@ class RaggedBytes:
 
 
 def copy_pieces(
-    target: UInt8[np.ndarray, " m"], target_starts: Int64[np.ndarray, " n"],
-    source: UInt8[np.ndarray, " k"], source_starts: Int64[np.ndarray, " n"], lengths: Int64[np.ndarray, " n"],
+    target: UInt8[np.ndarray, " m"],
+    target_starts: Int64[np.ndarray, " n"],
+    source: UInt8[np.ndarray, " k"],
+    source_starts: Int64[np.ndarray, " n"],
+    lengths: Int64[np.ndarray, " n"],
 ) -> None:
     """Copies n pieces of differing length from ``source`` to ``target``."""
     if not len(lengths):

@@ -56,13 +56,16 @@ def _tabledata(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | 
 BINARY2 = ResultFormat(
     "application/x-votable+xml;serialization=BINARY2",
     ("votable", "votable/b2", "application/x-votable+xml"),
-    _binary2, "ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
+    _binary2,
+    "ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
 )
 FORMATS: tuple[ResultFormat, ...] = (
     BINARY2,
     ResultFormat(
-        "application/x-votable+xml;serialization=TABLEDATA", ("votable/td", "votable_plain"),
-        _tabledata, "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
+        "application/x-votable+xml;serialization=TABLEDATA",
+        ("votable/td", "votable_plain"),
+        _tabledata,
+        "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
     ),
     ResultFormat("text/xml", (), _tabledata),
     ResultFormat("text/csv;header=present", ("csv", "text/csv"), lambda fields, infos, epoch: Csv(fields)),

@@ -161,8 +161,14 @@ def _on_sky(field: Field) -> bool:
 def _field(field: Field) -> str:
     """The FIELD element; attributes that are None are absent, never empty."""
     attributes = {
-        "name": field.name, "datatype": field.datatype, "arraysize": field.arraysize, "xtype": field.xtype, "unit": field.unit,
-        "ucd": field.ucd, "utype": field.utype, "ref": "ICRS" if _on_sky(field) else None,
+        "name": field.name,
+        "datatype": field.datatype,
+        "arraysize": field.arraysize,
+        "xtype": field.xtype,
+        "unit": field.unit,
+        "ucd": field.ucd,
+        "utype": field.utype,
+        "ref": "ICRS" if _on_sky(field) else None,
     }
     head = "<FIELD " + " ".join(f"{name}={attribute(value)}" for name, value in attributes.items() if value is not None)
     return f"{head}>\n<DESCRIPTION>{content(field.description)}</DESCRIPTION>\n</FIELD>\n" if field.description else f"{head}/>\n"

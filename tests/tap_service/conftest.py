@@ -75,7 +75,9 @@ Serving = Callable[..., AbstractContextManager[RunningService]]
 def serving(database: Database, limits: Limits | None = None) -> Iterator[RunningService]:
     """A service over a database while the block runs."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(make_app(database, limits), log_level="warning", server_header=False, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(make_app(database, limits), log_level="warning", server_header=False, timeout_graceful_shutdown=2)
+    )
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     deadline = time.monotonic() + 10

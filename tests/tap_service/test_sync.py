@@ -145,7 +145,13 @@ def test_the_answer_has_the_type_that_was_asked_for(service: Any, name: str) -> 
 
 
 def test_names_of_parameters_have_no_case_and_unknown_ones_are_ignored(service: Any) -> None:
-    fields = {"request": "doQuery", "lang": "ADQL-2.0", "qUeRy": "SELECT TOP 1 table_name FROM tap_schema.tables", "DUMMY": "ignore-me", "PHASE": "RUN"}
+    fields = {
+        "request": "doQuery",
+        "lang": "ADQL-2.0",
+        "qUeRy": "SELECT TOP 1 table_name FROM tap_schema.tables",
+        "DUMMY": "ignore-me",
+        "PHASE": "RUN",
+    }
     for answer in (
         httpx.get(f"{service.url}/sync", params=fields),
         httpx.post(f"{service.url}/sync", data=fields),

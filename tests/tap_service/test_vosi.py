@@ -61,7 +61,10 @@ def test_the_capability_points_at_the_service_itself(service: Any) -> None:
     tap = declared(service)
     [interface] = tap.findall("interface")
     assert (interface.get("role"), interface.get("version"), interface.findtext("accessURL")) == ("std", "1.1", service.url)
-    assert [version.get("ivo-id") for version in tap.findall("language/version")] == ["ivo://ivoa.net/std/ADQL#v2.0", "ivo://ivoa.net/std/ADQL#v2.1"]
+    assert [version.get("ivo-id") for version in tap.findall("language/version")] == [
+        "ivo://ivoa.net/std/ADQL#v2.0",
+        "ivo://ivoa.net/std/ADQL#v2.1",
+    ]
     assert tap.find("uploadMethod") is None
     urls = [found.text for found in document(service, "capabilities").iter("accessURL")]
     for url in urls[1:]:
@@ -78,7 +81,9 @@ def test_a_declared_feature_runs(service: Any, form: str) -> None:
 @pytest.mark.parametrize("result_format", FORMATS, ids=lambda known: known.media_type)
 def test_a_declared_format_is_delivered(service: Any, result_format: Any) -> None:
     assert result_format.media_type in [mime.text for mime in declared(service).findall("outputFormat/mime")]
-    answer = httpx.get(f"{service.url}/sync", params={"QUERY": "SELECT TOP 1 ra FROM gaiadr3.gaia_source", "RESPONSEFORMAT": result_format.media_type})
+    answer = httpx.get(
+        f"{service.url}/sync", params={"QUERY": "SELECT TOP 1 ra FROM gaiadr3.gaia_source", "RESPONSEFORMAT": result_format.media_type}
+    )
     assert answer.headers["content-type"] == result_format.media_type
 
 
@@ -106,7 +111,9 @@ def test_tables_say_what_tap_schema_says(service: Any) -> None:
                 )
             )  # fmt: skip
         for key in table.findall("foreignKey"):
-            seen_keys.append((name, key.findtext("targetTable"), key.findtext("fkColumn/fromColumn"), key.findtext("fkColumn/targetColumn")))
+            seen_keys.append(
+                (name, key.findtext("targetTable"), key.findtext("fkColumn/fromColumn"), key.findtext("fkColumn/targetColumn"))
+            )
     assert sorted(seen, key=lambda row: row[:2]) == sorted(expected, key=lambda row: row[:2])
     assert sorted(seen_keys) == sorted(keys)
     assert {name for name, *_ in seen} >= {"gaiadr3.gaia_source", "labels.scatter_vae", "tap_schema.tables"}

@@ -104,7 +104,8 @@ def test_an_infinite_timestamp_is_a_null(copied: Copied) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "field"), [("1::int", Field("x", "long")), (r"'\x00'::bytea", Field("x", "float", "2")), ("array[1]::float8[]", Field("x", "double", "2"))]
+    ("value", "field"),
+    [("1::int", Field("x", "long")), (r"'\x00'::bytea", Field("x", "float", "2")), ("array[1]::float8[]", Field("x", "double", "2"))],
 )
 def test_a_cell_of_another_size_than_its_type_is_refused(copied: Copied, value: str, field: Field) -> None:
     with pytest.raises(InternalError, match="Column x came with"):
@@ -135,7 +136,9 @@ def test_any_rows_leave_as_if_written_one_by_one(rows: list[tuple[bytes | None, 
     encoded, expected = [], b""
     for a, b, c in rows:
         cells = [a, None if b is None else struct.pack(">q", b), c]
-        encoded.append(struct.pack(">h", 3) + b"".join(struct.pack(">i", -1) if x is None else struct.pack(">i", len(x)) + x for x in cells))
+        encoded.append(
+            struct.pack(">h", 3) + b"".join(struct.pack(">i", -1) if x is None else struct.pack(">i", len(x)) + x for x in cells)
+        )
         expected += bytes([sum((x is None) << (7 - i) for i, x in enumerate(cells))])
         expected += struct.pack(">I", len(a or b"")) + (a or b"") + (cells[1] or bytes(8)) + struct.pack(">I", len(c or b"")) + (c or b"")
     block = RawBlock(b"".join(encoded), np.array([len(row) for row in encoded], np.int64))

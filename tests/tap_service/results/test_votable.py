@@ -16,7 +16,7 @@ from tap_service.results.votable import Binary2Data, Info, TableData, VOTable, e
 Copied = Callable[..., list[RawBlock]]
 
 FIELDS = (
-    Field("source_id", "long", ucd="meta.id;meta.main", description="Identifier <of> the \"source\" & its pixel"),
+    Field("source_id", "long", ucd="meta.id;meta.main", description='Identifier <of> the "source" & its pixel'),
     Field("ra", "double", unit="deg", ucd="pos.eq.ra;meta.main"),
     Field("g", "float", unit="mag"),
     Field("n", "short"),
