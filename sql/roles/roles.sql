@@ -15,8 +15,8 @@ BEGIN
                 NULL; -- another database of this server was set up at the same moment
             END;
         END IF;
-        -- A superuser is a member of everything already; roles are shared by all databases, so grant only what is missing.
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+        -- A superuser may act as any role. Who made a role may administer it, but (since PostgreSQL 16) not act as it without this.
+        IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
             EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
         END IF;
     END LOOP;

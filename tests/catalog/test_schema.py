@@ -1,9 +1,12 @@
 """The schema is what its descriptions say, however it was reached, and each role may do only its part."""
 
+import secrets
+
 import astropy.units as u
 import psycopg
 import pytest
 from astropy.io.votable.ucd import check_ucd
+from psycopg.conninfo import make_conninfo
 
 from catalog import migrate
 from catalog.database import Database, Role
@@ -65,6 +68,31 @@ def test_up_down_up_ends_in_the_same_schema(any_empty_database: Database) -> Non
     add_release(any_empty_database, "gaia_dr3")
     assert public(shape(any_empty_database)) == public(first)
     assert migrate.current_revision(any_empty_database) == migrate.head_revision()
+
+
+def test_a_login_that_is_no_superuser_may_own_the_catalogue(any_empty_database: Database) -> None:
+    login = "ordinary_owner_" + secrets.token_hex(4)
+    with any_empty_database.connect(None) as connection:
+        connection.execute(f"CREATE ROLE {login} LOGIN CREATEROLE PASSWORD 'secret'")
+        for role in Role:
+            # Another test's superuser may have made the roles; from PostgreSQL 16 on only who made a role, or got this option, may grant it.
+            connection.execute(f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+            connection.execute(f"GRANT {role} TO {login} WITH ADMIN OPTION")
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} OWNER TO {login}")
+    url = make_conninfo(any_empty_database.url, user=login, password="secret")
+    database = Database(url, url)
+    try:
+        migrate.upgrade(database)
+        add_release(database, "gaia_dr3")
+        migrate.check(database)
+        with database.connect(Role.TAP_READER) as connection:
+            assert connection.execute("SELECT count(*) FROM labels_dr3.scatter_vae").fetchone() == (0,)
+        migrate.downgrade(database, "base")
+    finally:
+        with any_empty_database.connect(None) as connection:
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} OWNER TO CURRENT_USER")
+            connection.execute(f"DROP OWNED BY {login} CASCADE")
+            connection.execute(f"DROP ROLE {login}")
 
 
 def test_upgrading_twice_changes_nothing_but_the_serial(database: Database) -> None:

@@ -29,7 +29,10 @@ def spectra(layout: list[int], n_bp: int, n_rp: int, seed: int = 0) -> SpectrumB
 
 
 @given(
-    layout=st.lists(st.integers(0, 63), max_size=12), contract=st.sampled_from(CONTRACTS), seed=st.integers(0, 1000), correlations=st.booleans()
+    layout=st.lists(st.integers(0, 63), max_size=12),
+    contract=st.sampled_from(CONTRACTS),
+    seed=st.integers(0, 1000),
+    correlations=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
 def test_every_layout_survives_in_every_release(layout: list[int], contract: tuple[int, int], seed: int, correlations: bool) -> None:
