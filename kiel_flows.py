@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,20 +147,22 @@ def label_real_stars(database: Database, directory: Path, story: Story) -> None:
 @contextmanager
 def served(port: int) -> Iterator[str]:
     """The TAP service as the command that an operator starts, until the block ends; its URL. A taken port gives way to a free one."""
-    for candidate in (port, 0):
-        command = [sys.executable, "-m", "kiel_main", "tap", "serve", "--port", str(candidate)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        url = _announced_url(process)
-        if url is not None:
-            break
-    else:
-        said = process.stderr.read().strip() if process.stderr else ""
-        raise TransientError(f"the TAP service did not start: {said.splitlines()[-1] if said else 'it said nothing within 30 s'}")
-    try:
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=15)
+    with tempfile.TemporaryFile("w+") as log:  # a file takes whatever the service logs; a pipe that nobody reads would block it
+        for candidate in (port, 0):
+            words = [sys.executable, "-m", "kiel_main", "tap", "serve", "--port", str(candidate)]
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True)
+            url = _announced_url(process)
+            if url is not None:
+                break
+        else:
+            log.seek(0)
+            said = log.read().strip().splitlines()
+            raise TransientError(f"the TAP service did not start: {said[-1] if said else 'it said nothing within 30 s'}")
+        try:
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
 
 
 def _announced_url(process: "subprocess.Popen[str]") -> str | None:
