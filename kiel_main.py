@@ -23,7 +23,7 @@ WORDS = {
     "db": ("catalog.commands", "The database server, and the schema in it."),
     "ingest": ("ingest.commands", "Survey files into tables."),
     "model": ("models.commands", "Versions of the models: train, list, show, evaluate."),
-    "run": ("models.running.commands", "Model runs: create, work, validate, publish."),
+    "run": ("models.running.commands", "Model runs: create, work, publish, withdraw."),
     "release": ("catalog.release_commands", "Data releases."),
     "tap": ("tap_service.commands", "The TAP service."),
 }
