@@ -106,8 +106,17 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if (told := _database_fault(error)) is not None:
+            click.echo(f"kiel: {told}", err=True)
+            return _failed(arguments, str(told), type(told).__name__, told.exit_code)
         traceback.print_exc()
         return _failed(arguments, str(error), type(error).__name__, 1)
+
+
+def _database_fault(error: Exception) -> KielError | None:
+    from catalog.database import fault_in_words  # only now: `kiel --version` and the like load no database driver
+
+    return fault_in_words(error)
 
 
 def _failed(arguments: list[str], message: str, kind: str, exit_code: int) -> int:
