@@ -111,17 +111,19 @@ def _work_until_done(client: Client, database: Database, run_id: int, lease_seco
                 time.sleep(min(max(min(chunk.lease_left for chunk in left), 0.1), 1.0))
                 continue
             finished = wait(list(running), return_when="FIRST_COMPLETED").done
+            still_open = {chunk.chunk for chunk in left}
             for future in finished:
                 chunk_number = running.pop(future)
                 outcome = _outcome(future, chunk_number)
                 if outcome.ended == "done":
                     done.append(outcome)
+                    still_open.discard(chunk_number)
                 elif outcome.ended == "failed":
                     failures[chunk_number] = failures.get(chunk_number, 0) + 1
                     if failures[chunk_number] >= MAX_FAILURES:
                         client.cancel(list(running))
                         raise RunError(f"chunk {chunk_number} of run {run_id} failed {MAX_FAILURES} times: {outcome.error}")
-                report(outcome, len(left) - 1)
+                report(outcome, len(still_open))
 
 
 def _outcome(future: "Future[ChunkOutcome]", chunk: int) -> ChunkOutcome:
