@@ -78,7 +78,9 @@ def fault_in_words(error: Exception) -> KielError | None:
         case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn() | psycopg.errors.InvalidSchemaName():
             return DataError(f"the database is not at the schema of this code ({reason}): run `kiel db upgrade`, then `kiel db check`.")
         case psycopg.errors.InsufficientPrivilege():
-            return DataError(f"the login of KIEL_DATABASE_URL may not do this ({reason}): it has to own the database and to have CREATEROLE.")
+            return DataError(
+                f"the login of KIEL_DATABASE_URL may not do this ({reason}): it has to own the database and to have CREATEROLE."
+            )
         case psycopg.OperationalError():
             return TransientError(f"the database ended the work ({reason}); give the same command again, it goes on where it stood.")
     return None

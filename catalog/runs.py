@@ -153,9 +153,7 @@ def _create_run(
     ).fetchone()  # fmt: skip
     assert row is not None
     run_id: int = row[0]
-    connection.execute(
-        statement("cut_chunks"), {"run_id": run_id, "release_id": data_release.release_id, "chunk_sources": chunk_sources}
-    )
+    connection.execute(statement("cut_chunks"), {"run_id": run_id, "release_id": data_release.release_id, "chunk_sources": chunk_sources})
     for table in (LABEL_TABLES[model].name, "no_label"):
         _add_partition(connection, table, run_id)
     return run_id

@@ -65,7 +65,9 @@ def test_a_run_created_while_ingest_goes_on_is_of_one_moment(
 def test_the_same_run_created_by_several_at_once_is_one_run(database: Database, new_run: MakeRun) -> None:
     version, made = new_run().version, []
     words = {"version": version, "chunk_sources": 50}
-    threads = [threading.Thread(target=lambda: made.append(create_run(database, "scatter_vae", "gaia_dr3", **words).run_id)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: made.append(create_run(database, "scatter_vae", "gaia_dr3", **words).run_id)) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

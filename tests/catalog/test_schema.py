@@ -136,9 +136,9 @@ def test_upgrades_at_once_wait_for_one_another(empty_database: Database) -> None
 def test_a_database_that_newer_code_has_upgraded_is_refused_in_words(database: Database) -> None:
     with database.connect(Role.OWNER) as connection:
         connection.execute("UPDATE store.alembic_version SET version_num = 'of_tomorrow'")
-    with pytest.raises(DataError, match="of_tomorrow.*newer code"):
+    with pytest.raises(DataError, match=r"of_tomorrow.*newer code"):
         migrate.upgrade(database)
-    with pytest.raises(DataError, match="of_tomorrow.*newer code"):
+    with pytest.raises(DataError, match=r"of_tomorrow.*newer code"):
         migrate.check(database)
 
 
