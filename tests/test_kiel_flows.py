@@ -23,7 +23,9 @@ with served(0) as url:
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_the_service_ends_with_the_demonstration(ended_by: signal.Signals, database_url_env: dict[str, str]) -> None:
     environment = {**os.environ, **database_url_env, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", SERVE], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         with urllib.request.urlopen(f"{url}/availability", timeout=10) as answer:

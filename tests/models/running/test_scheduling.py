@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from catalog.database import Database, Role
-from catalog.errors import RunError, TransientError
+from catalog.errors import RunError, TransientError, UsageError
 from catalog.runs import Run, create_run, read_run
 from catalog.spectra import SpectrumBatch
 from catalog.version import ROOT
 from models.learning.versions import train_version
 from models.running.run_batch import run_chunk
-from models.running.scheduling import work
+from models.running.scheduling import dask_client, work
 
 STARS, CHUNK = 1200, 100
 Build = Callable[..., SpectrumBatch]
@@ -148,3 +148,9 @@ def test_a_scheduler_that_is_not_there_is_a_passing_fault(database: Database, ru
     monkeypatch.setattr("models.running.scheduling.WAIT_FOR_WORKERS_SECONDS", 1)
     with pytest.raises(TransientError, match=r"tcp://127\.0\.0\.1:9"):
         work(database, run.run_id, scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("address", ["tcp:nonsense", "carrier-pigeon://host:1"])
+def test_a_scheduler_that_is_no_address_is_wrong_usage(address: str) -> None:
+    with pytest.raises(UsageError, match=rf"{address}.*tcp://HOST:8786"), dask_client(1, address):
+        pass
