@@ -14,6 +14,8 @@ from ingest.file_table import Field, FileTable, TypedColumn
 from ingest.formats.values import from_lists, from_numbers
 
 _BLOCK_ROWS = 1000
+_RECORD = 2880
+"""Bytes of a FITS record: every HDU ends with one (FITS standard 4.0, section 3.1)."""
 
 
 class FitsReader:
@@ -31,6 +33,9 @@ class FitsReader:
                 end = hdu.fileinfo()["datLoc"] + hdu.size
                 if end > size:
                     raise DataError(f"HDU {number} should reach to byte {end}, the file ends at {size}: it is truncated; fetch it again")
+            stream.seek(end := -(-end // _RECORD) * _RECORD)
+            if stream.read(_RECORD).strip(b"\0 "):  # what astropy leaves unread without a word
+                raise DataError(f"no whole HDU follows byte {end}, but the file goes on to {size}: it is damaged or truncated; fetch it again")
             self._tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
             self.tables: list[Mapping[str, str]] = [
                 {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._tables
@@ -57,6 +62,8 @@ def _typed(block: fits.FITS_rec, column: fits.Column, field: Field) -> TypedColu
         return from_numbers(raw == ord("T"), raw == 0, field)
     values = block[column.name]
     if values.dtype.kind == "O":  # variable-length arrays
+        if not field.is_array:
+            raise DataError(f"column {field.name} holds lists ({column.format}) where one value a row is expected")
         lengths = np.array([np.size(row) for row in values], np.int64)
         flat = np.concatenate([np.ravel(row) for row in values]) if lengths.sum() else np.empty(0)
         return from_lists(flat, lengths, nothing)

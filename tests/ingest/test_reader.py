@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -250,6 +251,25 @@ def test_a_file_cut_short_is_noticed(name: str, part: float, archive: Any, tmp_p
     _cut(path, part)
     with pytest.raises(DataError):
         read(path)
+
+
+def test_a_fits_file_cut_within_a_header_is_noticed(archive: Any, tmp_path: Path) -> None:
+    path = archive.fits(tmp_path / "file.fits", [archive.spectrum(SOURCES[0][0])])
+    path.write_bytes(path.read_bytes()[: 2 * 2880])  # the primary HDU is whole, the table's header is not: there seems to be no table
+    with pytest.raises(DataError, match="no whole HDU follows byte 2880"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["source_id", "ra"])
+def test_lists_in_a_fits_column_of_single_values_are_told(name: str, tmp_path: Path) -> None:
+    lists = np.empty(2, object)
+    lists[:] = [np.array([5]), np.array([6])]
+    columns = {"source_id": ("K", [5, 6]), "ra": ("D", [1.0, 2.0]), "dec": ("D", [1.0, 2.0])}
+    form, _ = columns[name]
+    columns[name] = (f"P{form}(1)", lists)
+    fits.BinTableHDU.from_columns([fits.Column(each, form, array=array) for each, (form, array) in columns.items()]).writeto(tmp_path / "x")
+    with pytest.raises(DataError, match=f"column {name} holds lists"):
+        read(tmp_path / "x", gaia_source.FIELDS)
 
 
 def test_a_flipped_byte_in_a_compressed_file_is_noticed(archive: Any, tmp_path: Path) -> None:
