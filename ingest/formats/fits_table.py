@@ -35,7 +35,9 @@ class FitsReader:
                     raise DataError(f"HDU {number} should reach to byte {end}, the file ends at {size}: it is truncated; fetch it again")
             stream.seek(end := -(-end // _RECORD) * _RECORD)
             if stream.read(_RECORD).strip(b"\0 "):  # what astropy leaves unread without a word
-                raise DataError(f"no whole HDU follows byte {end}, but the file goes on to {size}: it is damaged or truncated; fetch it again")
+                raise DataError(
+                    f"no whole HDU follows byte {end}, but the file goes on to {size}: it is damaged or truncated; fetch it again"
+                )
             self._tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
             self.tables: list[Mapping[str, str]] = [
                 {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._tables

@@ -78,6 +78,9 @@ BAD_FILES = {
     "binary junk": (lambda a, p: p.write_bytes(random.Random(1).randbytes(5000)), "not_a_product", "binary data"),
     "an empty file": (lambda a, p: p.write_bytes(b""), "not_a_product", "empty"),
     "a README": (lambda a, p: p.write_text("Files of a survey\n"), "not_a_product", "text that begins"),
+    "a letter of one line": (lambda a, p: p.write_text("Dear reader, no table here"), "not_a_product", "dear reader, no table"),
+    "a header cut short": (lambda a, p: p.write_text("source_id,ra,dec"), "failed", "inside its header"),
+    "a last number cut short": (lambda a, p: p.write_text("source_id,ra,dec\n4295806720,45,0.00"), "failed", "no line end"),
     "a table of something else": (lambda a, p: p.write_text("name,mag\nVega,0.03\n"), "not_a_product", "name, mag"),
     "gaia_source without dec": (lambda a, p: p.write_text("source_id,ra,parallax\n1,2,3\n"), "not_a_product", "source_id, ra, parallax"),
 }
