@@ -152,6 +152,7 @@ def test_booleans_in_either_case_and_quoted(text: str) -> None:
 UNPARSABLE = [
     (ColumnType.BIGINT, "12x"), (ColumnType.BIGINT, "1.5"), (ColumnType.BIGINT, "9223372036854775808"), (ColumnType.BIGINT, "0x10"),
     (ColumnType.BIGINT, "1e3"), (ColumnType.SMALLINT, "40000"), (ColumnType.REAL, "1e39"), (ColumnType.REAL, "1,5"),
+    (ColumnType.BIGINT, "9" * 5000), (ColumnType.BIGINT, "\u0661\u0662"), (ColumnType.DOUBLE, "1e400"), (ColumnType.REAL, "-1e400"),
     (ColumnType.DOUBLE, "1_000"), (ColumnType.DOUBLE, "--"), (ColumnType.BOOLEAN, "yes"), (ColumnType.TEXT, "a\0b"),
 ]  # fmt: skip
 
