@@ -4,7 +4,7 @@ import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from catalog.errors import DataError, KielError, TransientError
 from ingest.file_table import Field, FileTable
@@ -92,20 +92,12 @@ def open_table(source: SourceFile) -> Iterator[TableReader]:
             elif kind == "fits":
                 reader = FitsReader(opened.enter_context(source.seekable()))
             elif kind == "votable":
-                content = opened.enter_context(source.stream())
-                reader = VotableReader(content)
-                _drain(content)
+                reader = VotableReader(opened.enter_context(source.stream()))
             elif kind == "parquet":
                 reader = ParquetReader(opened.enter_context(source.seekable()))
             else:
                 raise DataError(f"{source.name} is {describe(head)}; readers know CSV, ECSV, FITS, VOTable and Parquet")
         yield reader
-
-
-def _drain(content: BinaryIO) -> None:
-    """Read what follows, so that a compressed content is checked to its end."""
-    while content.read(1 << 20):
-        pass
 
 
 def blocks_of(source: SourceFile, reader: TableReader, tables: list[int], fields: tuple[Field, ...]) -> Iterator[FileTable]:

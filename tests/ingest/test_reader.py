@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,28 @@ def test_lists_in_a_fits_column_of_single_values_are_told(name: str, tmp_path: P
     fits.BinTableHDU.from_columns([fits.Column(each, form, array=array) for each, (form, array) in columns.items()]).writeto(tmp_path / "x")
     with pytest.raises(DataError, match=f"column {name} holds lists"):
         read(tmp_path / "x", gaia_source.FIELDS)
+
+
+@pytest.mark.parametrize("form", ["binary", "binary2"])
+@pytest.mark.parametrize("cut", [4, 4000])
+def test_a_votable_that_lost_a_part_of_its_stream_is_noticed(form: str, cut: int, archive: Any, tmp_path: Path) -> None:
+    path = archive.votable(tmp_path / "file.vot", [archive.spectrum(source_id) for source_id, _, _ in SOURCES], form=form)
+    before, stream, after = re.split(rb"(?s)(?<=encoding=.base64.>)(.*)(?=</STREAM>)", path.read_bytes())
+    whole = b"".join(stream.split())
+    path.write_bytes(before + whole + after)
+    read(path)
+    path.write_bytes(before + whole[:20000] + whole[20000 + cut :] + after)  # well-formed XML and base64, another content
+    with pytest.raises(DataError):
+        read(path)
+
+
+def test_a_votable_never_fetches_rows_from_elsewhere(archive: Any, tmp_path: Path) -> None:
+    path = archive.votable(tmp_path / "file.vot", [archive.spectrum(SOURCES[0][0])])
+    (tmp_path / "rows").write_bytes(b"")
+    stream = b'<STREAM href="' + (tmp_path / "rows").as_uri().encode() + b'"/>'
+    path.write_bytes(re.sub(rb"(?s)<STREAM.*</STREAM>", stream, path.read_bytes()))
+    with pytest.raises(DataError, match="lie elsewhere"):
+        read(path)
 
 
 def test_a_flipped_byte_in_a_compressed_file_is_noticed(archive: Any, tmp_path: Path) -> None:
