@@ -45,13 +45,13 @@ def format_of(head: bytes) -> str | None:
         return "votable" if b"VOTABLE" in text else None
     if text.startswith(b"# %ECSV"):
         return "ecsv"
-    if not text or not _is_text(head):
+    if not text:
         return None
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith(b"#")]
     if not lines:
-        return "csv"
+        return "csv" if _is_text(head) else None
     whole = lines[0].endswith((b"\n", b"\r")) or len(head) < HEAD_BYTES
-    return "csv" if whole and b"," in lines[0] else None
+    return "csv" if whole and b"," in lines[0] and _is_text(lines[0]) else None  # a damaged byte further on is its row's fault
 
 
 def describe(head: bytes) -> str:

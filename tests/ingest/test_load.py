@@ -119,6 +119,13 @@ def test_a_file_with_only_a_header_is_loaded_with_no_rows(archive: Any, database
     assert (file.state, file.rows_in, file.rows_loaded) == ("loaded", 0, 0)
 
 
+def test_a_damaged_byte_costs_its_row_alone(archive: Any, database: Database, tmp_path: Path) -> None:
+    path = archive.csv(tmp_path / "file.csv", [archive.source(GOOD), archive.source(GOOD + 128), archive.source(GOOD + 256)])
+    path.write_bytes(path.read_bytes().replace(b"%d,45.0" % (GOOD + 128), b"%d,4\x15.0" % (GOOD + 128)))
+    (file,) = load(database, path).files
+    assert (file.state, file.rows_loaded, file.rows_rejected) == ("loaded", 2, 1)
+
+
 def test_extra_and_reordered_columns_and_rows_of_other_lengths(
     archive: Any, database: Database, holdings: Holdings, tmp_path: Path
 ) -> None:

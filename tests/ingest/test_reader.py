@@ -109,6 +109,8 @@ HEADS = {
     b"\xef\xbb\xbf# %ECSV 1.0\n": "ecsv",
     b"source_id,ra,dec\n1,2,3\n": "csv",
     b"# a comment\nsource_id,ra\n": "csv",
+    b"source_id,ra,dec\n1,2,3\n1,\x02,3\n1,\0,3\n": "csv",  # damaged rows
+    b"a,b\0\x01\n\x02\0\0": None,
     b"<?xml version='1.0'?><uws:jobs/>": None,
     b"": None,
     b"Obj\x01avro": None,
