@@ -1,6 +1,7 @@
 """Files into tables: whole or not at all, once, in any order, by any number of loaders, whatever is killed."""
 
 import gzip
+import os
 import random
 import re
 import shutil
@@ -111,6 +112,15 @@ def test_a_file_that_the_system_cannot_read_is_told_and_costs_no_other(archive: 
     assert [file.state for file in summary.files] == ["loaded"]
     (told,) = summary.unreadable
     assert "/proc/self/mem cannot be read" in told
+
+
+def test_a_name_that_no_text_can_hold_is_told_and_costs_no_other(archive: Any, database: Database, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"stars\xe9.csv")).write_text("a,b\n")
+    archive.csv(tmp_path / "file.csv", [archive.source(GOOD)])
+    summary = load(database, tmp_path)
+    assert [file.state for file in summary.files] == ["loaded"]
+    (told,) = summary.unreadable
+    assert "stars\\udce9.csv is not UTF-8" in told
 
 
 def test_a_file_with_only_a_header_is_loaded_with_no_rows(archive: Any, database: Database, tmp_path: Path) -> None:
