@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from catalog.errors import DataError
-from ingest.file_table import Field, FileTable
+from ingest.file_table import Field, FileTable, fields_named
 from ingest.formats.values import from_text
 
 _BLOCK_BYTES = 8 << 20
@@ -80,10 +80,7 @@ class DelimitedReader:
         """The rows, typed. DataError when the file ends inside a row; a row with too many or too few fields is malformed."""
         if self._header_cut:  # asked here and not of the header: any text with a comma may turn out to be no product
             raise DataError("the file ends inside its header, which has no line end: it is truncated; fetch it again")
-        wanted = [field for field in fields if field.name in self._names]
-        twice = [field.name for field in wanted if self._names.count(field.name) > 1]
-        if twice:
-            raise DataError(f"the header names {', '.join(twice)} more than once")
+        wanted = fields_named(self._names, fields)
         bad: dict[int, str] = {}
         tail = _Tail(self._stream)
         last = 0

@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from catalog.errors import DataError
-from ingest.file_table import Field, FileTable, TypedColumn
+from ingest.file_table import Field, FileTable, TypedColumn, fields_named
 from ingest.formats.values import from_lists, from_numbers
 
 _BLOCK_ROWS = 1000
@@ -47,7 +47,7 @@ class FitsReader:
         """The rows of one binary table, typed."""
         hdu = self._tables[table]
         columns = {column.name.strip().lower(): column for column in hdu.columns}
-        wanted = [field for field in fields if field.name in columns]
+        wanted = fields_named(hdu.columns.names, fields)
         rows = hdu.header["NAXIS2"]
         for first in range(0, rows, _BLOCK_ROWS):
             block = hdu.data[first : first + _BLOCK_ROWS]

@@ -16,7 +16,7 @@ from astropy.io import votable
 from astropy.io.votable.tree import TableElement
 
 from catalog.errors import DataError
-from ingest.file_table import Field, FileTable, TypedColumn
+from ingest.file_table import Field, FileTable, TypedColumn, fields_named
 from ingest.formats.values import from_lists, from_numbers
 
 _BLOCK_ROWS = 1000
@@ -47,7 +47,7 @@ class VotableReader:
         """The rows of one TABLE, typed."""
         columns = {field.name.strip().lower(): field for field in self._tables[table].fields}
         rows = self._tables[table].array
-        wanted = [field for field in fields if field.name in columns]
+        wanted = fields_named([field.name for field in self._tables[table].fields], fields)
         for first in range(0, len(rows), _BLOCK_ROWS):
             block = rows[first : first + _BLOCK_ROWS]
             typed = {field.name: _typed(block[columns[field.name].ID], field) for field in wanted}

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
+from astropy.io.votable import from_table
+from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +28,8 @@ from ingest.source_file import SourceFile
 # A source without BP, one with both bands, one without correlations, one with coefficients only; identifiers beyond 2^53 and 2^62.
 SOURCES = [(5405570973190252288, "full", ("rp",)), (4295806720, "full", ("bp", "rp")), (6917528997577384321, "err", ("bp", "rp")),
            (38655544960, "coef", ("bp", "rp"))]  # fmt: skip
+
+GOOD = 4295806720
 
 
 def read(path: Path, fields: tuple[Field, ...] = xp_continuous.FIELDS) -> list[FileTable]:
@@ -298,6 +303,26 @@ def test_a_votable_never_fetches_rows_from_elsewhere(archive: Any, tmp_path: Pat
     path.write_bytes(re.sub(rb"(?s)<STREAM.*</STREAM>", stream, path.read_bytes()))
     with pytest.raises(DataError, match="lie elsewhere"):
         read(path)
+
+
+def _two_of_a_name(kind: str, path: Path) -> None:
+    columns = {"source_id": [GOOD], "ra": [45.0], "dec": [0.005], "RA": [46.0]}
+    if kind == "FITS":
+        forms = [fits.Column(name, "K" if name == "source_id" else "D", array=values) for name, values in columns.items()]
+        fits.BinTableHDU.from_columns(forms).writeto(path)
+    elif kind == "VOTable":
+        from_table(Table(columns)).to_xml(str(path))
+    elif kind == "Parquet":
+        pq.write_table(pa.table(columns), path)
+    else:
+        path.write_text(",".join(columns) + f"\n{GOOD},45,0.005,46\n")
+
+
+@pytest.mark.parametrize("kind", ["CSV", "FITS", "VOTable", "Parquet"])
+def test_two_columns_of_one_name_are_told(kind: str, tmp_path: Path) -> None:
+    _two_of_a_name(kind, tmp_path / "file")
+    with pytest.raises(DataError, match="names ra more than once"):
+        read(tmp_path / "file", gaia_source.FIELDS)
 
 
 def test_a_flipped_byte_in_a_compressed_file_is_noticed(archive: Any, tmp_path: Path) -> None:
