@@ -130,5 +130,5 @@ def damage_told(name: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TransientError(f"no space for a decompressed copy of {name} ({error}); make room and repeat the command") from error
-        what = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        what = next(iter(str(error).replace("\0", "\ufffd").strip().splitlines()), "")
         raise DataError(f"{name} is damaged or truncated ({type(error).__name__}: {what}); fetch it again") from error

@@ -24,7 +24,8 @@ class ParquetReader:
         self._file = pyarrow.parquet.ParquetFile(stream, page_checksum_verification=True)
         schema = self._file.schema_arrow
         self._stored_name = {name.strip().lower(): name for name in schema.names}
-        self.tables: list[Mapping[str, str]] = [{name.strip().lower(): str(schema.field(i).type) for i, name in enumerate(schema.names)}]
+        shown = [name.strip().lower().replace("\0", "\ufffd") for name in schema.names]  # PostgreSQL holds no character with code 0
+        self.tables: list[Mapping[str, str]] = [{name: str(schema.field(i).type) for i, name in enumerate(shown)}]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows, typed."""

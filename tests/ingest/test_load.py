@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from catalog.database import Database, Role
@@ -127,6 +129,15 @@ def test_a_file_with_only_a_header_is_loaded_with_no_rows(archive: Any, database
     (tmp_path / "file.csv").write_text(",".join(archive.columns) + "\n")
     (file,) = load(database, tmp_path).files
     assert (file.state, file.rows_in, file.rows_loaded) == ("loaded", 0, 0)
+
+
+@pytest.mark.parametrize(("names", "state"), [(("a", "b\0c"), "not_a_product"), (("source_id", "ra", "dec", "b\0c"), "loaded")])
+def test_a_header_with_a_character_that_no_database_holds_is_no_trouble(
+    names: tuple[str, ...], state: str, database: Database, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({name: [GOOD if name == "source_id" else 0.005] for name in names}), tmp_path / "file.parquet")
+    (file,) = load(database, tmp_path).files
+    assert (file.state, file.reason and "b\ufffdc" in file.reason) == (state, True if state == "not_a_product" else None)
 
 
 def test_a_damaged_byte_costs_its_row_alone(archive: Any, database: Database, tmp_path: Path) -> None:
