@@ -53,15 +53,17 @@ def add_paths(
     Bytes that are known stay as they are, unless ``retry`` plans failed files and those of no product again. UsageError for a path or a
     release that does not exist, before anything is written.
     """
-    found = list(files_under(paths))
+    unreadable: list[str] = []
+    found = list(files_under(paths, lambda path, error: unreadable.append(f"{_shown(path)} cannot be read ({error.strerror})")))
     with database.connect(Role.WORKER, autocommit=True) as connection, _told_as_transient():
         data_release = release_named(connection, release)
         known: dict[str, None] = {}
         added = 0
-        unreadable: list[str] = []
         for number, path in enumerate(found, 1):
             try:
-                with _file_faults(str(path)):
+                if (shown := _shown(path)) != str(path.absolute()):
+                    raise DataError(f"the name of {shown} is not UTF-8, so that the ledger cannot hold it; rename the file or its folder")
+                with _file_faults(shown):
                     sources = [(source, *source.digest()) for source in source_files(path, is_known)]
             except DataError as error:
                 unreadable.append(str(error))
@@ -265,6 +267,11 @@ def _head(source: SourceFile) -> bytes:
     if head.startswith(ZIP_MAGIC) and source.member is None and (damage := zip_damage(source.path)):
         raise DataError(f"{source.name} is a damaged zip archive ({damage}); fetch it again")
     return head
+
+
+def _shown(path: Path) -> str:
+    """The path as text can hold it: bytes of its name that are not UTF-8 as escapes."""
+    return str(path.absolute()).encode(errors="backslashreplace").decode()
 
 
 def _is_there(file: LedgerFile) -> bool:
