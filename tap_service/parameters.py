@@ -84,6 +84,8 @@ async def request_pairs(request: Request, limits: Limits) -> list[tuple[str, str
                 pairs += [(name, "" if isinstance(value, UploadFile) else value) for name, value in fields.multi_items()]
         except HTTPException as error:
             raise ParameterError(f"The body of the request cannot be read: {error.detail}") from error
+        except UnicodeError as error:
+            raise ParameterError("The body of the request cannot be read in the character set that it names; send UTF-8.") from error
     return pairs
 
 

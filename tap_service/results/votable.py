@@ -22,7 +22,7 @@ _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <RESOURCE type="results">
 """
 _DOCUMENT_END = "</RESOURCE>\n</VOTABLE>\n"
-_NOT_XML = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF))
+_NOT_XML = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF))
 """Characters that no XML 1.0 document may hold; they are dropped."""
 _SKY = ("pos.eq.", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
 """UCDs whose values belong to the coordinate system."""
