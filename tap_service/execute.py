@@ -82,7 +82,10 @@ class RunningQuery:
             # MAXREC=0 asks for the columns only (TAP 1.1 section 2.7.3).
             self.overflow = True
             return
-        blocks = self._blocks = raw_blocks(self._connection, self._statement, block_rows=self._limits.block_rows)
+        limits = self._limits
+        blocks = self._blocks = raw_blocks(
+            self._connection, self._statement, block_rows=limits.block_rows, block_bytes=limits.block_bytes
+        )
         while True:
             with self._step:
                 block = next(blocks, None)

@@ -23,6 +23,8 @@ class Limits:
     """Length of a RUNID (UWS 1.1)."""
     block_rows: int = 5_000
     """Rows that are turned into text or BINARY2 and sent at a time."""
+    block_bytes: int = 4 << 20
+    """The same in bytes, for wide rows: each query in progress has several times as much in memory."""
 
     def rows(self, maxrec: int | None) -> int:
         """The most rows that a request gets: its MAXREC within the hard limit, or the default."""

@@ -135,3 +135,15 @@ def test_a_client_that_leaves_as_its_query_ends_stops_nobody_elses(connections: 
         finally:
             leaving.join()
             connections.give_back(following)
+
+
+def test_a_block_of_wide_rows_has_fewer_of_them(connections: Connections) -> None:
+    """A spectrum with its correlations has 13 kB: memory goes by bytes, whatever the rows are."""
+    query = OpenQuery(connections, TableCache(), Limits(block_rows=5000, block_bytes=1 << 20))
+    query.start(f"SELECT source_id, '{'x' * 13_000}' AS wide FROM gaiadr3.gaia_source", "2.1", None)
+    try:
+        blocks = [(len(block.buffer), len(block.row_lengths)) for block in query.blocks()]
+    finally:
+        query.close()
+    assert sum(rows for _, rows in blocks) == 4000
+    assert max(size for size, _ in blocks) < (1 << 20) + 14_000
