@@ -106,6 +106,9 @@ class TableData:
             return b""
         cells = []
         for field, column in zip(self._fields, columns(self._fields, block, ascii_only=True), strict=True):
+            if field.arraysize is not None and field.length is not None and field.datatype in ("float", "double"):
+                # An array of fixed length has no empty form: its null is an array of NaN, as in BINARY2.
+                column = pc.fill_null(column, " ".join(["NaN"] * field.length))
             strings = text(column)
             if field.datatype in ("char", "unicodeChar"):
                 for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
