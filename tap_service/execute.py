@@ -114,7 +114,9 @@ class RunningQuery:
             # A thread still waits for PostgreSQL. Again until it is back: a cancel between two statements stops neither.
             self.cancel()
         try:
-            self._ended.close()
+            # A cancel may still hit the unlocking of the publication; the connection is closed then, and the lock goes with it.
+            with suppress(psycopg.Error):
+                self._ended.close()
         finally:
             self._step.release()
 

@@ -13,6 +13,8 @@ class Limits:
     """Rows of a result, whatever MAXREC says."""
     seconds: float = 60.0
     """The longest that a synchronous query may take in PostgreSQL, the sending of its rows included."""
+    drain_seconds: float = 10.0
+    """How long after that the rows that PostgreSQL has given may be on their way to the client."""
     concurrent_queries: int = 16
     """Queries that run at the same time; each has a connection and a thread."""
     wait_seconds: float = 5.0

@@ -28,8 +28,6 @@ from tap_service.service import Service
 log = logging.getLogger(__name__)
 
 _CANCEL_AGAIN_SECONDS = 0.1
-_LATE_SECONDS = 1.0
-"""How long after the time limit of the query its last rows may still be on their way."""
 
 ROW_LIMIT_HEADER = b"kiel-row-limit"
 """The most rows that the answer can have: CSV and TSV have no place to say that rows were cut."""
@@ -88,11 +86,12 @@ class SyncQuery:
         try:
             async with self._service.place():
                 # PostgreSQL does not end a backend that waits for a client to take its rows, so the sending has a limit of its own.
-                deadline = anyio.current_time() + self._service.limits.seconds + _LATE_SECONDS
+                limits = self._service.limits
+                deadline = anyio.current_time() + limits.seconds
                 try:
                     document = self._document(parameters)
                     while (chunk := await self._service.in_thread(next, document, None)) is not None:
-                        with anyio.CancelScope(deadline=deadline) as sending:
+                        with anyio.CancelScope(deadline=max(deadline, anyio.current_time()) + limits.drain_seconds) as sending:
                             if not begun:
                                 await send(self._start(parameters))
                                 begun = True
