@@ -12,7 +12,7 @@ from catalog.schema.column import ColumnType
 from tap_service.adql.conversions import as_double, converted, in_one_type, require
 from tap_service.adql.errors import AdqlNameError, AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.typed_tree import Aggregate, Constant, Expression, Operation
-from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_arraysize, common_type
 from tap_service.table_set import close_names
 
 _SMALLINT, _BIGINT, _REAL, _DOUBLE, _TEXT = (
@@ -200,8 +200,10 @@ def alternatives(values: Values) -> Meaning:
     known = [value.meaning for value in values if not isinstance(value, Constant)]
     units, ucds = {meaning.unit for meaning in known}, {meaning.ucd for meaning in known}
     first = values[0].meaning
+    written = [value.meaning for value in values if not (isinstance(value, Constant) and value.value is None)]
+    arraysize = common_arraysize(meaning.arraysize for meaning in written) if written else first.arraysize
     return Meaning(
-        first.type, first.arraysize, first.xtype, units.pop() if len(units) == 1 else None, ucds.pop() if len(ucds) == 1 else None
+        first.type, arraysize, first.xtype, units.pop() if len(units) == 1 else None, ucds.pop() if len(ucds) == 1 else None
     )
 
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from catalog.errors import UsageError
 from tap_service.adql import tree
 from tap_service.adql.errors import AdqlError, AdqlSyntaxError
 from tap_service.adql.parse import parse
-from tap_service.adql.tokens import RESERVED
+from tap_service.adql.tokens import RESERVED, tokens
 
 _T = TypeVar("_T")
 
@@ -411,3 +412,14 @@ def test_no_text_raises_anything_but_an_adql_error(text: str) -> None:
         assert isinstance(parse(text), tree.Query)
     except AdqlError as error:
         assert error.line >= 1 and error.column >= 1 and error.message
+
+
+@pytest.mark.parametrize("deep", ["(" * 200_000, "((SELECT a FROM " * 100 + "(" * 100 + "a, " * 100_000])
+def test_no_text_takes_longer_than_its_length_explains(deep: str) -> None:
+    """Measured against the reading of the tokens alone, so that a busy machine does not matter."""
+    began = time.process_time()
+    tokens(deep)
+    reading = time.process_time() - began
+    with pytest.raises(AdqlError):
+        parse("SELECT " + deep)
+    assert time.process_time() - began < 6 * reading

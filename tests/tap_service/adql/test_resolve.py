@@ -100,6 +100,12 @@ WRONG = [
     ("SELECT DISTINCT ra FROM sky.main ORDER BY dec", AdqlTypeError, 1, 43, "with DISTINCT"),
     ("SELECT ra FROM sky.main UNION SELECT ra, dec FROM sky.main", AdqlTypeError, 1, 25, "here are 1 and 2"),
     ("SELECT ra FROM sky.main UNION SELECT name FROM sky.main", AdqlTypeError, 1, 25, "in one column"),
+    ("SELECT cov FROM sky.main ORDER BY cov", AdqlTypeError, 1, 35, "cannot be ordered by an array"),
+    ("SELECT ra, cov FROM sky.main ORDER BY 2", AdqlTypeError, 1, 39, "cannot be ordered by an array"),
+    ("SELECT ra FROM sky.main ORDER BY cov", AdqlTypeError, 1, 34, "cannot be ordered by an array"),
+    ("SELECT cov FROM sky.main UNION SELECT cov FROM sky.main ORDER BY 1", AdqlTypeError, 1, 66, "cannot be ordered by an array"),
+    ("SELECT ra FROM sky.main WHERE cov < cov", AdqlTypeError, 1, 35, "an array of numbers is compared with = and <>"),
+    ("SELECT ra FROM sky.main WHERE cov BETWEEN cov AND cov", AdqlTypeError, 1, 31, "BETWEEN goes with"),
     ("WITH x(a, b) AS (SELECT ra FROM sky.main) SELECT a FROM x", AdqlTypeError, 1, 6, "names 2 columns"),
 ]
 
@@ -197,3 +203,22 @@ def test_text_keeps_its_length_and_json_is_text(table_set: TableSet) -> None:
     assert (short.datatype, short.arraysize) == ("char", "12*")
     assert (info.datatype, info.arraysize, info.xtype, info.type) == ("char", "*", "json", ColumnType.TEXT)
     assert (cov.datatype, cov.arraysize, cov.type) == ("float", "3", ColumnType.VECTOR)
+
+
+ARRAYSIZES = {
+    # a column of the result -> its arraysize, which every value must go into
+    "one_length": ("SELECT cov AS x FROM sky.main", "3"),
+    "null_in_case": ("SELECT CASE WHEN ra > 1 THEN NULL ELSE cov END AS x FROM sky.main", "3"),
+    "null_in_coalesce": ("SELECT COALESCE(NULL, cov) AS x FROM sky.main", "3"),
+    "null_in_a_union": ("SELECT NULL AS x FROM sky.main UNION SELECT cov FROM sky.main", "3"),
+    "null_on_the_right": ("SELECT cov AS x FROM sky.main UNION (SELECT NULL FROM sky.main UNION SELECT NULL FROM sky.main)", "3"),
+    "two_lengths_in_case": ("SELECT CASE WHEN ra > 1 THEN CAST('a' AS VARCHAR(2)) ELSE 'longer' END AS x FROM sky.main", "*"),
+    "two_lengths_in_a_union": ("SELECT CAST('a' AS VARCHAR(2)) AS x FROM sky.main UNION SELECT 'longer' FROM sky.main", "*"),
+    "numbers": ("SELECT COALESCE(ra, 1) AS x FROM sky.main", None),
+}
+
+
+@pytest.mark.parametrize("case", ARRAYSIZES)
+def test_the_arraysize_holds_every_value(table_set: TableSet, case: str) -> None:
+    text, arraysize = ARRAYSIZES[case]
+    assert translate(text, table_set).columns[0].arraysize == arraysize
