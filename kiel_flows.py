@@ -125,7 +125,7 @@ def label_real_stars(database: Database, directory: Path, story: Story) -> None:
             sources = connection.execute(statement("sources_by_layout"), {"release": RELEASE}).fetchall()
         step["result"] = (
             f"{len(summary.files)} files: {summary.count('loaded')} loaded, {summary.count('not_a_product')} of other kinds, "
-            f"{summary.count('failed')} failed; {summary.rows_in} rows, {summary.rows_rejected} rejected; "
+            f"{summary.count('failed')} failed, {len(summary.unreadable)} unreadable; {summary.rows_in} rows, {summary.rows_rejected} rejected; "
             f"{sum(count for _, count in sources)} sources with XP spectra ({', '.join(f'{count} with {what}' for what, count in sources)})"
         )
     with story.step("train") as step:

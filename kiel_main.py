@@ -31,6 +31,7 @@ WORDS = {
 
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
+    "ruff format": ["-m", "ruff", "format", "--check", "--quiet", "."],
     "mypy": ["-m", "mypy"],
     "lint-imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
     "pytest": ["-m", "pytest"],

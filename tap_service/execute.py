@@ -83,9 +83,7 @@ class RunningQuery:
             self.overflow = True
             return
         limits = self._limits
-        blocks = self._blocks = raw_blocks(
-            self._connection, self._statement, block_rows=limits.block_rows, block_bytes=limits.block_bytes
-        )
+        blocks = self._blocks = raw_blocks(self._connection, self._statement, block_rows=limits.block_rows, block_bytes=limits.block_bytes)
         while True:
             with self._step:
                 block = next(blocks, None)

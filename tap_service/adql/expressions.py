@@ -28,8 +28,14 @@ from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, M
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
 _CONDITION = Meaning(Internal.CONDITION)
 _CASTS = {
-    "SMALLINT": ColumnType.SMALLINT, "INTEGER": ColumnType.INTEGER, "BIGINT": ColumnType.BIGINT, "REAL": ColumnType.REAL,
-    "DOUBLE": ColumnType.DOUBLE, "CHAR": ColumnType.TEXT, "VARCHAR": ColumnType.TEXT, "TIMESTAMP": ColumnType.TIMESTAMP,
+    "SMALLINT": ColumnType.SMALLINT,
+    "INTEGER": ColumnType.INTEGER,
+    "BIGINT": ColumnType.BIGINT,
+    "REAL": ColumnType.REAL,
+    "DOUBLE": ColumnType.DOUBLE,
+    "CHAR": ColumnType.TEXT,
+    "VARCHAR": ColumnType.TEXT,
+    "TIMESTAMP": ColumnType.TIMESTAMP,
 }
 
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]

@@ -16,7 +16,11 @@ from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, M
 from tap_service.table_set import close_names
 
 _SMALLINT, _BIGINT, _REAL, _DOUBLE, _TEXT = (
-    ColumnType.SMALLINT, ColumnType.BIGINT, ColumnType.REAL, ColumnType.DOUBLE, ColumnType.TEXT,
+    ColumnType.SMALLINT,
+    ColumnType.BIGINT,
+    ColumnType.REAL,
+    ColumnType.DOUBLE,
+    ColumnType.TEXT,
 )
 
 Values = tuple[Expression, ...]
@@ -202,9 +206,7 @@ def alternatives(values: Values) -> Meaning:
     first = values[0].meaning
     written = [value.meaning for value in values if not (isinstance(value, Constant) and value.value is None)]
     arraysize = common_arraysize(meaning.arraysize for meaning in written) if written else first.arraysize
-    return Meaning(
-        first.type, arraysize, first.xtype, units.pop() if len(units) == 1 else None, ucds.pop() if len(ucds) == 1 else None
-    )
+    return Meaning(first.type, arraysize, first.xtype, units.pop() if len(units) == 1 else None, ucds.pop() if len(ucds) == 1 else None)
 
 
 def _mod(arguments: Values, source: QueryText, place: int) -> Expression:

@@ -13,10 +13,43 @@ VERSIONS = ("2.0", "2.1")
 TOO_DEEP = "the query is nested too deeply to be read; write it with fewer parentheses, signs or terms in one expression"
 
 _BETWEEN_VALUES = frozenset(
-    ("SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "AND", "OR", "AS", "IS", "IN", "LIKE", "BETWEEN", "ON", "WHEN", "THEN", "ELSE", "END")
+    (
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "GROUP",
+        "HAVING",
+        "ORDER",
+        "AND",
+        "OR",
+        "AS",
+        "IS",
+        "IN",
+        "LIKE",
+        "BETWEEN",
+        "ON",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "END",
+    )
 )
 _LARGEST = 2**63 - 1
-_TYPES = ("SMALLINT", "INTEGER", "INT", "BIGINT", "REAL", "DOUBLE", "CHAR", "CHARACTER", "VARCHAR", "TIMESTAMP", "POINT", "CIRCLE", "POLYGON")
+_TYPES = (
+    "SMALLINT",
+    "INTEGER",
+    "INT",
+    "BIGINT",
+    "REAL",
+    "DOUBLE",
+    "CHAR",
+    "CHARACTER",
+    "VARCHAR",
+    "TIMESTAMP",
+    "POINT",
+    "CIRCLE",
+    "POLYGON",
+)
 
 
 def parse(text: str, version: str = "2.1") -> tree.Query:

@@ -81,7 +81,9 @@ class _QueryResolver:
             return self.query(node, parent)
         left, right = self.body(node.left, parent), self.body(node.right, parent)
         if len(left.outputs) != len(right.outputs):
-            message = f"{node.operator} needs the same number of columns on both sides; here are {len(left.outputs)} and {len(right.outputs)}"
+            message = (
+                f"{node.operator} needs the same number of columns on both sides; here are {len(left.outputs)} and {len(right.outputs)}"
+            )
             self.source.fail(AdqlTypeError, message, node.place)
         types = [self.type_in_common(node, left, right, column) for column in range(len(left.outputs))]
         left, right = in_types(left, types), in_types(right, types)

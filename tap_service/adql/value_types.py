@@ -28,11 +28,22 @@ ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
 _ARRAYS = (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
 
 _WORDS = {
-    ColumnType.SMALLINT: "a whole number", ColumnType.INTEGER: "a whole number", ColumnType.BIGINT: "a whole number",
-    ColumnType.REAL: "a number", ColumnType.DOUBLE: "a number", ColumnType.BOOLEAN: "a boolean", ColumnType.TEXT: "text",
-    ColumnType.TIMESTAMP: "a timestamp", ColumnType.JSON: "JSON", ColumnType.BYTES: "bytes", ColumnType.VECTOR: "an array of numbers",
-    ColumnType.DOUBLE_ARRAY: "an array of numbers", Internal.CONDITION: "a condition", Internal.NULL: "NULL",
-    Internal.POINT: "a POINT", Internal.CIRCLE: "a CIRCLE",
+    ColumnType.SMALLINT: "a whole number",
+    ColumnType.INTEGER: "a whole number",
+    ColumnType.BIGINT: "a whole number",
+    ColumnType.REAL: "a number",
+    ColumnType.DOUBLE: "a number",
+    ColumnType.BOOLEAN: "a boolean",
+    ColumnType.TEXT: "text",
+    ColumnType.TIMESTAMP: "a timestamp",
+    ColumnType.JSON: "JSON",
+    ColumnType.BYTES: "bytes",
+    ColumnType.VECTOR: "an array of numbers",
+    ColumnType.DOUBLE_ARRAY: "an array of numbers",
+    Internal.CONDITION: "a condition",
+    Internal.NULL: "NULL",
+    Internal.POINT: "a POINT",
+    Internal.CIRCLE: "a CIRCLE",
 }
 
 

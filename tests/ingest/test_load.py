@@ -326,6 +326,17 @@ def test_offsets_from_the_pixel_pad_the_release_and_far_sources_are_listed(
     assert found["displaced"][0][1] == pytest.approx(12 * arcsec, abs=0.01 * arcsec)
 
 
+def test_a_file_with_positions_of_another_frame_fails_and_lists_no_source(
+    archive: Any, database: Database, holdings: Holdings, tmp_path: Path
+) -> None:
+    archive.csv(tmp_path / "a.csv", [archive.source(GOOD + 128 * row, ra=45.0, dec=-10.0 - row) for row in range(30)])
+    summary = load(database, tmp_path)
+    assert summary.count("failed") == 1
+    assert "30 of 30 rows lie more than 10 arcsec outside" in str(summary.failed[0].reason)
+    found = holdings(database)
+    assert found["displaced"] == [] and found["offset"][0][0] == 0
+
+
 # --- killed loaders -----------------------------------------------------------------------------------------------------------
 
 _LOADER = """

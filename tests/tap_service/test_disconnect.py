@@ -85,7 +85,9 @@ def small_query(service: Any) -> httpx.Response:
     return httpx.get(f"{service.url}/sync", params={"QUERY": "SELECT TOP 1 table_name FROM tap_schema.tables", "FORMAT": "csv"})
 
 
-def test_a_client_that_leaves_while_it_waits_for_a_place_is_forgotten(serve: Any, stars: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_leaves_while_it_waits_for_a_place_is_forgotten(
+    serve: Any, stars: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     """What it leaves behind would otherwise cancel a query that never began, for ever."""
     caplog.set_level("INFO", "tap_service.sync")
     with serve(stars, Limits(concurrent_queries=1, wait_seconds=30, seconds=3)) as service:

@@ -104,7 +104,9 @@ def test_a_broken_multipart_body_is_the_clients_fault(service: Any) -> None:
 @pytest.mark.parametrize(("charset", "value"), [("undefined", b"\xff"), ("unicode_escape", b"\\ud800"), ("base64", b"ADQL-9")])
 def test_a_strange_character_set_is_the_clients_fault(service: Any, charset: str, value: bytes) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="LANG"\r\n\r\n' + value + b"\r\n--x--\r\n"
-    answer = httpx.post(f"{service.url}/sync", content=body, headers={"Content-Type": f"multipart/form-data; charset={charset}; boundary=x"})
+    answer = httpx.post(
+        f"{service.url}/sync", content=body, headers={"Content-Type": f"multipart/form-data; charset={charset}; boundary=x"}
+    )
     assert answer.status_code == 400
     assert statuses(answer.content)[0][0] == "ERROR"
 

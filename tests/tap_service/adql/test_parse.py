@@ -254,7 +254,9 @@ def written(node: object) -> str:
         case tree.DerivedTable():
             return f"({written(node.query)}) AS {node.alias}"
         case tree.Join():
-            rest = f" ON {written(node.condition)}" if node.condition else f" USING ({', '.join(map(str, node.using))})" if node.using else ""
+            rest = (
+                f" ON {written(node.condition)}" if node.condition else f" USING ({', '.join(map(str, node.using))})" if node.using else ""
+            )
             sides = [f"({written(side)})" if isinstance(side, tree.Join) else written(side) for side in (node.left, node.right)]
             return f"{sides[0]} {'NATURAL ' if node.natural else ''}{node.kind} JOIN {sides[1]}{rest}"
         case tree.Select():
@@ -401,7 +403,24 @@ def test_any_tree_comes_back_from_its_text(seed: int) -> None:
     assert parse(written(query)) == query
 
 
-WORDS = [*sorted(RESERVED)[::3], "SELECT", "FROM", "WHERE", "JOIN", "ON", "CASE", "WHEN", "END", "UNION", "t", "a", '"q"', "'s'", "1", "2.5"]
+WORDS = [
+    *sorted(RESERVED)[::3],
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "JOIN",
+    "ON",
+    "CASE",
+    "WHEN",
+    "END",
+    "UNION",
+    "t",
+    "a",
+    '"q"',
+    "'s'",
+    "1",
+    "2.5",
+]
 SIGNS = ["(", ")", ",", ".", "*", "=", "<", ">=", "||", "-", "--", ";", "'", '"', "\n", "é", "0x1", "1e"]
 
 
