@@ -24,9 +24,10 @@ STEPS = (60, 14, 40, 32, 20)  # of each phase
 # Closer around log age 9.15, where helium burning changes from quiet to flash and the tip of the giant branch rises by 0.6 dex.
 LOG_AGE_KNOTS = np.array([8.6, 8.8, 9.0, 9.1, 9.2, 9.3, 9.45, 9.7, 9.9, 10.1])
 MH_KNOTS = np.array([-2.19, -1.9, -1.5, -1.1, -0.7, -0.4, -0.1, 0.15, 0.43])
-COMPONENTS = 40
+COMPONENTS = 60
+ROUGHNESS = 3e-3  # weight of the second differences of neighbouring coefficients: keeps ages between the excerpt's on a smooth path
 _LEAST_GAIN = 1e-7  # solar masses: steps that no star lives in
-_SCALES = np.array([0.2, 0.003, 0.003, 0.01])  # the errors that count as equal when components are chosen
+_SCALES = np.array([0.05, 0.003, 0.003, 0.01])  # the errors that count as equal when components are chosen
 _TEFF_IN_LENGTH, _MASS_IN_LENGTH = 6.0, 2.0
 
 
@@ -88,6 +89,14 @@ def read_isochrones(folder: Path) -> Isochrones:
     )
 
 
+def _penalty() -> Float[np.ndarray, "m m"]:
+    """Penalised splines (Eilers & Marx 1996, Statistical Science 11, 89) in both directions, and a trace of ridge."""
+    ages, metallicities = np.eye(len(LOG_AGE_KNOTS) + 2), np.eye(len(MH_KNOTS) + 2)
+    across, along = np.diff(ages, 2, axis=0), np.diff(metallicities, 2, axis=0)
+    rough = np.kron(across.T @ across, metallicities) + np.kron(ages, along.T @ along)
+    return ROUGHNESS * rough + 1e-6 * np.eye(len(rough))
+
+
 def fit_isochrones(excerpt: Isochrones, keep: Bool[np.ndarray, " n"] | None = None) -> IsochroneFit:
     """Least squares over the isochrones (those of ``keep`` alone where given)."""
     used = np.ones(len(excerpt.log_age), bool) if keep is None else keep
@@ -96,7 +105,7 @@ def fit_isochrones(excerpt: Isochrones, keep: Bool[np.ndarray, " n"] | None = No
     mean = values.mean(axis=0)
     scaled = ((values - mean) / _SCALES[:, None]).reshape(len(values), -1)
     basis = tensor_basis(excerpt.log_age[used], excerpt.mh[used], LOG_AGE_KNOTS, MH_KNOTS)
-    coefficients = np.linalg.solve(basis.T @ basis + 1e-6 * np.eye(basis.shape[1]), basis.T @ scaled)
+    coefficients = np.linalg.solve(basis.T @ basis + _penalty(), basis.T @ scaled)
     _, singular, right = np.linalg.svd(basis @ coefficients, full_matrices=False)
     right = right[:COMPONENTS] * np.sign(right[np.arange(COMPONENTS), np.abs(right[:COMPONENTS]).argmax(axis=1)])[:, None]
     return IsochroneFit(
