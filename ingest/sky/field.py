@@ -16,8 +16,9 @@ from ingest.sky.clusters import Cluster
 from ingest.sky.draws import Draws
 from ingest.sky.dust import DustMap
 from ingest.sky.galaxy import Population
+from ingest.sky.isochrones import current_mass, track
 from ingest.sky.labels import LABEL_NAMES, StellarLabels, overall_metallicity
-from ingest.sky.stages import GIANT_LOGG, Isochrones, on_the_grid, reach, rough_absolute_g
+from ingest.sky.stages import GIANT_LOGG, on_the_grid, reach, rough_absolute_g, stage_table
 
 Vector = Float64[np.ndarray, " n"]
 ApparentG = Callable[[StellarLabels, Any, Any, Any], Any]
@@ -42,7 +43,6 @@ class Sky:
     """What all streams of a simulated sky share."""
 
     draws: Draws
-    isochrones: Isochrones
     dust: DustMap
     apparent_g: ApparentG
     alpha_scatter: float = 1.0
@@ -64,18 +64,18 @@ class FieldStream:
 
     def candidates(self, sky: Sky, n: int, rng: np.random.Generator) -> Any:
         """Stars at places in the Galaxy, before their light is known."""
-        population, isochrones = self.population, sky.isochrones
+        population, table = self.population, stage_table()
         sightlines = galaxy.sightlines(population)
         star = np.zeros(n, COLUMNS)
         star["age"] = galaxy.draw_age(population, n, rng)
         feh = galaxy.draw_feh(population, n, rng)
         here = np.full(n, galaxy.R_SUN)
         star["feh"] = galaxy.move_feh(population, feh, here)
-        seen_to = reach(rough_absolute_g(isochrones.teff, isochrones.logl), self.faintest)
-        kept = on_the_grid(isochrones.teff, isochrones.logg) & ((isochrones.logg < GIANT_LOGG) == self.giants)
-        star["x"], possible = isochrones.draw(kept * sightlines.number_within(seen_to), star["age"], star["feh"], rng)
-        _, teff, _, logl = isochrones.track(star["age"], star["feh"], star["x"])
-        far = np.maximum(reach(rough_absolute_g(np.asarray(teff), np.asarray(logl)), self.faintest), 2 * sightlines.distance[0])
+        seen_to = reach(rough_absolute_g(table.teff, table.logl), self.faintest)
+        kept = on_the_grid(table.teff, table.logg) & ((table.logg < GIANT_LOGG) == self.giants)
+        star["x"], possible = table.draw(kept * sightlines.number_within(seen_to), star["age"], star["feh"], rng)
+        here_seen = track(star["age"], star["feh"], star["x"])
+        far = np.maximum(reach(rough_absolute_g(here_seen.teff, here_seen.logl), self.faintest), 2 * sightlines.distance[0])
         star["distance"], star["l"], star["b"] = sightlines.draw(far, rng)
         position = galaxy.galactocentric(star["distance"], star["l"], star["b"])
         star["feh"] = galaxy.move_feh(population, feh, galaxy.cylinder_radius(position))
@@ -101,14 +101,14 @@ class ClusterStream:
 
     def candidates(self, sky: Sky, n: int, rng: np.random.Generator) -> Any:
         """Members at their places, before their light is known."""
-        cluster, isochrones = self.cluster, sky.isochrones
+        cluster, table = self.cluster, stage_table()
         star = np.zeros(n, COLUMNS)
         star["age"] = cluster.age
         spread = clusters.ABUNDANCE_SPREAD * rng.standard_normal((n, 2))
         star["feh"], star["alpha_m"] = cluster.feh + spread[:, 0], cluster.alpha_m + spread[:, 1]
-        seen = reach(rough_absolute_g(isochrones.teff, isochrones.logl), self.faintest) > cluster.distance
-        weight = seen * on_the_grid(isochrones.teff, isochrones.logg) * 10.0 ** (0.3 * isochrones.logl)
-        star["x"], possible = isochrones.draw(weight, star["age"], overall_metallicity(star["feh"], star["alpha_m"]), rng)
+        seen = reach(rough_absolute_g(table.teff, table.logl), self.faintest) > cluster.distance
+        weight = seen * on_the_grid(table.teff, table.logg) * 10.0 ** (0.3 * table.logl)
+        star["x"], possible = table.draw(weight, star["age"], overall_metallicity(star["feh"], star["alpha_m"]), rng)
         star["ra"], star["dec"], star["distance"] = clusters.on_the_sky(cluster, clusters.draw_places(cluster, n, rng))
         star["l"], star["b"] = kinematics.equatorial_to_galactic(star["ra"], star["dec"])
         star["vx"], star["vy"], star["vz"] = clusters.draw_cluster_velocities(cluster, n, rng)
@@ -121,9 +121,10 @@ Stream = FieldStream | ClusterStream
 
 def _evolve(star: Any, sky: Sky, rng: np.random.Generator) -> None:
     """The labels that follow from age, metallicity and x, and the dust before the star."""
-    mass, teff, logg, logl = sky.isochrones.track(star["age"], overall_metallicity(star["feh"], star["alpha_m"]), star["x"])
-    star["mass"], star["logg"] = mass, logg
-    star["radius"] = np.sqrt(10.0 ** np.asarray(logl)) * (5772.0 / np.asarray(teff)) ** 2
+    mh = overall_metallicity(star["feh"], star["alpha_m"])
+    _, teff, star["logg"], logl = track(star["age"], mh, star["x"])
+    star["mass"] = current_mass(star["age"], mh, star["x"])
+    star["radius"] = np.sqrt(10.0**logl) * (5772.0 / teff) ** 2
     star["teff"] = teff * np.exp(HIDDEN_TEFF_SCATTER * rng.standard_normal(len(star)))
     star["c_fe"], star["n_fe"] = abundances.carbon_nitrogen(star["logg"], star["feh"], star["alpha_m"], star["mass"], rng)
     star["ebv"] = sky.dust.ebv(star["distance"], star["l"], star["b"])

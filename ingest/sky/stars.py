@@ -17,10 +17,11 @@ from ingest.sky.draws import Draws
 from ingest.sky.dust import DustMap
 from ingest.sky.field import COLUMNS, ApparentG, ClusterStream, FieldStream, Sky, Stream, first_stars, labels_of
 from ingest.sky.galaxy import FIELD, Population, draw_age, galactocentric, sightlines
+from ingest.sky.isochrones import track
 from ingest.sky.labels import LABEL_NAMES, StellarLabels
 from ingest.sky.oddities import Kind
 from ingest.sky.options import StarOptions
-from ingest.sky.stages import GIANT_LOGG, Isochrones, Track, reach
+from ingest.sky.stages import GIANT_LOGG, reach, stage_of_mass
 from ingest.sky.wavelengths import NIR_BANDS
 
 Vector = Float64[np.ndarray, " n"]
@@ -113,22 +114,17 @@ def draw_stars(
     options: StarOptions | None = None,
     *,
     apparent_g: ApparentG,
-    track: Track | None = None,
 ) -> Stars:
     """Draw n stars, in random order; ``rng`` gives one number, from which all else follows.
 
-    ``apparent_g(labels, radius, distance, ebv)`` is G of ordinary stars (solar radii, kpc, mag): stars are kept by it. ``track`` is the
-    isochrones' (see ``stages``), by default ``ingest.sky.isochrones.track``. UsageError for less than one star.
+    ``apparent_g(labels, radius, distance, ebv)`` is G of ordinary stars (solar radii, kpc, mag): stars are kept by it.
+    UsageError for less than one star.
     """
     if n < 1:
         raise UsageError(f"A simulated sky has one star or more, not {n}.")
     options = options or StarOptions()
-    if track is None:
-        from ingest.sky.isochrones import track as fitted_track
-
-        track = fitted_track
     draws = Draws.of(rng)
-    sky = Sky(draws, Isochrones.of(track), DustMap.drawn(draws), apparent_g, options.alpha_scatter)
+    sky = Sky(draws, DustMap.drawn(draws), apparent_g, options.alpha_scatter)
     slots, streams = _slots(n, draws, options)
     star = np.zeros(n, COLUMNS)
     population, cluster = np.zeros(n, np.int8), np.full(n, -1, np.int16)
@@ -270,8 +266,8 @@ def _with_companions(stars: Stars, x: Vector, sky: Sky, options: StarOptions) ->
     ratio = np.where(twin, 1.0, lightest + u[rows, 2] * (0.98 - lightest))
     single = stars.labels.take(rows)
     age, mh = stars.age[rows], single.mh
-    at = np.where(twin, x[rows], sky.isochrones.x_of_mass(ratio * stars.mass[rows], age, mh, x[rows]))
-    _, teff, logg, logl = (np.asarray(value) for value in sky.isochrones.track(age, mh, at))
+    at = np.where(twin, x[rows], stage_of_mass(ratio * stars.mass[rows], age, mh, x[rows]))
+    _, teff, logg, logl = track(age, mh, at)
     radius = np.where(twin, stars.radius[rows], np.sqrt(10.0**logl) * (5772.0 / teff) ** 2)
     second = replace(single, teff=np.where(twin, single.teff, teff), logg=np.where(twin, single.logg, logg))
     g = sky.apparent_g(second, radius, stars.distance[rows], stars.ebv[rows])
