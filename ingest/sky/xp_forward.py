@@ -19,16 +19,22 @@ import importlib.util
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
 from scipy.interpolate import CubicSpline
+from threadpoolctl import threadpool_limits
 
 from catalog.errors import UsageError
 from catalog.spectra import Band
 from ingest.sky.wavelengths import XP_GRID
 
+Release = Literal["dr3", "dr4"]
 BANDS: tuple[Band, Band] = ("bp", "rp")
+MOCK_DR4_COEFFICIENTS = {"bp": 51, "rp": 55}
+MOCK_DR4_BASIS_IDS = {"bp": 156, "rp": 157}
+"""Ours: those of the real DR4 are not public. DR3 has 56 and 57."""
 _MODELS = {"bp": "bpC03_v375wi", "rp": "rpC03_v142r"}
 """The external calibration of Gaia DR3."""
 _PASSBANDS = "XpFilter_GaiaDr3Vega_v375wiv142r.xml"
@@ -68,8 +74,9 @@ class BandOperator:
         return len(self.matrix)
 
     def coefficients(self, flux: Float64[np.ndarray, "n wavelengths"]) -> Float64[np.ndarray, "n n_coef"]:
-        """Coefficients [e-/s] of spectra at the Earth, W m-2 nm-1 on XP_GRID."""
-        return flux @ self.matrix.T
+        """Coefficients [e-/s] of spectra at the Earth, W m-2 nm-1 on XP_GRID; the same bytes on any number of threads."""
+        with threadpool_limits(1, "blas"):
+            return flux @ self.matrix.T
 
     def internal_spectrum(self, coefficients: Float64[np.ndarray, "n n_coef"]) -> Float64[np.ndarray, "n u"]:
         """Internal mean spectra, e-/s per sample, at PSEUDO_WAVELENGTHS."""
@@ -77,15 +84,16 @@ class BandOperator:
 
 
 @functools.cache
-def band_operator(band: Band, n_coefficients: int = 55) -> BandOperator:
+def band_operator(band: Band, release: Release = "dr3") -> BandOperator:
     """The band as Gaia DR3 has it (55 coefficients), or in the mock basis of DR4 (51 in BP; see ``mock_dr4_projection``).
 
     The numbers do not depend on the machine's number of threads. UsageError where GaiaXPy's tables are not installed.
     """
     tables = _CalibrationTables.read(band)
-    matrix, bases = _forward(tables)
-    projection = np.eye(len(matrix)) if n_coefficients == len(matrix) else mock_dr4_projection(n_coefficients, len(matrix))
-    return BandOperator(band, projection @ matrix, projection @ bases, projection)
+    with threadpool_limits(1, "blas"):
+        matrix, bases = _forward(tables)
+        projection = np.eye(len(matrix)) if release == "dr3" else mock_dr4_projection(MOCK_DR4_COEFFICIENTS[band], len(matrix))
+        return BandOperator(band, projection @ matrix, projection @ bases, projection)
 
 
 def mock_dr4_projection(n_coefficients: int, n_dr3: int = 55) -> Float64[np.ndarray, "n_coef n_dr3"]:
@@ -96,7 +104,7 @@ def mock_dr4_projection(n_coefficients: int, n_dr3: int = 55) -> Float64[np.ndar
     coefficients, and what the missing rows held are DR3's highest orders, which are noise in all but the brightest stars.
     """
     mixing = 0.1 * (np.eye(n_dr3, k=1) - np.eye(n_dr3, k=-1))
-    rotation = np.linalg.solve(np.eye(n_dr3) - mixing, np.eye(n_dr3) + mixing)
+    rotation: Float64[np.ndarray, "n_dr3 n_dr3"] = np.linalg.solve(np.eye(n_dr3) - mixing, np.eye(n_dr3) + mixing)
     return rotation[:n_coefficients]
 
 

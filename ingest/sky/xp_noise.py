@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from catalog.spectra import Band
 from ingest.sky.fitted import FOLDER
-from ingest.sky.xp_forward import PSEUDO_WAVELENGTHS, BandOperator, band_operator
+from ingest.sky.xp_forward import PSEUDO_WAVELENGTHS, BandOperator, Release, band_operator
 
 FITTED = FOLDER / "xp_noise.npz"
 _STEP = 5
@@ -155,7 +155,7 @@ def standard_deviation(band: Band, first_coefficient: Float64[np.ndarray, " n"])
     return np.interp(magnitude, _DEVIATION_MAGNITUDES, _DEVIATIONS[band])
 
 
-def draw_transits(n: int, rng: np.random.Generator, *, release: str = "dr3") -> dict[Band, Float64[np.ndarray, " n"]]:
+def draw_transits(n: int, rng: np.random.Generator, *, release: Release = "dr3") -> dict[Band, Float64[np.ndarray, " n"]]:
     """Numbers of transits in BP and RP.
 
     Real DR3 spectra have 15 or more in BP, median 29, 5 to 95 % 16 to 50, and 1.32 times as many in RP (660 spectra in 60 samples
