@@ -12,5 +12,10 @@ What is here is simulated: it proves that pipelines recover what was put in, not
     oddities      white dwarfs, M dwarfs, emission and junk: what models must not be fooled by
     identifiers   source_id of displaced positions
     stars         all of it together: draw_stars
+    line_list     absorption lines of the RVS window and the H band
+    molecular_lines  those of CO, CN and OH from spectroscopic constants
+    line_formation   from labels to the depth of lines
+    rvs           spectra of Gaia's Radial Velocity Spectrometer
+    hband         spectra as APOGEE's, with pixel masks
     truth         the truth table, which neither ingest nor models ever read
 """
