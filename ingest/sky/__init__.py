@@ -32,4 +32,13 @@ What is measured of it:
     xp_forward          XP coefficients and G, BP, RP from a spectrum at Earth
     xp_noise            their errors, correlations and noise
     photometry_noise    errors of parallaxes and magnitudes
+    line_list           absorption lines of the RVS window and the H band
+    molecular_lines     those of CO, CN and OH from spectroscopic constants
+    line_formation      from labels to the depth of lines
+    rvs                 spectra of Gaia's Radial Velocity Spectrometer
+    hband               spectra as APOGEE's, with pixel masks
+
+How it is written:
+    bulk_ecsv           gzipped ECSV in ranges of level-8 pixels, with checksums
+    bulk_tables         the columns of gaia_source, XP and RVS files
 """
