@@ -55,7 +55,8 @@ def _table() -> _Table:
     fit = isochrone_fit()
     log_age = np.linspace(fit.log_age_knots[0], fit.log_age_knots[-1], 61)
     mh = np.linspace(*MH_RANGE, 53)
-    basis = tensor_basis(*(axis.ravel() for axis in np.meshgrid(log_age, mh, indexing="ij")), fit.log_age_knots, fit.mh_knots)
+    age_nodes, mh_nodes = np.meshgrid(log_age, mh, indexing="ij")
+    basis = tensor_basis(age_nodes.ravel(), mh_nodes.ravel(), fit.log_age_knots, fit.mh_knots)
     values = steps_of(weighted_sum(basis, fit.weights), fit.components, fit.mean)
     return _Table(log_age, mh, np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(len(log_age), len(mh), -1, 4))
 

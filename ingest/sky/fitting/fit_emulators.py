@@ -46,16 +46,20 @@ def isochrones(data: Path) -> IsochroneFit:
 
 def as_stored(fit: Fit) -> Fit:
     """Its arrays in single precision, which is what the files hold."""
-    arrays = {field.name: getattr(fit, field.name) for field in fields(fit)}
-    return replace(fit, **{name: value.astype(np.float32).astype(float) for name, value in arrays.items() if isinstance(value, np.ndarray)})
+    values = {field.name: getattr(fit, field.name) for field in fields(fit)}
+    rounded: dict[str, Any] = {
+        name: value.astype(np.float32).astype(float) for name, value in values.items() if isinstance(value, np.ndarray)
+    }
+    return replace(fit, **rounded)
 
 
 def write(fit: StellarFluxFit | IsochroneFit, path: Path) -> None:
     """One compressed file: the arrays in single precision, the sentences as text."""
-    values: dict[str, Any] = {field.name: getattr(fit, field.name) for field in fields(fit)}
-    np.savez_compressed(
-        path, **{name: value.astype(np.float32) if isinstance(value, np.ndarray) else np.array(value) for name, value in values.items()}
-    )
+    values = {field.name: getattr(fit, field.name) for field in fields(fit)}
+    stored: dict[str, Any] = {
+        name: value.astype(np.float32) if isinstance(value, np.ndarray) else np.array(value) for name, value in values.items()
+    }
+    np.savez_compressed(path, **stored)
 
 
 @click.command(help=__doc__)

@@ -106,7 +106,7 @@ def fit_isochrones(excerpt: Isochrones, keep: Bool[np.ndarray, " n"] | None = No
     scaled = ((values - mean) / _SCALES[:, None]).reshape(len(values), -1)
     basis = tensor_basis(excerpt.log_age[used], excerpt.mh[used], LOG_AGE_KNOTS, MH_KNOTS)
     coefficients = np.linalg.solve(basis.T @ basis + _penalty(), basis.T @ scaled)
-    _, singular, right = np.linalg.svd(basis @ coefficients, full_matrices=False)
+    _, _, right = np.linalg.svd(basis @ coefficients, full_matrices=False)
     right = right[:COMPONENTS] * np.sign(right[np.arange(COMPONENTS), np.abs(right[:COMPONENTS]).argmax(axis=1)])[:, None]
     return IsochroneFit(
         log_age_knots=LOG_AGE_KNOTS,
