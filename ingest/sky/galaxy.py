@@ -84,13 +84,12 @@ def draw_feh(population: Population, n: int, rng: np.random.Generator) -> Float6
 def move_feh(population: Population, feh: Float64[np.ndarray, " n"], radius: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """[Fe/H] at a Galactocentric radius in kpc: the thin disc's gradient, ended 4 kpc inwards and 6 kpc outwards, within FEH_RANGE.
 
-    What would lie above the range is folded into its last 0.15 dex, so that no star stands at the edge itself.
+    What would lie above the range is reflected at its end, so that no star stands at the edge itself.
     """
     if population is Population.THIN:
         feh = feh + FEH_GRADIENT * np.clip(radius - R_SUN, -4.0, 6.0)
     low, high = FEH_RANGE
-    above = np.maximum(feh - high, 0.0)
-    return np.clip(np.where(above > 0.0, high - 0.15 * (above / (above + 0.15)), feh), low, high)
+    return np.clip(high - np.abs(high - feh), low, high)
 
 
 def draw_age(population: Population, n: int, rng: np.random.Generator) -> Float64[np.ndarray, " n"]:

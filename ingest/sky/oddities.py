@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8
+from jaxtyping import Float64
 
 from ingest.sky.labels import StellarLabels
 from ingest.sky.wavelengths import NIR_BANDS, XP_GRID, ln_black_body
@@ -30,9 +30,6 @@ _BAND_HEADS = (
 """Heads of TiO and VO: wavelength, how far the band reaches to the red (nm), and relative depth."""
 _NIR_WAVELENGTH = {"J": 1235.0, "H": 1662.0, "Ks": 2159.0, "W1": 3353.0, "W2": 4603.0}
 """nm, where a black body stands for its mean over the band."""
-G_ZERO_POINT = 2.50386e-11
-"""Mean flux of a star of G = 0 in W m-2 nm-1 (Gaia EDR3, Vega system; Riello et al. 2021, A&A 649, A3)."""
-_KPC_IN_SOLAR_RADII = 4.435e10
 
 
 class Kind(IntEnum):
@@ -106,19 +103,6 @@ def off_grid_band_flux(kind: Kind, labels: StellarLabels) -> dict[str, Vector]:
     return {band: flux[:, i] for i, band in enumerate(NIR_BANDS)}
 
 
-def with_oddities(flux: Spectra, kind: Int8[np.ndarray, " n"], labels: StellarLabels, shape: Shape) -> Spectra:
-    """Surface fluxes on XP_GRID in which every oddity has its own spectrum; ordinary stars keep theirs bit for bit."""
-    flux = flux.copy()
-    for which in OFF_GRID:
-        rows = kind == which
-        flux[rows] = off_grid_flux(which, labels.take(rows), shape[rows])
-    rows = kind == Kind.EMISSION
-    flux[rows] *= emission_factor(shape[rows])
-    rows = kind == Kind.JUNK
-    flux[rows] = junk_flux(flux[rows], shape[rows])
-    return flux
-
-
 def emission_factor(shape: Shape) -> Spectra:
     """Flux over continuum: Balmer and, in about a third, nebular lines, of 0.5 to 10 nm equivalent width in H alpha.
 
@@ -143,18 +127,6 @@ def junk_flux(flux: Spectra, shape: Shape) -> Spectra:
     bump = np.exp(0.3 * np.clip(shape[:, 3], -2.0, 2.0))[:, None] * np.exp(-0.5 * ((XP_GRID - line[:, None]) / 12.0) ** 2)
     other = np.exp(slope[:, None] * x + ripple) + bump
     return np.asarray(other * (flux.sum(axis=1) / other.sum(axis=1))[:, None])
-
-
-def approximate_g(surface_flux: Spectra, radius: Vector, distance: Vector) -> Vector:
-    """G in mag, without dust, from surface flux (W m-2 nm-1), radius (Sun's) and distance (kpc).
-
-    Through a rough outline of the passband: good to 0.1 mag, enough to place objects at distances at which Gaia sees them.
-    """
-    band = (
-        np.interp(XP_GRID, [320, 400, 500, 600, 700, 800, 900, 1000, 1080], [0.0, 0.35, 0.65, 0.75, 0.77, 0.70, 0.52, 0.22, 0.0]) * XP_GRID
-    )
-    mean = (surface_flux * band).sum(axis=1) / band.sum()
-    return np.asarray(-2.5 * np.log10(mean * (radius / (distance * _KPC_IN_SOLAR_RADII)) ** 2 / G_ZERO_POINT))
 
 
 def _white_dwarf_depth(labels: StellarLabels, shape: Shape) -> Any:
@@ -183,8 +155,3 @@ def _m_dwarf_depth(labels: StellarLabels, shape: Shape) -> Any:
     for line, peak, width in ((589.3, 1.2, 2.5), (819.0, 0.4, 1.0), (768.2, 0.6, 2.0)):
         depth += (strength * peak)[:, None] / (1.0 + ((XP_GRID - line) / width) ** 2)
     return depth + strength[:, None] * 1.2 * np.clip((560.0 - XP_GRID) / 250.0, 0.0, 1.0)
-
-
-def is_off_grid(kind: Int8[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-    """Which objects have no model atmosphere in the grid."""
-    return np.isin(kind, OFF_GRID)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int16, Int64
 
 from catalog.errors import UsageError
-from ingest.sky import identifiers, kinematics, oddities
+from ingest.sky import identifiers, kinematics, light, oddities
 from ingest.sky.clusters import CLUSTERS
 from ingest.sky.draws import Draws
 from ingest.sky.dust import DustMap
@@ -26,7 +26,6 @@ from ingest.sky.wavelengths import NIR_BANDS
 
 Vector = Float64[np.ndarray, " n"]
 
-MEAN_RV = 3.1
 LIGHTEST_COMPANION = 0.6
 """Solar masses: lighter stars are cooler than the grid of model atmospheres, and give less than 2 % of a binary's light."""
 
@@ -67,7 +66,7 @@ class Stars:
     rv: Vector
     """R_V of the dust before the star."""
     g: Vector
-    """G, mag, without noise, by ``apparent_g`` (white and M dwarfs: to 0.1 mag), of both stars of a binary."""
+    """G in mag by which the star was selected: without noise, at R_V 3.1, without emission lines, of both stars of a binary."""
     companion: StellarLabels
     """Of the fainter star of an unresolved binary; where there is none, the star's own labels again."""
     companion_radius: Vector
@@ -113,11 +112,11 @@ def draw_stars(
     rng: np.random.Generator,
     options: StarOptions | None = None,
     *,
-    apparent_g: ApparentG,
+    apparent_g: ApparentG = light.apparent_g,
 ) -> Stars:
     """Draw n stars, in random order; ``rng`` gives one number, from which all else follows.
 
-    ``apparent_g(labels, radius, distance, ebv)`` is G of ordinary stars (solar radii, kpc, mag): stars are kept by it.
+    Stars are kept by ``apparent_g(labels, radius, distance, ebv)``, G of ordinary stars (solar radii, kpc, mag).
     UsageError for less than one star.
     """
     if n < 1:
@@ -190,16 +189,18 @@ def _off_grid_row(kind: Kind, shape: Float64[np.ndarray, "1 4"], sky: Sky, optio
     for name in LABEL_NAMES:
         star[name] = getattr(drawn.labels, name)
     star["age"], star["mass"], star["radius"] = draw_age(Population.THIN, 1, rng), drawn.mass, drawn.radius
-    absolute = oddities.approximate_g(oddities.off_grid_flux(kind, drawn.labels, shape), drawn.radius, np.array([0.01]))
-    nearest, farthest = reach(absolute, options.min_g) * 1.2, reach(absolute, options.max_g - 0.4)
+    surface = oddities.off_grid_flux(kind, drawn.labels, shape)
+    absolute = light.g_magnitude(surface) - 2.5 * np.log10(light.dilution(drawn.radius, np.array([0.01])))
+    nearest, farthest = reach(absolute, options.min_g) * 1.2, reach(absolute, options.max_g)
     table = sightlines(Population.THIN)
     distance, star["l"], star["b"] = table.draw(np.maximum(farthest, 2 * table.distance[0]), rng)
     star["distance"] = np.clip(distance, nearest, np.maximum(farthest, nearest))
-    star["ebv"] = sky.dust.ebv(star["distance"], star["l"], star["b"])
-    faint = absolute + 5.0 * np.log10(star["distance"] / 0.01) + 2.7 * star["ebv"]
-    star["distance"] *= 10.0 ** (-0.2 * np.maximum(faint - (options.max_g - 0.1), 0.0))  # nearer, where dust would hide it
-    star["ebv"] = sky.dust.ebv(star["distance"], star["l"], star["b"])
-    star["g"] = absolute + 5.0 * np.log10(star["distance"] / 0.01) + 2.7 * star["ebv"]
+    for _ in range(2):  # the second time moved nearer, where dust would hide it
+        star["ebv"] = sky.dust.ebv(star["distance"], star["l"], star["b"])
+        star["g"] = light.g_magnitude(surface * light.transmission(star["ebv"])) - 2.5 * np.log10(
+            light.dilution(star["radius"], star["distance"])
+        )
+        star["distance"] *= 10.0 ** (-0.2 * np.maximum(star["g"] - options.max_g + 0.01, 0.0))
     star["ra"], star["dec"] = kinematics.galactic_to_equatorial(star["l"], star["b"])
     position = galactocentric(star["distance"], star["l"], star["b"])
     star["vx"], star["vy"], star["vz"] = kinematics.draw_velocities(Population.THIN, position, rng)
@@ -224,7 +225,7 @@ def _whole(
         ra, dec, draws.generator("displacement"), share=options.displaced_share, n_far=min(options.n_far_displaced, n)
     )
     labels = labels_of(star)
-    rv = MEAN_RV + options.rv_scatter * draws.generator("rv").standard_normal(n)
+    rv = light.MEAN_RV + options.rv_scatter * draws.generator("rv").standard_normal(n)
     return Stars(
         source_id=identifiers.source_ids(*detected, draws.generator("source_id")),
         labels=labels,

@@ -59,7 +59,7 @@ COLUMNS = (
     TruthColumn("v_z", "km.s**-1", "Galactocentric velocity to the north"),
     TruthColumn("ebv", "mag", "Reddening E(B-V)"),
     TruthColumn("rv", "", "R_V of the extinction curve"),
-    TruthColumn("g", "mag", "G without noise, of all the light"),
+    TruthColumn("g", "mag", "G by which it was selected: without noise, at R_V 3.1, without emission lines, of all the light"),
     TruthColumn("is_binary", "", "Whether an unresolved companion adds its light"),
     TruthColumn("equal_mass", "", "A binary of two stars alike"),
     TruthColumn("mass_ratio", "", "Of a binary, the companion's mass over the star's; else null"),
