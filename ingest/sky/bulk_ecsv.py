@@ -88,7 +88,7 @@ def write_bulk(folder: Path, name: str, columns: tuple[BulkColumn, ...], blocks:
     """Write one file; the MD5 of its bytes, as the checksum list takes it.
 
     Each block maps every column's name to its values: (rows,) or, for arrays, (rows, length). NaN, masked values of a masked array, and None in
-    an object array are null; an array column's row is null where its first element is NaN or masked.
+    an object array are null; an array column's row is null where all of it is NaN or masked.
     """
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.part"
@@ -152,9 +152,9 @@ def _cells(column: BulkColumn, values: np.ndarray) -> list[bytes]:
 
 def _array_cells(values: np.ndarray, dtype: np.dtype[Any]) -> list[bytes]:
     data = np.ascontiguousarray(np.ma.getdata(values), dtype=dtype)
-    missing = np.ma.getmaskarray(values)[:, 0] if values.shape[1] else np.ones(len(values), bool)
-    if np.issubdtype(dtype, np.floating) and values.shape[1]:
-        missing = missing | np.isnan(data[:, 0])
+    missing = np.ma.getmaskarray(values).all(axis=1)
+    if np.issubdtype(dtype, np.floating):
+        missing = missing | np.isnan(data).all(axis=1)
     return [
         b"null" if gone else b'"%s"' % orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row, gone in zip(data, missing, strict=True)
     ]
