@@ -21,6 +21,7 @@ WORDS = {
     "demo": ("kiel_flows", "Everything end to end, with what it did and where to ask."),
     "test": ("kiel_main", "The checks and tests of this checkout."),
     "db": ("catalog.commands", "The database server, and the schema in it."),
+    "sky": ("ingest.sky.commands", "A simulated sky with known truth."),
     "ingest": ("ingest.commands", "Survey files into tables."),
     "model": ("models.commands", "Versions of the models: train, list, show, evaluate."),
     "run": ("models.running.commands", "Model runs: create, work, publish, withdraw."),

@@ -152,11 +152,12 @@ def _cells(column: BulkColumn, values: np.ndarray) -> list[bytes]:
 
 def _array_cells(values: np.ndarray, dtype: np.dtype[Any]) -> list[bytes]:
     data = np.ascontiguousarray(np.ma.getdata(values), dtype=dtype)
-    missing = np.ma.getmaskarray(values).all(axis=1)
+    missing = np.asarray(np.ma.getmaskarray(values).all(axis=1))
     if np.issubdtype(dtype, np.floating):
         missing = missing | np.isnan(data).all(axis=1)
     return [
-        b"null" if gone else b'"%s"' % orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row, gone in zip(data, missing, strict=True)
+        b"null" if gone else b'"%s"' % orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)
+        for row, gone in zip(data, missing.tolist(), strict=True)
     ]
 
 

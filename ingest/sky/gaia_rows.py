@@ -29,7 +29,10 @@ Vector = Float64[np.ndarray, " n"]
 Rows = Mapping[str, np.ndarray]
 
 EPOCHS: dict[Release, float] = {"dr3": 2016.0, "dr4": 2017.5}
-BASIS_IDS: dict[Release, dict[Band, int]] = {"dr3": {"bp": 56, "rp": 57}, "dr4": {"bp": MOCK_DR4_BASIS_IDS["bp"], "rp": MOCK_DR4_BASIS_IDS["rp"]}}
+BASIS_IDS: dict[Release, dict[Band, int]] = {
+    "dr3": {"bp": 56, "rp": 57},
+    "dr4": {"bp": MOCK_DR4_BASIS_IDS["bp"], "rp": MOCK_DR4_BASIS_IDS["rp"]},
+}
 ZERO_POINTS = {"g": 25.6873668671, "bp": 25.3385422158, "rp": 24.7478955012}
 SOLUTION_ID = 9_000_000_000_000_000_000
 """Not one of the archive's: the rows are simulated."""
@@ -183,5 +186,6 @@ def _filled(columns: tuple[BulkColumn, ...], known: Mapping[str, Any], n: int) -
     """Every column of the table, null where nothing is known."""
     nothing = np.ma.masked_all(n, np.float64)
     return {
-        column.name: known.get(column.name, np.full(n, None, object) if column.datatype in ("string", "bool") else nothing) for column in columns
+        column.name: known.get(column.name, np.full(n, None, object) if column.datatype in ("string", "bool") else nothing)
+        for column in columns
     }

@@ -1,0 +1,185 @@
+"""A whole simulated sky in a folder, as the archives would ship it: ``make_sky``.
+
+    DIR/gaia_source/GaiaSource_000000-003111.csv.gz ...         and _MD5SUM.txt
+    DIR/xp_continuous_mean_spectrum/XpContinuousMeanSpectrum_...
+    DIR/rvs_mean_spectrum/RvsMeanSpectrum_...
+    DIR/truth.parquet                                           what is true; neither ingest nor models ever read it
+    DIR/sky.json                                                the settings that made it
+
+Stars are drawn at once (they are small), then each range of level-8 pixels is observed and written by a process of its own, block by block, so
+memory does not grow with the sky. Every range draws its noise from a generator of its own, so the same settings give the same bytes on any
+number of processes. Files are complete or absent, and a range whose files are there already is not made again.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from catalog.errors import DataError, UsageError
+from catalog.version import VERSION
+from ingest.sky.bulk_ecsv import BulkColumn, file_name, pixel_ranges, write_bulk, write_md5_list
+from ingest.sky.bulk_tables import RVS_MEAN, XP_CONTINUOUS
+from ingest.sky.elements import ALPHA_GAIN
+from ingest.sky.gaia_rows import gaia_source_columns, observe_block
+from ingest.sky.options import StarOptions
+from ingest.sky.stars import Stars, draw_stars
+from ingest.sky.truth import truth_table, write_truth
+from ingest.sky.xp_forward import Release
+
+BLOCK_STARS = 2_000
+"""Stars observed at a time in one process: some 120 MB."""
+MOST_STARS_A_FILE = 4_000
+LEAST_STARS_A_FILE = 500
+SETTINGS = "sky.json"
+TRUTH = "truth.parquet"
+
+Report = Callable[[int, int], None]
+"""Hears of the stars written so far, and of all."""
+
+
+@dataclass(frozen=True)
+class SkySettings:
+    """Everything that makes a simulated sky what it is."""
+
+    stars: int
+    seed: int
+    release: Release = "dr3"
+    alpha_gain: float = ALPHA_GAIN
+    """Strength of the alpha elements' features; 0 is the negative control, in which the spectra know nothing of alpha."""
+    inflate: float = 1.0
+    """True noise over stated errors."""
+    max_g: float = 17.65
+    rv_scatter: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.stars <= 10_000_000:
+            raise UsageError(f"a simulated sky has 1 to 10,000,000 stars, not {self.stars}.")
+        if self.alpha_gain < 0 or self.inflate <= 0:
+            raise UsageError("--alpha-gain is zero or more, --inflate more than zero.")
+
+    def options(self) -> StarOptions:
+        """The options of the draw: every trouble that real data have."""
+        return StarOptions.demanding(max_g=self.max_g, rv_scatter=self.rv_scatter)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the bulk tables: its folder, the first word of its files' names, and its columns."""
+
+    folder: str
+    prefix: str
+    columns: tuple[BulkColumn, ...]
+
+
+@dataclass(frozen=True)
+class MadeSky:
+    """What stands in the folder: stars, files with their sizes in bytes, and how many files this call had to write."""
+
+    folder: Path
+    stars: int
+    files: int
+    written: int
+    size: int
+
+
+def tables(release: Release) -> tuple[Table, Table, Table]:
+    """The bulk tables of a release: gaia_source, XP continuous, RVS mean."""
+    return (
+        Table("gaia_source", "GaiaSource", gaia_source_columns(release)),
+        Table("xp_continuous_mean_spectrum", "XpContinuousMeanSpectrum", XP_CONTINUOUS),
+        Table("rvs_mean_spectrum", "RvsMeanSpectrum", RVS_MEAN),
+    )
+
+
+def make_sky(settings: SkySettings, folder: Path, *, workers: int | None = None, report: Report = lambda done, stars: None) -> MadeSky:
+    """Make a simulated sky in ``folder``; the same settings again only finish what is missing.
+
+    DataError where the folder holds a sky of other settings: two skies in one folder would be no sky.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _keep_settings(settings, folder)
+    # One generator for the stars; the ranges' own follow from the seed and their first pixel.
+    stars = draw_stars(settings.stars, np.random.default_rng(settings.seed), settings.options())
+    stars = stars.take(np.argsort(stars.source_id, kind="stable"))
+    # Some files even for a small sky, so that several processes have work; by the number of stars alone, so that the bytes do not change.
+    ranges = pixel_ranges(stars.source_id, min(MOST_STARS_A_FILE, max(LEAST_STARS_A_FILE, settings.stars // 4)))
+    pixel = stars.source_id >> 43
+    checksums: dict[str, dict[str, str]] = {table.folder: _checksums(folder / table.folder) for table in tables(settings.release)}
+    done = written = 0
+    with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+        jobs = {}
+        for first, last in ranges:
+            mine = (pixel >= first) & (pixel <= last)
+            missing = [t for t in tables(settings.release) if not _is_whole(folder, t, first, last, checksums)]
+            if missing:
+                jobs[pool.submit(write_range, stars.take(mine), settings, folder, first, last)] = int(mine.sum())
+            else:
+                done += int(mine.sum())
+        report(done, settings.stars)
+        for job in as_completed(jobs):
+            for table, name, digest in job.result():
+                checksums[table][name] = digest
+                written += 1
+            done += jobs[job]
+            report(done, settings.stars)
+            for table in checksums:
+                write_md5_list(folder / table, checksums[table])
+    if not (folder / TRUTH).is_file():
+        write_truth(truth_table(stars), folder / TRUTH)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return MadeSky(folder, settings.stars, len(files), written, sum(path.stat().st_size for path in files))
+
+
+def write_range(stars: Stars, settings: SkySettings, folder: Path, first: int, last: int) -> list[tuple[str, str, str]]:
+    """Observe the stars of one range and write its three files; (table folder, file name, MD5) of each."""
+    blocks = list(_observed(stars, settings, first))
+    done = []
+    for i, table in enumerate(tables(settings.release)):
+        name = file_name(table.prefix, first, last)
+        rows: Iterator[Mapping[str, np.ndarray]] = (block[i] for block in blocks)
+        done.append((table.folder, name, write_bulk(folder / table.folder, name, table.columns, rows)))
+    return done
+
+
+def _observed(stars: Stars, settings: SkySettings, first: int) -> Iterator[tuple[Mapping[str, np.ndarray], ...]]:
+    rng = np.random.default_rng([settings.seed, 1, first])
+    for start in range(0, len(stars), BLOCK_STARS):
+        block = stars.take(slice(start, start + BLOCK_STARS))
+        rows = observe_block(block, rng, release=settings.release, alpha_gain=settings.alpha_gain, inflate=settings.inflate)
+        yield rows.gaia_source, rows.xp_continuous, rows.rvs_mean
+
+
+def _keep_settings(settings: SkySettings, folder: Path) -> None:
+    """Write the settings down, or refuse a folder that was made with others."""
+    path = folder / SETTINGS
+    wanted = asdict(settings) | {"simulated": True, "kiel": VERSION}
+    if path.is_file():
+        found = json.loads(path.read_text())
+        if found != wanted:
+            changed = ", ".join(f"{name} {found.get(name)!r}" for name in wanted if found.get(name) != wanted[name])
+            raise DataError(f"{folder} holds a simulated sky of other settings ({changed}); give another folder, or remove that one.")
+        return
+    if any(folder.iterdir()):
+        raise DataError(f"{folder} holds other files; give an empty or a new folder.")
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n")
+    part.rename(path)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """The checksum list of a folder, empty where there is none yet."""
+    path = folder / "_MD5SUM.txt"
+    if not path.is_file():
+        return {}
+    return {name: digest for digest, name in (line.split("  ", 1) for line in path.read_text().splitlines())}
+
+
+def _is_whole(folder: Path, table: Table, first: int, last: int, checksums: Mapping[str, Mapping[str, str]]) -> bool:
+    name = file_name(table.prefix, first, last)
+    return name in checksums[table.folder] and (folder / table.folder / name).is_file()
