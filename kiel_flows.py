@@ -26,22 +26,21 @@ from catalog.command_output import json_option, report
 from catalog.database import Database, Role
 from catalog.embedded_server import embedded_server, open_database
 from catalog.errors import TransientError, UsageError
-from catalog.releases import add_release
+from catalog.releases import DataRelease, add_release
 from catalog.runs import create_run, publish_run
 from catalog.settings import settings
 from catalog.statements import statement
 
-RELEASE = "gaia_dr3"
 MODEL = "scatter_vae"
 DEFAULT_URL = "http://127.0.0.1:8000/tap"
 
-COUNT = "SELECT COUNT(*) AS n FROM gaiadr3.xp_continuous_mean_spectrum"
-ONE_STAR = "SELECT TOP 1 ra, dec FROM labels.scatter_vae WHERE ra IS NOT NULL ORDER BY chi2"
+COUNT = "SELECT COUNT(*) AS n FROM gaia{suffix}.xp_continuous_mean_spectrum"
+ONE_STAR = "SELECT TOP 1 ra, dec FROM labels_{suffix}.scatter_vae WHERE ra IS NOT NULL ORDER BY chi2"
 CONE = """SELECT g.source_id, g.ra, g.dec, g.phot_g_mean_mag, l.chi2
-FROM gaiadr3.gaia_source AS g LEFT JOIN labels_dr3.scatter_vae AS l ON l.source_id = g.source_id
+FROM gaia{suffix}.gaia_source AS g LEFT JOIN labels_{suffix}.scatter_vae AS l ON l.source_id = g.source_id
 WHERE DISTANCE(g.ra, g.dec, {ra:.6f}, {dec:.6f}) < 1.0"""
 WORST = """SELECT TOP 10 source_id, chi2 / n_coefficients AS reduced_chi2, quality_flags
-FROM labels.scatter_vae WHERE chi2 IS NOT NULL ORDER BY reduced_chi2 DESC"""
+FROM labels_{suffix}.scatter_vae WHERE chi2 IS NOT NULL ORDER BY reduced_chi2 DESC"""
 
 
 @dataclass
@@ -71,35 +70,34 @@ class Story:
 
 @click.command("demo")
 @click.option(
-    "--real", type=click.Path(path_type=Path), metavar="DIR", help="Folder with real XP files of Gaia DR3, searched to its bottom."
+    "--real",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with real XP files of Gaia DR3 to use in place of a simulated sky.",
 )
+@click.option("--stars", default=3000, show_default=True, type=click.IntRange(100, 1_000_000), help="Stars of the simulated sky.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="TCP port of the service; 0 takes a free one.")
 @click.option("--keep-serving", is_flag=True, help="Go on serving after the questions, until Ctrl-C.")
 @json_option
-def command(real: Path | None, port: int, keep_serving: bool, as_json: bool) -> None:
-    """Everything end to end: database, ingest, training, run, publication, service, and questions asked over HTTP."""
-    if real is None:
-        raise UsageError(
-            "the demonstration needs spectra: give a folder with XP continuous spectra of Gaia DR3 (DataLink or bulk files, any format) as "
-            "`kiel demo --real DIR`. A simulated sky that needs no files does not exist yet."
-        )
-    if not real.is_dir():
+def command(real: Path | None, stars: int, port: int, keep_serving: bool, as_json: bool) -> None:
+    """Everything end to end, on a small simulated sky or on real spectra: ingest, training, run, publication, service, questions over HTTP."""
+    if real is not None and not real.is_dir():
         raise UsageError(f"{real} is no folder; `kiel demo --real DIR` wants one with XP continuous spectra.")
     story = Story()
-    database = prepare(story)
-    label_real_stars(database, real, story)
+    database, release = prepare(story, "sim_dr3" if real is None else "gaia_dr3")
+    label_stars(database, release, simulated_sky(stars, story) if real is None else real, story)
     with served(port) as url:
-        answers = ask(url, story)
+        answers = ask(url, release, story)
         if as_json:
-            report({"steps": story.steps, "answers": answers, "url": url}, "", as_json)
+            report({"steps": story.steps, "answers": answers, "url": url, "simulated": release.simulated}, "", as_json)
         else:
-            tell(story, answers, url, keep_serving)
+            tell(story, answers, release, url, keep_serving)
         if keep_serving:
             click.echo(f"Serving at {url} until Ctrl-C.", err=as_json)
             signal_wait()
 
 
-def prepare(story: Story) -> Database:
+def prepare(story: Story, release_name: str) -> tuple[Database, DataRelease]:
     """A running database with the newest schema and the release."""
     with story.step("database up") as step:
         database = open_database(settings()) if settings().database_url else embedded_server(settings()).up()
@@ -108,34 +106,45 @@ def prepare(story: Story) -> Database:
     with story.step("migrate") as step:
         step["result"] = f"schema at {migrate.upgrade(database)}"
     with story.step("release") as step:
-        release = add_release(database, RELEASE)
-        step["result"] = f"{release.name}: {release.n_bp} BP and {release.n_rp} RP coefficients"
-    return database
+        release = add_release(database, release_name)
+        step["result"] = f"{release.name}: {release.n_bp} BP and {release.n_rp} RP coefficients{', simulated' if release.simulated else ''}"
+    return database, release
 
 
-def label_real_stars(database: Database, directory: Path, story: Story) -> None:
-    """Files of ``directory`` into tables, a model trained on them, run over every source, and published."""
+def simulated_sky(stars: int, story: Story) -> Path:
+    """The folder of a small simulated sky, made on first use and kept."""
+    from ingest.sky.make import SkySettings, make_sky
+
+    with story.step("simulated sky") as step:
+        made = make_sky(SkySettings(stars=stars, seed=0), settings().home / "sky" / f"demo-{stars}")
+        step["result"] = f"{made.stars} simulated stars, {made.files} files, {made.size / 1e6:.0f} MB in {made.folder}"
+    return made.folder
+
+
+def label_stars(database: Database, release: DataRelease, directory: Path, story: Story) -> None:
+    """Files of ``directory`` into the release's tables, a model trained on them, run over every source, and published."""
     from ingest.load import add_paths
     from models.learning.versions import train_version
     from models.running.scheduling import work
 
+    kind = "simulated" if release.simulated else "real"
     with story.step("ingest") as step:
-        summary = add_paths(database, RELEASE, [directory], work=True)
+        summary = add_paths(database, release.name, [directory], work=True)
         with database.connect(Role.WORKER) as connection:
-            sources = connection.execute(statement("sources_by_layout"), {"release": RELEASE}).fetchall()
+            sources = connection.execute(statement("sources_by_layout"), {"release": release.name}).fetchall()
         step["result"] = (
             f"{len(summary.files)} files: {summary.count('loaded')} loaded, {summary.count('not_a_product')} of other kinds, "
             f"{summary.count('failed')} failed, {len(summary.unreadable)} unreadable; {summary.rows_in} rows, {summary.rows_rejected} rejected; "
             f"{sum(count for _, count in sources)} sources with XP spectra ({', '.join(f'{count} with {what}' for what, count in sources)})"
         )
     with story.step("train") as step:
-        trained = train_version(database, MODEL, RELEASE, "short", 0, lambda progress: None)
+        trained = train_version(database, MODEL, release.name, "short", 0, lambda progress: None)
         version = trained.version
         step["result"] = (
-            f"{MODEL} version {version.version} ({'new' if trained.new else 'there already'}): {version.metrics['split']['train']['count']} real stars"
+            f"{MODEL} version {version.version} ({'new' if trained.new else 'there already'}): {version.metrics['split']['train']['count']} {kind} stars"
         )
     with story.step("run") as step:
-        run = create_run(database, MODEL, RELEASE, version=version.version)
+        run = create_run(database, MODEL, release.name, version=version.version)
         run = work(database, run.run_id, workers=os.cpu_count() or 1).run
         with database.connect(Role.WORKER) as connection:
             reasons = dict(connection.execute(statement("no_label_reasons"), {"run_id": run.run_id}).fetchall())
@@ -178,18 +187,18 @@ def _announced_url(process: "subprocess.Popen[str]") -> str | None:
     return line.split()[-1]
 
 
-def ask(url: str, story: Story) -> dict[str, Any]:
+def ask(url: str, release: DataRelease, story: Story) -> dict[str, Any]:
     """Ask the service over HTTP with pyvo, as an astronomer would: a count, a cone search, the ten worst reconstructions."""
     import pyvo
 
     service = pyvo.dal.TAPService(url)
     answers: dict[str, Any] = {}
     with story.step("ask over HTTP") as step:
-        answers["sources"] = int(service.search(COUNT)["n"][0])
-        star = service.search(ONE_STAR)
-        cone = CONE.format(ra=float(star["ra"][0]), dec=float(star["dec"][0])) if len(star) else None
+        answers["sources"] = int(service.search(COUNT.format(suffix=release.suffix))["n"][0])
+        star = service.search(ONE_STAR.format(suffix=release.suffix))
+        cone = CONE.format(suffix=release.suffix, ra=float(star["ra"][0]), dec=float(star["dec"][0])) if len(star) else None
         answers["cone"] = {"query": cone, "rows": len(service.search(cone)) if cone else 0}
-        worst = service.search(WORST)
+        worst = service.search(WORST.format(suffix=release.suffix))
         answers["worst"] = [
             {"source_id": int(row["source_id"]), "reduced_chi2": float(row["reduced_chi2"]), "quality_flags": int(row["quality_flags"])}
             for row in worst
@@ -200,11 +209,16 @@ def ask(url: str, story: Story) -> dict[str, Any]:
     return answers
 
 
-def tell(story: Story, answers: dict[str, Any], url: str, keep_serving: bool) -> None:
+def tell(story: Story, answers: dict[str, Any], release: DataRelease, url: str, keep_serving: bool) -> None:
     """Print what was done, what the service answered, and how to go on."""
     console = Console()
     console.print(story.table())
-    worst = Table("source_id", "chi2 / coefficients", "quality_flags", title="The ten spectra with the worst reconstruction")
+    worst = Table(
+        "source_id",
+        "chi2 / coefficients",
+        "quality_flags",
+        title=f"The ten {'simulated ' if release.simulated else ''}spectra with the worst reconstruction",
+    )
     for row in answers["worst"]:
         worst.add_row(str(row["source_id"]), f"{row['reduced_chi2']:.1f}", str(row["quality_flags"]))
     console.print(worst)
@@ -215,7 +229,7 @@ def tell(story: Story, answers: dict[str, Any], url: str, keep_serving: bool) ->
         f"How to go on:\n{start}"
         f"  TOPCAT:             VO > TAP query, URL {url}\n"
         f"  pyvo:               pyvo.dal.TAPService('{url}').search(QUERY)\n"
-        f"  a first query:      {' '.join(WORST.split())}\n"
+        f"  a first query:      {' '.join(WORST.format(suffix=release.suffix).split())}\n"
         "  what is there:      ./kiel run status, ./kiel model list, ./kiel ingest status\n"
         "  stop the database:  ./kiel db down"
     )

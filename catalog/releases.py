@@ -16,6 +16,9 @@ from catalog.errors import UsageError
 from catalog.publish import drop_old_publications, publication_lock, publish_in
 from catalog.statements import statement
 
+SIMULATED_SOLUTION_ID = 9_000_000_000_000_000_000
+"""The solution_id that every simulated row carries, and no real one: ingest refuses to mix the two."""
+
 PARTITIONED_TABLES = ("gaia_source", "xp_spectrum")
 
 
@@ -34,6 +37,7 @@ class DataRelease:
     cut_dialect: str
     largest_pixel_offset: float = 0.0
     is_default: bool = False
+    simulated: bool = False
 
 
 KNOWN_RELEASES = {
@@ -41,6 +45,9 @@ KNOWN_RELEASES = {
     for release in (
         # Gaia DR3: epoch and coefficient counts from the archive's data model (xp_continuous_mean_spectrum), basis ids 56 and 57.
         DataRelease(1, "gaia_dr3", "dr3", 2016.0, 55, 55, 56, 57, "gaia_dr3", is_default=True),
+        # The simulated sky of `kiel sky make`, in a release of its own: simulated and real stars never stand in one table.
+        DataRelease(101, "sim_dr3", "sim_dr3", 2016.0, 55, 55, 56, 57, "gaia_dr3", is_default=True, simulated=True),
+        DataRelease(102, "sim_dr4", "sim_dr4", 2017.5, 51, 55, 156, 157, "gaia_dr4", simulated=True),
     )
 }
 
@@ -75,6 +82,8 @@ def add_release(database: Database, name: str, *, ranges: int = 1) -> DataReleas
     release = KNOWN_RELEASES[name]
     with database.connect(Role.OWNER) as connection, publication_lock(connection):
         if connection.execute(statement("release_exists"), {"name": name}).fetchone() is None:
+            if release.is_default and not release.simulated:
+                connection.execute(statement("yield_default_to_real"))
             connection.execute(statement("insert_release"), {field.name: getattr(release, field.name) for field in fields(release)})
             for table in PARTITIONED_TABLES:
                 _add_partition(connection, table, release, ranges)

@@ -123,8 +123,8 @@ def _create_run(
     data_release = release_named(connection, release)
     if model not in LABEL_TABLES:
         raise UsageError(f"there is no model {model}; there are {', '.join(LABEL_TABLES)}.")
-    applied = version_of(connection, model, version)
-    simulated = applied.trained_on == "simulated"
+    applied = version_of(connection, model, version, trained_on="simulated" if data_release.simulated else "real")
+    simulated = applied.trained_on == "simulated" and not data_release.simulated
     if simulated and not allow_simulated_weights:
         raise UsageError(
             f"version {applied.version} of {model} learnt from simulated stars and {release} is real; "

@@ -11,8 +11,10 @@ from jaxtyping import Bool, Int64
 
 from catalog.binary_copy import Rows, copy_fields
 from catalog.healpix import END
+from catalog.releases import SIMULATED_SOLUTION_ID, DataRelease
+from catalog.schema.column import ColumnType
 from catalog.schema.ingest_ledger import INGEST_REJECT
-from ingest.file_table import FileTable
+from ingest.file_table import Field, FileTable
 
 DUPLICATE_SOURCE = "duplicate_source"
 """The reason given in sql/queries/ingest.sql to a row that a fuller one of the same source replaces."""
@@ -78,6 +80,21 @@ class RowChecks:
         self._reason[new] = reason
         for row in np.flatnonzero(new).tolist():
             self._detail[row] = detail(row)[:_DETAIL_LENGTH]
+
+    def keep_worlds_apart(self, release: DataRelease) -> None:
+        """Reject simulated rows in a real release, and rows that are not simulated in a simulated one, by their solution_id."""
+        solution = self._table.values(Field("solution_id", ColumnType.BIGINT))
+        simulated = ~self._table.null("solution_id") & (solution == SIMULATED_SOLUTION_ID)
+        if release.simulated:
+            self.reject(
+                ~simulated, "real_in_a_simulated_release", lambda row: f"the row is not of `kiel sky make`, and {release.name} is simulated"
+            )
+        else:
+            self.reject(
+                simulated,
+                "simulated_in_a_real_release",
+                lambda row: f"the row is simulated, and {release.name} is real; load it as sim_dr3",
+            )
 
     def rejects(self) -> Rejects:
         """Every rejected row, and the rows whose fields could not be told apart."""

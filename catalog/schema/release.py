@@ -36,6 +36,9 @@ RELEASE = StoreTable(
             default="0",
         ),
         Column("is_default", ColumnType.BOOLEAN, "Whether the schema labels shows this release.", nullable=False, default="false"),
+        Column(
+            "simulated", ColumnType.BOOLEAN, "Whether its sources are simulated stars.", ucd="meta.code", nullable=False, default="false"
+        ),
         Column("created", ColumnType.TIMESTAMP, "When the release was added.", ucd="time.creation", nullable=False, default="now()"),
     ),
     primary_key=("release_id",),

@@ -82,10 +82,16 @@ def versions(connection: psycopg.Connection[Any], model: str | None = None) -> l
         return [version for version in cursor if model in (None, version.model)]
 
 
-def version_of(connection: psycopg.Connection[Any], model: str, version: int | None = None) -> ModelVersion:
-    """A version of a model by its number, the newest if None; UsageError lists those there are."""
+def version_of(
+    connection: psycopg.Connection[Any], model: str, version: int | None = None, *, trained_on: str | None = None
+) -> ModelVersion:
+    """A version of a model by its number; if None the newest, those that learnt from ``trained_on`` (real, simulated) before others.
+
+    UsageError lists those there are.
+    """
     there = versions(connection, model)
-    chosen = there[-1:] if version is None else [each for each in there if each.version == version]
+    preferred = [each for each in there if each.trained_on == trained_on] or there
+    chosen = preferred[-1:] if version is None else [each for each in there if each.version == version]
     if not chosen:
         numbers = ", ".join(str(each.version) for each in there)
         what = f"no version {version} of {model}; there are {numbers}" if numbers else f"no version of {model} yet"

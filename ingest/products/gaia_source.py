@@ -63,6 +63,7 @@ def recognises(names: Collection[str]) -> bool:
 def check(table: FileTable, release: DataRelease) -> CheckedRows:
     """The rows with a position on the sky, at the release's epoch."""
     checks = RowChecks(table)
+    checks.keep_worlds_apart(release)
     ra, dec, epoch = (table.values(Field(name, ColumnType.DOUBLE)) for name in ("ra", "dec", "ref_epoch"))
     checks.reject(table.null("ra") | table.null("dec"), "missing_position", lambda row: "ra or dec is null")
     on_the_sky = (ra >= 0) & (ra <= 360) & (np.abs(dec) <= 90)

@@ -46,6 +46,7 @@ def recognises(names: Collection[str]) -> bool:
 def check(table: FileTable, release: DataRelease) -> CheckedRows:
     """The rows whose arrays fit the release's contract, packed."""
     checks = RowChecks(table)
+    checks.keep_worlds_apart(release)
     lengths = {"bp": release.n_bp, "rp": release.n_rp}
     bases = {"bp": release.bp_basis_function_id, "rp": release.rp_basis_function_id}
     arrays: dict[str, Float32[np.ndarray, "rows n"]] = {}

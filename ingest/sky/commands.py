@@ -47,6 +47,6 @@ def make(
         made = make_sky(settings, out, workers=workers, report=lambda done, total: bar.update(task, completed=done))
     sentence = (
         f"{made.folder} holds a simulated sky of {made.stars} stars: {made.files} files, {made.size / 1e6:.0f} MB, {made.written} of them written now. "
-        f"Next: `kiel ingest add {made.folder} --release gaia_{settings.release} --work`."
+        f"Next: `kiel release add sim_{settings.release}`, `kiel ingest add {made.folder} --release sim_{settings.release} --work`."
     )
     report(asdict(made), sentence, as_json)

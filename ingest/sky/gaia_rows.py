@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from catalog.releases import SIMULATED_SOLUTION_ID
 from catalog.spectra import Band
 from ingest.sky.bulk_ecsv import BulkColumn
 from ingest.sky.bulk_tables import GAIA_SOURCE_DR3, GAIA_SOURCE_DR4, RVS_MEAN, XP_CONTINUOUS
@@ -34,8 +35,6 @@ BASIS_IDS: dict[Release, dict[Band, int]] = {
     "dr4": {"bp": MOCK_DR4_BASIS_IDS["bp"], "rp": MOCK_DR4_BASIS_IDS["rp"]},
 }
 ZERO_POINTS = {"g": 25.6873668671, "bp": 25.3385422158, "rp": 24.7478955012}
-SOLUTION_ID = 9_000_000_000_000_000_000
-"""Not one of the archive's: the rows are simulated."""
 FAINTEST_RVS = 12.0
 """Magnitude in the RVS band to which spectra are published."""
 FAINTEST_RADIAL_VELOCITY = 14.0
@@ -102,7 +101,7 @@ def _gaia_source(
     grvs = g_rvs(magnitude[:, 0], magnitude[:, 2])
     velocity, e_velocity = _radial_velocity(stars, grvs, rng, inflate)
     columns: dict[str, np.ndarray] = {
-        "solution_id": np.full(n, SOLUTION_ID), "designation": np.array([f"Simulated {release.upper()} {each}" for each in stars.source_id], object),
+        "solution_id": np.full(n, SIMULATED_SOLUTION_ID), "designation": np.array([f"Simulated {release.upper()} {each}" for each in stars.source_id], object),
         "source_id": stars.source_id, "random_index": rng.permutation(n), "ref_epoch": np.full(n, EPOCHS[release]),
         "ra": (stars.ra + stars.pmra / np.cos(np.radians(stars.dec)) * years / 3.6e6) % 360.0, "dec": stars.dec + stars.pmdec * years / 3.6e6,
         "ra_error": 0.8 * e_parallax, "dec_error": 0.75 * e_parallax, "parallax": parallax, "parallax_error": e_parallax,
@@ -157,7 +156,7 @@ def _radial_velocity(stars: Stars, grvs: Vector, rng: np.random.Generator, infla
 def _xp_continuous(stars: Stars, spectra: Mapping[Band, ObservedBand], release: Release) -> dict[str, np.ndarray]:
     """The columns of xp_continuous_mean_spectrum; a missing BP leaves its columns null."""
     n = len(stars)
-    columns: dict[str, np.ndarray] = {"source_id": stars.source_id, "solution_id": np.full(n, SOLUTION_ID)}
+    columns: dict[str, np.ndarray] = {"source_id": stars.source_id, "solution_id": np.full(n, SIMULATED_SOLUTION_ID)}
     for band, seen in spectra.items():
         missing = stars.missing_bp if band == "bp" else np.zeros(n, bool)
         values = {name: getattr(seen, name) for name in ObservedBand.__dataclass_fields__}
@@ -176,7 +175,7 @@ def _rvs_mean(stars: Stars, source: Rows, rng: np.random.Generator) -> dict[str,
     flux = rvs_flux(stars.labels, ebv=stars.ebv, velocity=stars.rest_frame_shift)
     seen = rvs_noise(flux, rvs_signal_to_noise(source["grvs_mag"]), ccds, rng)
     return {
-        "source_id": source["source_id"], "solution_id": np.full(len(stars), SOLUTION_ID), "ra": source["ra"], "dec": source["dec"],
+        "source_id": source["source_id"], "solution_id": np.full(len(stars), SIMULATED_SOLUTION_ID), "ra": source["ra"], "dec": source["dec"],
         "flux": seen.flux, "flux_error": seen.error, "combined_transits": transits, "combined_ccds": ccds,
         "deblended_ccds": np.zeros(len(stars), np.int16),
     }  # fmt: skip

@@ -180,7 +180,9 @@ class SpectralWindow:
         points = fft.next_fast_len((len(self.wavelength) + 2 * self._margin) * self.oversampling, real=True)
         step = np.arange(points) / self.oversampling - self._margin
         if self.logarithmic:
-            return np.asarray(self.wavelength[0] * np.exp(step * np.log(self.wavelength[-1] / self.wavelength[0]) / (len(self.wavelength) - 1)))
+            return np.asarray(
+                self.wavelength[0] * np.exp(step * np.log(self.wavelength[-1] / self.wavelength[0]) / (len(self.wavelength) - 1))
+            )
         return np.asarray(self.wavelength[0] + step * (self.wavelength[-1] - self.wavelength[0]) / (len(self.wavelength) - 1))
 
     @cached_property

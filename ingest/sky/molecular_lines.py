@@ -64,7 +64,12 @@ class ElectronicState:
         n = j - 0.5 if spin == 1 else j + 0.5
         x_n = n * (n + 1)
         doubling = 0.5 * parity * self.lambda_doubling * (1 - 0.035 * v) * x_n
-        return float(self.vibrational(v) + b * (x - 1 + (-half if spin == 1 else half)) - (self.distortion[0] - self.distortion[1] * v) * x_n**2 + doubling)
+        return float(
+            self.vibrational(v)
+            + b * (x - 1 + (-half if spin == 1 else half))
+            - (self.distortion[0] - self.distortion[1] * v) * x_n**2
+            + doubling
+        )
 
 
 CO_GROUND = ElectronicState(0.0, (2169.814, 13.288, 0.0105), (1.931281, 0.017504, 0.0), (6.1215e-6, 0.0))

@@ -63,9 +63,7 @@ class BandNoise:
         """Pseudo-wavelengths of ``bases``."""
         return PSEUDO_WAVELENGTHS[::_STEP]
 
-    def errors(
-        self, coefficients: Float64[np.ndarray, "n n_coef"], transits: Float64[np.ndarray, " n"]
-    ) -> Float64[np.ndarray, "n n_coef"]:
+    def errors(self, coefficients: Float64[np.ndarray, "n n_coef"], transits: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "n n_coef"]:
         """Formal errors [e-/s], before they are multiplied by the standard deviation of the fit."""
         terms = sample_variances(coefficients, self.bases, self.u)
         squares = (self.bases**2).T * (self.u[1] - self.u[0])
@@ -94,9 +92,7 @@ class BandNoise:
         factors = np.linalg.cholesky(self.matrices)
         return factors.transpose(0, 2, 1).reshape(-1, factors.shape[1])
 
-    def standard_draw(
-        self, weights: Float64[np.ndarray, "n mixed"], rng: np.random.Generator
-    ) -> Float64[np.ndarray, "n n_coef"]:
+    def standard_draw(self, weights: Float64[np.ndarray, "n mixed"], rng: np.random.Generator) -> Float64[np.ndarray, "n n_coef"]:
         """Noise of unit variance with the stars' correlations."""
         normals = rng.standard_normal((len(weights), *self.matrices.shape[:2])) * np.sqrt(weights)[:, :, None]
         return normals.reshape(len(weights), -1) @ self._roots
@@ -230,9 +226,7 @@ def observe(
     )  # fmt: skip
 
 
-def n_relevant_bases(
-    coefficients: Float64[np.ndarray, "n n_coef"], errors: np.ndarray[Any, np.dtype[Any]]
-) -> Int64[np.ndarray, " n"]:
+def n_relevant_bases(coefficients: Float64[np.ndarray, "n n_coef"], errors: np.ndarray[Any, np.dtype[Any]]) -> Int64[np.ndarray, " n"]:
     """The smallest number of coefficients beyond which the rms of c / e stays noise-like, below 1.2; at least 1.
 
     Inferred from 2,000 real field stars: it gives their column exactly in 79 % of the rows of either band, and within 1 in most others.
@@ -244,9 +238,7 @@ def n_relevant_bases(
     return np.maximum(np.where(noise_like.any(axis=1), noise_like.argmax(axis=1), n), 1)
 
 
-def relative_shrinking(
-    coefficients: Float64[np.ndarray, "n n_coef"], relevant: Int64[np.ndarray, " n"]
-) -> Float64[np.ndarray, " n"]:
+def relative_shrinking(coefficients: Float64[np.ndarray, "n n_coef"], relevant: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """Length of the vector of relevant coefficients over that of all: exact to float32 on 626 real rows."""
     kept = np.where(np.arange(coefficients.shape[1]) < relevant[:, None], coefficients, 0.0)
     return np.sqrt((kept**2).sum(axis=1) / (coefficients**2).sum(axis=1))

@@ -19,9 +19,6 @@ from models.learning.sample import TrainingSample
 from models.registry import model_module
 from models.spec import Configuration, Report
 
-TRAINED_ON = "real"
-"""Every release that can be added so far is real."""
-
 
 @dataclass(frozen=True)
 class TrainedVersion:
@@ -49,7 +46,7 @@ def train_version(
     # No connection is held while the network learns: a transaction left open for minutes would hold back vacuum.
     trained = module.train(sample, configuration, seed, report)
     new = NewVersion(
-        model, configuration, identity, release.release_id, sample.query, len(sample.source_id), sample.sha256, TRAINED_ON, seed,
+        model, configuration, identity, release.release_id, sample.query, len(sample.source_id), sample.sha256, "simulated" if release.simulated else "real", seed,
         {**trained.metrics, "split": sample.split}, code_version(), module.SPEC.licence,
     )  # fmt: skip
     with database.connect(Role.WORKER) as connection:

@@ -2,11 +2,15 @@
 -- Whether a release has been added.
 SELECT release_id FROM store.release WHERE name = %(name)s;
 
+-- name: yield_default_to_real
+-- A simulated release is the default only as long as there is no real one.
+UPDATE store.release SET is_default = false WHERE simulated;
+
 -- name: insert_release
 -- A release with its contract; the first default release stays the default.
 INSERT INTO store.release (
-    release_id, name, suffix, epoch, n_bp, n_rp, bp_basis_function_id, rp_basis_function_id, cut_dialect, largest_pixel_offset, is_default
+    release_id, name, suffix, epoch, n_bp, n_rp, bp_basis_function_id, rp_basis_function_id, cut_dialect, largest_pixel_offset, simulated, is_default
 ) VALUES (
     %(release_id)s, %(name)s, %(suffix)s, %(epoch)s, %(n_bp)s, %(n_rp)s, %(bp_basis_function_id)s, %(rp_basis_function_id)s,
-    %(cut_dialect)s, %(largest_pixel_offset)s, %(is_default)s AND NOT EXISTS (SELECT FROM store.release WHERE is_default)
+    %(cut_dialect)s, %(largest_pixel_offset)s, %(simulated)s, %(is_default)s AND NOT EXISTS (SELECT FROM store.release WHERE is_default)
 );
