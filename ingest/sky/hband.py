@@ -73,7 +73,10 @@ def hband_flux(labels: StellarLabels, *, rotation: Stars | None = None, velocity
 
 
 def hband_signal_to_noise(h: Stars) -> Stars:
-    """Signal-to-noise ratio of a clean pixel for the 2MASS H magnitude: the survey's aim of 100 at 12.2 (Majewski et al. 2017), 50 to 500."""
+    """Signal-to-noise ratio of a clean pixel for the 2MASS H magnitude, 50 to 500.
+
+    The survey aims at 100 at magnitude 12.2 (Majewski et al. 2017).
+    """
     return np.asarray(np.clip(100 * 10 ** (-0.2 * (h - 12.2)), 50.0, 500.0))
 
 
@@ -121,7 +124,7 @@ def hband_noise(
     of the night sky and the telluric bands, moves with ``radial_velocity`` (km/s, None: zero): sky lines have errors up to 10 times
     larger and SIG_SKYLINE, telluric bands half as large again and SIG_TELLURIC. Spectra marked in ``persistence`` carry PERSIST_LOW and
     doubled errors in the first third of the blue detector. A few pixels are dead (BADPIX) or hit by cosmic rays (CRPIX): there the flux
-    is wrong by up to its own size and the error NO_DATA_ERROR.
+    is wrong by up to its own size and the error NO_DATA_ERROR. Needs about 1 MB a star: give it some hundred stars at a time.
     """
     n, pixels = flux.shape
     pixel = np.arange(pixels)

@@ -2,10 +2,12 @@
 
 Every simulated high-resolution spectrum goes through here. The flux over the continuum is ``1 - d (1 - 1 / sqrt(1 + 2 tau))``: linear in
 the optical depth tau of weak lines, going to 1 - d in strong ones, slowly, because their cores form ever higher in the atmosphere; with
-Lorentzian wings the strength grows as the root of tau, as a curve of growth does. The optical depth of a line relative to its hand-set strength follows from the temperature, the electron
-pressure and the gas pressure of one layer: Boltzmann's factor, Saha's equation for one ionisation on either side, and the opacity of H-
-and hydrogen (e.g. Gray 2005, Stellar Photospheres, chapters 8, 13, 14). Carbon and oxygen share themselves out between atoms and CO.
-So the response to each label has the sign and about the size that it has in stars, and is smooth. It is no model atmosphere.
+Lorentzian wings the strength grows as the root of tau, as a curve of growth does. The optical depth of a line relative to its strength
+in the list follows from the temperature, the electron pressure and the gas pressure of one layer: Boltzmann's factor, Saha's equation for
+one ionisation on either side, and the opacity of H- and hydrogen (e.g. Gray 2005, Stellar Photospheres, chapters 8, 13, 14). Carbon and
+oxygen share themselves out between atoms and CO. So the response to each label has the sign and about the size that it has in stars, and
+is smooth. It is no model atmosphere: the powers of gravity and temperature in the pressures were chosen so that the calcium triplet and
+the lines beside it are right in two dwarfs and a giant.
 """
 
 from collections.abc import Iterator
@@ -51,7 +53,8 @@ class Species:
 
 
 SPECIES = {
-    "H I": Species("H"), "C I": Species("C", 11.26), "N I": Species("N", 14.53), "Na I": Species("Na", 5.14), "Mg I": Species("Mg", 7.65), "Al I": Species("Al", 5.99),
+    "H I": Species("H"), "C I": Species("C", 11.26), "N I": Species("N", 14.53), "Na I": Species("Na", 5.14),
+    "Mg I": Species("Mg", 7.65), "Al I": Species("Al", 5.99),
     "Si I": Species("Si", 8.15), "S I": Species("S", 10.36), "K I": Species("K", 4.34), "Ca I": Species("Ca", 6.11),
     "Ca II": Species("Ca", 11.87, 6.11), "Ti I": Species("Ti", 6.83), "V I": Species("V", 6.75), "Cr I": Species("Cr", 6.77),
     "Mn I": Species("Mn", 7.43), "Fe I": Species("Fe", 7.90), "Co I": Species("Co", 7.88), "Ni I": Species("Ni", 7.64),
@@ -88,13 +91,13 @@ class Layer:
     def log_electron_pressure(self) -> Stars:
         """1.2 in the Sun, growing with gravity, temperature and the electron donors: a fit by eye to model atmospheres."""
         labels = self.labels
-        return np.asarray(1.2 + 0.4 * (labels.logg - 4.44) + 9.0 * np.log10(labels.teff / 5777) + 0.3 * self._donors)
+        return np.asarray(1.2 + 0.43 * (labels.logg - 4.44) + 9.0 * np.log10(labels.teff / 5777) + 0.3 * self._donors)
 
     @cached_property
     def log_gas_pressure(self) -> Stars:
         """Relative to the Sun: grows with gravity, falls with the opacity that metals bring and in hot stars."""
         labels = self.labels
-        return np.asarray(0.5 * (labels.logg - 4.44) - 0.2 * self._donors - 3.0 * np.log10(np.hypot(1.0, labels.teff / 7000) / 1.297))
+        return np.asarray(0.44 * (labels.logg - 4.44) - 0.2 * self._donors - 3.0 * np.log10(np.hypot(1.0, labels.teff / 7000) / 1.297))
 
     @cached_property
     def log_continuum(self) -> Stars:

@@ -2,8 +2,8 @@
 
 Level energies follow from the equilibrium constants of Huber & Herzberg 1979 (Constants of Diatomic Molecules): a rotating anharmonic
 oscillator, with the spin splitting of Hill & Van Vleck 1928, Phys. Rev. 32, 250 in doublet-Pi states. Perturbations and the
-spin-rotation splitting are left out, so that band heads lie within some 0.1 nm of the observed ones: the right pattern of lines, not the measured
-list. Strengths are a band strength set by hand, times the rotational factor, times Boltzmann's factor at the reference atmosphere.
+spin-rotation splitting are left out, so that band heads lie within some 0.1 nm of the observed ones: the right pattern of lines, not the
+measured list. Strengths are a band strength set by hand, times the rotational factor, times Boltzmann's factor at the reference atmosphere.
 """
 
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ OH_GROUND = ElectronicState(
 
 CO_BANDS = tuple((v, np.log10((v + 1) * (v + 2) * (v + 3) / 6.0)) for v in range(7))
 """Lower level and log band strength of the second overtone; the factor is that of a harmonic oscillator's third power."""
-CN_BANDS = {(2, 0): 0.0, (3, 1): 0.35, (4, 2): 0.5, (5, 3): 0.6, (6, 4): 0.6, (0, 1): 0.5, (1, 2): 0.5, (2, 3): 0.35, (3, 4): 0.25}
+CN_BANDS = {(2, 0): 0.0, (3, 1): 0.35, (4, 2): 0.5, (5, 3): 0.6, (6, 4): 0.6, (0, 1): 0.25, (1, 2): 0.25, (2, 3): 0.1, (3, 4): 0.0}
 OH_BANDS = {0: 0.0, 1: 0.45, 2: 0.7, 3: 0.9}
 WEAKEST = -2.3
 """Lines weaker than this in the reference atmosphere (log10 optical depth at the centre) are left out: hundreds that nobody would see."""
@@ -113,7 +113,7 @@ def carbon_monoxide(first: float, last: float, strength: float = -0.65) -> list[
     return _kept(lines(), first, last)
 
 
-def cyanogen(first: float, last: float, strength: float = -0.60) -> list[MolecularLine]:
+def cyanogen(first: float, last: float, strength: float = -0.45) -> list[MolecularLine]:
     """Red system A 2Pi - X 2Sigma of 12C14N between two vacuum wavelengths in nm: the six main branches of each band."""
 
     def lines() -> Iterator[MolecularLine]:

@@ -109,7 +109,8 @@ def rvs_noise(flux: Spectra, signal_to_noise: Stars, ccds: Int64[np.ndarray, " n
     # A chi squared of f degrees of freedom is close to f (1 - 2/9f + z sqrt(2/9f))^3 with a normal z (Wilson & Hilferty 1931).
     spread = 2 / (9 * np.maximum(ccds - 1, 2)[:, None])
     z = _smooth(rng.standard_normal((n, pixels)), NOISE_CORRELATION_SIGMA)
-    stated = true * np.maximum(1 - spread + z * np.sqrt(spread), 0.2) ** 1.5
+    cube_root = np.maximum(1 - spread + z * np.sqrt(spread), 0.2)
+    stated = true * cube_root * np.sqrt(cube_root)
     missing = from_edge < 0
     return ObservedRvs(np.where(missing, np.nan, flux + noise), np.where(missing, np.nan, stated))
 
