@@ -88,7 +88,7 @@ class FieldStream:
 
 @dataclass(frozen=True)
 class ClusterStream:
-    """Members of one cluster, to a faintest magnitude; giants are favoured by L^0.3, so that a few dozen members show them."""
+    """Members of one cluster, to a faintest magnitude; giants are favoured by L^0.5, so that a few dozen members show them."""
 
     cluster: Cluster
     brightest: float
@@ -107,7 +107,7 @@ class ClusterStream:
         spread = clusters.ABUNDANCE_SPREAD * rng.standard_normal((n, 2))
         star["feh"], star["alpha_m"] = cluster.feh + spread[:, 0], cluster.alpha_m + spread[:, 1]
         seen = reach(rough_absolute_g(table.teff, table.logl), self.faintest) > cluster.distance
-        weight = seen * on_the_grid(table.teff, table.logg) * 10.0 ** (0.3 * table.logl)
+        weight = seen * on_the_grid(table.teff, table.logg) * 10.0 ** (0.5 * table.logl)
         star["x"], possible = table.draw(weight, star["age"], overall_metallicity(star["feh"], star["alpha_m"]), rng)
         star["ra"], star["dec"], star["distance"] = clusters.on_the_sky(cluster, clusters.draw_places(cluster, n, rng))
         star["l"], star["b"] = kinematics.equatorial_to_galactic(star["ra"], star["dec"])
