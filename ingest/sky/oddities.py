@@ -57,8 +57,6 @@ class OffGridStars:
     """Solar radii."""
     mass: Vector
     """Solar masses."""
-    age: Vector
-    """Gyr."""
 
 
 def draw_off_grid(kind: Kind, n: int, rng: np.random.Generator) -> OffGridStars:
@@ -67,22 +65,21 @@ def draw_off_grid(kind: Kind, n: int, rng: np.random.Generator) -> OffGridStars:
     Radii: white dwarfs by their mass and gravity; M dwarfs after Mann et al. 2015, ApJ 804, 64, roughly. A white dwarf has no abundances:
     they stand as 0 here and are null in the truth table.
     """
-    u, normal = rng.random((n, 2)), rng.standard_normal((n, 3))
-    age = 1.0 + 9.0 * u[:, 1]
+    u, normal = rng.random(n), rng.standard_normal((n, 3))
     if kind is Kind.WHITE_DWARF:
-        teff = 6500.0 * (30000.0 / 6500.0) ** u[:, 0]
+        teff = 6500.0 * (30000.0 / 6500.0) ** u
         logg = 8.0 + 0.1 * normal[:, 0]
         mass = 0.6 + 0.3 * 0.1 * normal[:, 0]
         nothing = np.zeros(n)
         radius = np.sqrt(mass * 10.0 ** (4.438 - logg))
-        return OffGridStars(StellarLabels(teff, logg, nothing, nothing, nothing, nothing), radius, mass, age)
-    teff = 2700.0 + 750.0 * np.sqrt(u[:, 0])
+        return OffGridStars(StellarLabels(teff, logg, nothing, nothing, nothing, nothing), radius, mass)
+    teff = 2700.0 + 750.0 * np.sqrt(u)
     radius = (0.13 + 0.30 * (teff - 2700.0) / 750.0) * np.exp(0.05 * normal[:, 0])
     mass = 0.93 * radius + 0.01
     feh = np.clip(-0.1 + 0.2 * normal[:, 1], -0.8, 0.4)
     alpha = np.clip(0.02 - 0.13 * feh, 0.0, 0.14) + 0.025 * normal[:, 2]
     labels = StellarLabels(teff, 4.438 + np.log10(mass / radius**2), feh, alpha, 0.02 + 0.45 * alpha, 0.02 + 0.10 * alpha)
-    return OffGridStars(labels, radius, mass, age)
+    return OffGridStars(labels, radius, mass)
 
 
 def off_grid_flux(kind: Kind, labels: StellarLabels, shape: Shape) -> Spectra:

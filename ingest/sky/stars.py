@@ -32,7 +32,7 @@ LIGHTEST_COMPANION = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Stars:
-    """n simulated stars, what is true of each; positions at the epoch of the release they are written for."""
+    """n simulated stars, what is true of each; positions are those of J2016.0, the epoch of Gaia DR3 (``after`` gives later ones)."""
 
     source_id: Int64[np.ndarray, " n"]
     labels: StellarLabels
@@ -97,6 +97,12 @@ class Stars:
     def parallax(self) -> Vector:
         """True parallax, mas."""
         return 1.0 / self.distance
+
+    def after(self, years: float) -> "Stars":
+        """The same stars some Julian years later: moved on the sky along great circles, all else as it was."""
+        offset = np.hypot(self.pmra, self.pmdec) * years / 3.6e6
+        ra, dec = identifiers.moved(self.ra, self.dec, np.abs(offset), np.arctan2(self.pmra, self.pmdec) + (np.pi if years < 0 else 0.0))
+        return replace(self, ra=ra, dec=dec)
 
     def take(self, index: Any) -> "Stars":
         """The stars of an index or a mask."""

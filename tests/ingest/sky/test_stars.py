@@ -1,15 +1,22 @@
 """Simulated stars: a seed is a sky, options do what they say and nothing else, and the population is what was asked for."""
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
+import astropy.units as u
 import healpy as hp
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
 
 from catalog.errors import RunError, UsageError
 from catalog.healpix import ARCSEC, MAX_PADDING, pixel_offset
+from catalog.version import ROOT
 from ingest.sky.clusters import CLUSTERS
 from ingest.sky.galaxy import DISC_SCALES, FEH_RANGE, R_SUN, SHARES, Population, cylinder_radius, galactocentric
 from ingest.sky.labels import LABEL_NAMES, StellarLabels
@@ -234,6 +241,35 @@ def test_stars_stand_outside_their_pixels_as_real_ones_do(stars: Stars) -> None:
     assert len(np.unique(stars.source_id)) == N
     far = drawn(300, n_far_displaced=3)
     assert (pixel_offset(far.source_id, far.ra, far.dec) > MAX_PADDING).sum() == 3
+
+
+@pytest.mark.parametrize("years", [1.5, -16.0, 0.0])
+def test_stars_move_with_their_proper_motions(small: Stars, years: float) -> None:
+    later = small.after(years)
+    assert differing(small, later) <= {"ra", "dec"}
+    then = SkyCoord(
+        small.ra * u.deg,
+        small.dec * u.deg,
+        distance=small.distance * u.kpc,
+        pm_ra_cosdec=small.pmra * u.mas / u.yr,
+        pm_dec=small.pmdec * u.mas / u.yr,
+        obstime=Time("J2016"),
+    ).apply_space_motion(dt=years * u.yr)
+    assert SkyCoord(later.ra * u.deg, later.dec * u.deg).separation(then).mas.max() < 0.1
+
+
+def test_the_sky_does_not_depend_on_the_number_of_threads() -> None:
+    program = (
+        "import hashlib, numpy as np; from ingest.sky.stars import draw_stars; from ingest.sky.options import StarOptions\n"
+        "s = draw_stars(150, np.random.default_rng(1), StarOptions(binary_share=0.2, m_dwarf_share=0.05))\n"
+        "print(hashlib.sha256(b''.join(getattr(s, n).tobytes() for n in ('ra', 'source_id', 'g', 'ebv', 'mass', 'companion_radius'))).hexdigest())"
+    )
+    digests = set()
+    for threads in ("1", "4"):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        digests.add(done.stdout)
+    assert len(digests) == 1
 
 
 def test_an_apparent_magnitude_of_the_callers_decides_who_is_kept() -> None:
