@@ -65,7 +65,12 @@ def infrared_magnitude_errors(magnitudes: Float[np.ndarray, "n 5"]) -> Float[np.
 
 
 def measured_parallax(
-    parallax: Float[np.ndarray, " n"], g: Float[np.ndarray, " n"], rng: np.random.Generator, *, release: Release = "dr3", inflate: float = 1.0
+    parallax: Float[np.ndarray, " n"],
+    g: Float[np.ndarray, " n"],
+    rng: np.random.Generator,
+    *,
+    release: Release = "dr3",
+    inflate: float = 1.0,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Catalogue parallaxes, zero point left in, and their errors [mas]. ``inflate``: true noise over reported."""
     error = parallax_error(g, release)

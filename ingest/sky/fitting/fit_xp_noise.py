@@ -79,7 +79,9 @@ def _rows(path: Path) -> Iterator[dict[str, object]]:
 def read_real(data: Path) -> dict[Band, RealBand]:
     """All real spectra that have both bands."""
     field = fits.getdata(data / "xp_coefficients" / "XP_CONTINUOUS_COMBINED_field2000.fits")
-    whole = [(row, name in ORDINARY) for name in ORDINARY + UNUSUAL for row in _rows(data / "xp_continuous" / name) if row["bp_coefficients"]]
+    whole = [
+        (row, name in ORDINARY) for name in ORDINARY + UNUSUAL for row in _rows(data / "xp_continuous" / name) if row["bp_coefficients"]
+    ]
     coefficients = {
         band: np.vstack([field[f"{band}_coefficients"].astype(float), *(_numbers(row[f"{band}_coefficients"]) for row, _ in whole)])
         for band in BANDS
@@ -94,7 +96,9 @@ def read_real(data: Path) -> dict[Band, RealBand]:
         band: RealBand(
             g,
             coefficients[band],
-            np.vstack([field[f"{band}_coefficient_errors"].astype(float), *(_numbers(row[f"{band}_coefficient_errors"]) for row, _ in whole)]),
+            np.vstack(
+                [field[f"{band}_coefficient_errors"].astype(float), *(_numbers(row[f"{band}_coefficient_errors"]) for row, _ in whole)]
+            ),
             np.vstack([np.full((n, 1485), np.nan), *(_numbers(row[f"{band}_coefficient_correlations"]) for row, _ in whole)]),
             np.concatenate([np.full(n, FIELD_TRANSITS[band]), scalar(f"{band}_n_measurements") / SAMPLES_PER_TRANSIT]),
             np.concatenate([standard_deviation(band, coefficients[band][:n, 0]), scalar(f"{band}_standard_deviation")]),
