@@ -165,6 +165,13 @@ def test_shares_of_giants_clusters_components_and_bright_stars_are_those_asked_f
     assert (only.population == Population.ACCRETED).all() and (only.labels.logg < GIANT_LOGG).all()
 
 
+@pytest.mark.parametrize("options", [{}, {"max_g": 14.0}, {"max_g": 12.0}, {"bright_share": 1.0}, {"m_dwarf_share": 0.3}], ids=str)
+def test_no_star_comes_twice(options: dict[str, Any]) -> None:
+    stars = drawn(600, **options)
+    for values in (stars.ra, stars.labels.teff, stars.distance, stars.source_id):
+        assert len(np.unique(values)) == 600
+
+
 def test_stars_are_in_random_order(stars: Stars) -> None:
     number = np.arange(N)
     for values in (stars.labels.logg, stars.g, stars.cluster, stars.source_id):
@@ -285,6 +292,15 @@ def test_an_apparent_magnitude_of_the_callers_decides_who_is_kept() -> None:
 def test_limits_that_no_star_meets_end_with_a_reason() -> None:
     with pytest.raises(RunError, match="widen the limits"):
         drawn(5, min_g=-6.0, max_g=-5.9, bright_g=-5.9)
+
+
+@pytest.mark.parametrize(("limits", "absent", "present"), [((6.0, 12.0), "NGC 6791", "NGC 2682"), ((16.6, 17.6), "NGC 2632", "NGC 6791")])
+def test_clusters_with_no_star_within_the_limits_are_left_out(limits: tuple[float, float], absent: str, present: str) -> None:
+    stars = drawn(500, min_g=limits[0], max_g=limits[1], bright_g=limits[1], cluster_share=0.5)
+    names = {CLUSTERS[number].name for number in stars.cluster if number >= 0}
+    assert absent not in names
+    assert present in names
+    assert (stars.cluster >= 0).mean() > 0.4
 
 
 def test_less_than_one_star_is_refused() -> None:
