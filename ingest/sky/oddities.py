@@ -30,6 +30,8 @@ _BAND_HEADS = (
 """Heads of TiO and VO: wavelength, how far the band reaches to the red (nm), and relative depth."""
 _NIR_WAVELENGTH = {"J": 1235.0, "H": 1662.0, "Ks": 2159.0, "W1": 3353.0, "W2": 4603.0}
 """nm, where a black body stands for its mean over the band."""
+_M_DWARF_NIR = {"J": 0.17, "H": 0.12, "Ks": 0.0, "W1": -0.22, "W2": -0.28}
+"""Change of ln F against a black body."""
 
 
 class Kind(IntEnum):
@@ -92,11 +94,14 @@ def off_grid_flux(kind: Kind, labels: StellarLabels, shape: Shape) -> Spectra:
 def off_grid_band_flux(kind: Kind, labels: StellarLabels) -> dict[str, Vector]:
     """Surface flux of white dwarfs or M dwarfs in the infrared bands, W m-2 nm-1.
 
-    A black body at the band's wavelength; M dwarfs are brighter by what their molecules take from the optical (0.35 in ln F at 2,700 K).
+    A black body at the band's wavelength; M dwarfs are brighter by what their molecules take from the optical (0.35 in ln F at 2,700 K),
+    and bluer by as much as brings J - Ks and Ks - W1 of a star of 3,000 K to the observed 0.85 and 0.2.
     """
     where = np.array([_NIR_WAVELENGTH[band] for band in NIR_BANDS])
-    extra = 0.35 * _coolness(labels.teff) if kind is Kind.M_DWARF else np.zeros(len(labels))
-    flux = np.exp(ln_black_body(where, labels.teff) + extra[:, None])
+    ln_flux = ln_black_body(where, labels.teff)
+    if kind is Kind.M_DWARF:
+        ln_flux += 0.35 * _coolness(labels.teff)[:, None] + [_M_DWARF_NIR[band] for band in NIR_BANDS]
+    flux = np.exp(ln_flux)
     return {band: flux[:, i] for i, band in enumerate(NIR_BANDS)}
 
 
@@ -151,4 +156,4 @@ def _m_dwarf_depth(labels: StellarLabels, shape: Shape) -> Any:
         depth += (strength * relative)[:, None] * band
     for line, peak, width in ((589.3, 1.2, 2.5), (819.0, 0.4, 1.0), (768.2, 0.6, 2.0)):
         depth += (strength * peak)[:, None] / (1.0 + ((XP_GRID - line) / width) ** 2)
-    return depth + strength[:, None] * 1.2 * np.clip((560.0 - XP_GRID) / 250.0, 0.0, 1.0)
+    return depth + strength[:, None] * 2.0 * np.clip((640.0 - XP_GRID) / 250.0, 0.0, 1.0)

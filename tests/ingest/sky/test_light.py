@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ingest.sky import light
+from ingest.sky.emulator import band_magnitudes
 from ingest.sky.labels import StellarLabels
 from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
 from ingest.sky.oddities import Kind
 from ingest.sky.stars import Stars, draw_stars
-from ingest.sky.wavelengths import XP_GRID
+from ingest.sky.wavelengths import NIR_BANDS, XP_GRID
 from ingest.sky.xp_forward import band_operator, synthetic_g_bp_rp
 
 SUN = StellarLabels(np.array([5772.0]), np.array([4.438]), *(np.zeros(1) for _ in range(4)))
@@ -76,3 +77,26 @@ def test_at_the_same_reddening_a_larger_rv_dims_more_and_reddens_b_minus_v_as_mu
     blue, yellow = (dimmed[np.abs(XP_GRID - at).argmin()] for at in (440.0, 548.0))
     assert yellow == pytest.approx(0.5, rel=0.05)  # A(V) = R(V) E(B-V)
     assert blue == pytest.approx(yellow, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("kind", "teff", "logg", "radius", "absolute_g", "bp_rp", "j_ks"),
+    [
+        (Kind.WHITE_DWARF, 10000.0, 8.0, 0.0129, 12.1, 0.2, 0.0),
+        (Kind.WHITE_DWARF, 20000.0, 8.0, 0.0129, 10.7, -0.2, -0.1),
+        (Kind.M_DWARF, 3000.0, 5.0, 0.25, 12.0, 2.9, 0.85),
+        (Kind.M_DWARF, 3400.0, 4.9, 0.41, 9.9, 2.3, 0.75),
+    ],
+)
+def test_white_dwarfs_and_m_dwarfs_have_about_the_colours_of_real_ones(
+    kind: Kind, teff: float, logg: float, radius: float, absolute_g: float, bp_rp: float, j_ks: float
+) -> None:
+    """Rounded from nearby stars: Gentile Fusillo et al. 2021, MNRAS 508, 3877; Mann et al. 2015, ApJ 804, 64."""
+    labels = StellarLabels(np.array([teff]), np.array([logg]), *(np.zeros(1) for _ in range(4)))
+    near = light.dilution(np.array([radius]), np.array([0.01]))
+    flux = light.flux_at_surface(labels, np.array([kind], np.int8), np.zeros((1, 4))) * near
+    g, bp, rp = synthetic_g_bp_rp(*(band_operator(band).coefficients(flux) for band in ("bp", "rp")))[0]
+    bands = light.band_flux_at_surface(labels, np.array([kind], np.int8)) * near
+    magnitude = band_magnitudes({band: bands[:, i] for i, band in enumerate(NIR_BANDS)})
+    assert (g, bp - rp) == pytest.approx((absolute_g, bp_rp), abs=0.25)
+    assert magnitude["J"] - magnitude["Ks"] == pytest.approx([j_ks], abs=0.12)
