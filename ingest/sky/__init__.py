@@ -25,6 +25,8 @@ What their light is:
     elements            features of alpha elements, carbon and nitrogen
     extinction          Gordon's curve and its R(V)
     tensor_spline       the functions that isochrones and emulator are written in
+    light               of one object: surface flux by its kind, distance, dust, and its G
+    observed_light      of simulated stars with their companions, as it reaches the Earth
     fitted/             the fitted numbers, with their origin and errors
     fitting/            how they were fitted; the only place that reads the grids
 
