@@ -45,7 +45,7 @@ def draw_hot_payne(
     sigma = label_noise.HOT_PAYNE.at(np.asarray(lamost.table["snrg"][rows], np.float64))
     found = label_noise.measured(truth, sigma, z[rows], outlier)
     values = {
-        "SpecID": np.char.ljust(spec_id(lamost.take(rows)), 36), "Teff": found.teff, "e_Teff": sigma.teff, "logg": found.logg, "e_logg": sigma.logg,
+        "SpecID": np.array([f"{name:<36}" for name in spec_id(lamost.take(rows)).tolist()], "U36"), "Teff": found.teff, "e_Teff": sigma.teff, "logg": found.logg, "e_logg": sigma.logg,
         "[Fe/H]": found.feh, "e_[Fe/H]": sigma.feh, "[C/H]": found.c_fe + truth.feh, "e_[C/H]": sigma.c_fe, "[N/H]": found.n_fe + truth.feh,
         "e_[N/H]": sigma.n_fe,
     }  # fmt: skip

@@ -5,7 +5,6 @@ declares by TNULL (FITS standard 4.0, section 7.3.2), which delimited text spell
 """
 
 import gzip
-import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -115,6 +114,8 @@ def _filled(column: SurveyColumn, values: np.ndarray | Any) -> np.ndarray:
         gone = gone | np.isnan(data)
     if data.dtype.kind == "U":
         data = np.char.encode(data, "ascii")
+    if data.dtype.kind == "S" and (longest := int(np.strings.str_len(data).max(initial=0))) > int(column.type[1:]):
+        raise DataError(f"A text of {longest} characters does not fit into the column {column.name} of {column.type[1:]}.")
     return np.where(gone, column.missing, data) if gone.any() else data
 
 
@@ -142,10 +143,8 @@ def table_hdu(table: SurveyTable) -> fits.BinTableHDU:
 
 def write_fits(path: Path, *hdus: Any) -> None:
     """Write an empty primary HDU and the given ones."""
-    content = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(content)
     with complete_or_absent(path) as file:
-        file.write(content.getbuffer())
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(file)
 
 
 def write_delimited(path: Path, table: SurveyTable, *, delimiter: str = ",", null: str = "", quoted: bool = False) -> None:
