@@ -14,7 +14,8 @@ def spline_basis(x: Float[np.ndarray, " n"], knots: Float[np.ndarray, " k"]) -> 
     """Values of the cubic B-splines on these knots (ends included) at x; outside the knots the value at the end holds."""
     knots = np.asarray(knots, float)
     clamped = np.concatenate([np.repeat(knots[0], DEGREE), knots, np.repeat(knots[-1], DEGREE)])
-    return BSpline.design_matrix(np.clip(x, knots[0], knots[-1]), clamped, DEGREE).toarray()
+    # "extrapolate" never happens after the clip; it spares scipy a search for the extremes, which it does in Python and not for no x at all.
+    return BSpline.design_matrix(np.clip(x, knots[0], knots[-1]), clamped, DEGREE, extrapolate=True).toarray()
 
 
 def tensor_basis(
@@ -22,7 +23,7 @@ def tensor_basis(
 ) -> Float[np.ndarray, "n m"]:
     """Products of the splines in x and in y, those in y running fastest: m = (k + 2)(l + 2)."""
     along_x, along_y = spline_basis(x, x_knots), spline_basis(y, y_knots)
-    return (along_x[:, :, None] * along_y[:, None, :]).reshape(len(along_x), -1)
+    return (along_x[:, :, None] * along_y[:, None, :]).reshape(len(along_x), along_x.shape[1] * along_y.shape[1])
 
 
 def weighted_sum(basis: Float[np.ndarray, "n m"], coefficients: Float[np.ndarray, "m w"]) -> Float[np.ndarray, "n w"]:

@@ -2,8 +2,9 @@
 
     stellar_flux.npz    surface fluxes fitted to the Kurucz (1993) grid
     isochrones.npz      tracks fitted to an excerpt of the PARSEC isochrones
+    xp_noise.npz        errors of XP coefficients, read by ingest/sky/xp_noise.py
 
-Each file carries two sentences beside its numbers: `origin`, the grid it was fitted to, and `errors`, how well it does.
+Each of the first two carries two sentences beside its numbers: `origin`, the grid it was fitted to, and `errors`, how well it does.
 """
 
 import functools

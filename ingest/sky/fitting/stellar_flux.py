@@ -92,7 +92,7 @@ def read_grid(folder: Path) -> FluxGrid:
     return FluxGrid(
         teff=teff,
         logg=logg,
-        real=~filled.any(axis=0),
+        real=np.asarray(~filled.any(axis=0)),
         ln_flux=ln_flux[..., at] * (1 - fraction) + ln_flux[..., at + 1] * fraction,
         ln_band_flux=np.log(np.stack([photon_mean(wavelength, flux, band) for band in bands], axis=-1)),
         ln_g_flux=np.log(photon_mean(wavelength, flux, _passband(passbands, "G"))),
