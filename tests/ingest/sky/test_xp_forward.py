@@ -47,7 +47,7 @@ def test_the_correction_holds_for_official_spectra_that_it_was_not_fitted_to(ban
 
 @pytest.mark.parametrize("band", BANDS)
 def test_the_correction_can_be_undone(band: str) -> None:
-    """It changes no leading coefficient and depends on nothing else, so no information about a star is lost or added."""
+    """It changes no leading coefficient and depends on those alone."""
     with np.load(ROOT / "ingest" / "sky" / "fitted" / "xp_forward.npz") as fitted:
         correction = fitted[f"{band}_correction"]
         assert str(fitted["origin"])
