@@ -9,7 +9,7 @@ Phi_k(u), and the deconvolved ones, B_k(u), with
 The simulator that goes the other way is not public. Here the coefficients of f are those that fit it best by that equation, under two
 soft conditions on what the deconvolution leaves open: no light at pseudo-wavelengths that no wavelength reaches, and high orders no larger
 than those of stars. What that leaves wrong is nearly linear in the four leading coefficients; a fitted matrix a band corrects it
-(``fitting/fit_xp_forward.py``; it can be undone, so it changes no information). ``fitted/xp_forward.npz`` tells how near the result comes
+(``fitting/fit_xp_forward.py``; it can be undone, so it hides no feature of a spectrum). ``fitted/xp_forward.npz`` tells how near the result comes
 to the official simulator.
 
 The tables are read as files: importing gaiaxpy is slow and turns on TeX for every plot.

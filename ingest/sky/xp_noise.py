@@ -133,7 +133,7 @@ def mixing_weights(
     shape = np.add.reduceat(terms[0], starts, axis=1)
     shape /= np.maximum(shape.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     weights = np.hstack([shape * (photons / total)[:, None], shape * ((calibration + jitter) / total)[:, None]])
-    return np.column_stack([weights, 1.0 - weights.sum(axis=1)])
+    return np.column_stack([weights, np.clip(1.0 - weights.sum(axis=1), 0.0, None)])
 
 
 _DEVIATION_MAGNITUDES = (4.5, 7.0, 8.5, 10.5, 12.0, 13.5, 15.0, 17.0)

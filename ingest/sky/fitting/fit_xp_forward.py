@@ -6,12 +6,13 @@ real/xp_coefficients, 2,000 real field stars; neither is part of the product.
 What follows from the calibration tables alone misses the official coefficients by 0.5 % of the peak, and gives bright stars twice as many
 significant coefficients as real ones have: in directions in which the calibration sees almost nothing, its deconvolved bases leave the
 coefficients open, and a soft condition does not know what real instruments and bases do there. The miss is nearly a linear function of the
-four leading coefficients. So each band gets one matrix D, c_k <- c_k + sum_j D_kj c_j with j < 4 <= k: it can always be undone, so it
-neither adds nor takes information about a star. D is the least-squares compromise of three wishes, each with a tolerance:
+four leading coefficients. So each band gets one matrix D, c_k <- c_k + sum_j D_kj c_j with j < 4 <= k. It can be undone, so it hides no
+feature of a spectrum: the Cramer-Rao bounds of teff, logg, feh, alpha_m and E move by less than 10 %, where a stiffer soft condition that
+gives the right number of significant coefficients doubles them. D is the least-squares compromise of three wishes, each with a tolerance:
 
 * stars of our own emulator have, at the same leading coefficients, the high orders that real field stars have (one real error at G = 12);
 * the coefficients are those of the official simulator (4e-4 of the first one, 8e-4 in BP, where they disagree with real stars);
-* the calibrated spectrum in bins of 10 nm stays as it was (0.3 %, 1 % in BP).
+* the calibrated spectrum in bins of 10 nm stays as it was (0.2 %, 1 % in BP).
 
 Prints how far the corrected operator is from each official spectrum when it was left out of the fit, writes the numbers with that and
 their origin into ingest/sky/fitted (or ``--out``), and gives the same numbers each time.
@@ -42,7 +43,7 @@ ORIGIN = (
 _CALIBRATED = {"bp": (392.0, 640.0), "rp": (645.0, 992.0)}
 _BIN = 10
 OFFICIAL_TOLERANCE = {"bp": 8e-4, "rp": 4e-4}
-CALIBRATED_TOLERANCE = {"bp": 1e-2, "rp": 3e-3}
+CALIBRATED_TOLERANCE = {"bp": 1e-2, "rp": 2e-3}
 _REGRESSORS = 3
 """Leading coefficients that the high orders of real stars are regressed on; a fourth changes little."""
 
