@@ -6,6 +6,7 @@ Only this file and kiel_main stand above ingest, models and tap_service.
 import itertools
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -94,7 +95,7 @@ def command(real: Path | None, port: int, keep_serving: bool, as_json: bool) -> 
         else:
             tell(story, answers, url, keep_serving)
         if keep_serving:
-            click.echo(f"Serving at {url} until Ctrl-C.")
+            click.echo(f"Serving at {url} until Ctrl-C.", err=as_json)
             signal_wait()
 
 
@@ -124,7 +125,7 @@ def label_real_stars(database: Database, directory: Path, story: Story) -> None:
             sources = connection.execute(statement("sources_by_layout"), {"release": RELEASE}).fetchall()
         step["result"] = (
             f"{len(summary.files)} files: {summary.count('loaded')} loaded, {summary.count('not_a_product')} of other kinds, "
-            f"{summary.count('failed')} failed; {summary.rows_in} rows, {summary.rows_rejected} rejected; "
+            f"{summary.count('failed')} failed, {len(summary.unreadable)} unreadable; {summary.rows_in} rows, {summary.rows_rejected} rejected; "
             f"{sum(count for _, count in sources)} sources with XP spectra ({', '.join(f'{count} with {what}' for what, count in sources)})"
         )
     with story.step("train") as step:
@@ -147,6 +148,7 @@ def label_real_stars(database: Database, directory: Path, story: Story) -> None:
 @contextmanager
 def served(port: int) -> Iterator[str]:
     """The TAP service as the command that an operator starts, until the block ends; its URL. A taken port gives way to a free one."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the service ends with the demonstration, however that is ended
     with tempfile.TemporaryFile("w+") as log:  # a file takes whatever the service logs; a pipe that nobody reads would block it
         for candidate in (port, 0):
             words = [sys.executable, "-m", "kiel_main", "tap", "serve", "--port", str(candidate)]

@@ -23,7 +23,7 @@ WORDS = {
     "db": ("catalog.commands", "The database server, and the schema in it."),
     "ingest": ("ingest.commands", "Survey files into tables."),
     "model": ("models.commands", "Versions of the models: train, list, show, evaluate."),
-    "run": ("models.running.commands", "Model runs: create, work, validate, publish."),
+    "run": ("models.running.commands", "Model runs: create, work, publish, withdraw."),
     "release": ("catalog.release_commands", "Data releases."),
     "tap": ("tap_service.commands", "The TAP service."),
 }
@@ -31,6 +31,7 @@ WORDS = {
 
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
+    "ruff format": ["-m", "ruff", "format", "--check", "--quiet", "."],
     "mypy": ["-m", "mypy"],
     "lint-imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
     "pytest": ["-m", "pytest"],
@@ -106,8 +107,17 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if (told := _database_fault(error)) is not None:
+            click.echo(f"kiel: {told}", err=True)
+            return _failed(arguments, str(told), type(told).__name__, told.exit_code)
         traceback.print_exc()
         return _failed(arguments, str(error), type(error).__name__, 1)
+
+
+def _database_fault(error: Exception) -> KielError | None:
+    from catalog.database import fault_in_words  # only now: `kiel --version` and the like load no database driver
+
+    return fault_in_words(error)
 
 
 def _failed(arguments: list[str], message: str, kind: str, exit_code: int) -> int:

@@ -30,11 +30,18 @@ def unit_spectra() -> pd.DataFrame:
         row: dict[str, object] = {"source_id": i + 1, "solution_id": 1}
         for band, basis, values in (("bp", BP_BASIS, vector[:N_BP]), ("rp", RP_BASIS, vector[N_BP:])):
             row |= {
-                f"{band}_basis_function_id": basis, f"{band}_degrees_of_freedom": 1, f"{band}_n_parameters": len(values),
-                f"{band}_n_measurements": 1, f"{band}_n_rejected_measurements": 0, f"{band}_standard_deviation": 1.0,
-                f"{band}_chi_squared": 1.0, f"{band}_coefficients": values, f"{band}_coefficient_errors": np.ones(len(values)),
+                f"{band}_basis_function_id": basis,
+                f"{band}_degrees_of_freedom": 1,
+                f"{band}_n_parameters": len(values),
+                f"{band}_n_measurements": 1,
+                f"{band}_n_rejected_measurements": 0,
+                f"{band}_standard_deviation": 1.0,
+                f"{band}_chi_squared": 1.0,
+                f"{band}_coefficients": values,
+                f"{band}_coefficient_errors": np.ones(len(values)),
                 f"{band}_coefficient_correlations": np.zeros(len(values) * (len(values) - 1) // 2),
-                f"{band}_n_relevant_bases": len(values), f"{band}_relative_shrinking": 0.0,
+                f"{band}_n_relevant_bases": len(values),
+                f"{band}_relative_shrinking": 0.0,
             }
         rows.append(row)
     return pd.DataFrame(rows)
@@ -69,9 +76,9 @@ def measured(weights: np.ndarray, real: Path) -> None:
     spectra.append(pd.read_parquet(real / "xp_continuous" / "xp_bright_ddf30.parquet"))
     table = pd.concat(spectra).drop_duplicates("source_id").set_index("source_id")
     table = table.loc[table.index.intersection(catalogue.index)].dropna(subset=["bp_coefficients"])
-    vectors = np.array([
-        np.fromstring(f"{row.bp_coefficients.strip('()[]')},{row.rp_coefficients.strip('()[]')}", sep=",") for row in table.itertuples()
-    ])
+    vectors = np.array(
+        [np.fromstring(f"{row.bp_coefficients.strip('()[]')},{row.rp_coefficients.strip('()[]')}", sep=",") for row in table.itertuples()]
+    )
     g = catalogue.loc[table.index].to_numpy()
     difference = ZERO_POINT_G - 2.5 * np.log10(vectors @ weights) - g
     for name, chosen in (("G < 6", g < 6), ("6 <= G < 8", (g >= 6) & (g < 8)), ("G >= 8", g >= 8)):

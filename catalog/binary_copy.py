@@ -356,15 +356,18 @@ def raw_blocks(
     parameters: Mapping[str, Any] | None = None,
     *,
     block_rows: int = 10_000,
+    block_bytes: int | None = None,
 ) -> Iterator[RawBlock]:
-    """The result of a query as raw blocks of at most block_rows rows; one block is in memory at a time.
+    """The result of a query as raw blocks; one block is in memory at a time.
+
+    A block has at most ``block_rows`` rows, and ends with the row that fills ``block_bytes`` where that is given.
 
     ``parameters`` fill the query's %(name)s on the client, since COPY takes none. Closing the iterator early cancels the query and
     leaves the connection usable outside its transaction. DataError where the server's stream ends before its trailer.
     """
     with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query), parameters) as copy:
         messages: list[bytes] = []
-        ended = False
+        size, ended = 0, False
         for number, message in enumerate(copy):
             row = bytes(message)
             if number == 0:
@@ -374,9 +377,10 @@ def raw_blocks(
                 ended = True
             elif row:
                 messages.append(row)
-            if len(messages) == block_rows:
+                size += len(row)
+            if len(messages) == block_rows or (block_bytes is not None and size >= block_bytes):
                 yield _joined(messages)
-                messages = []
+                messages, size = [], 0
         if not ended:
             raise DataError("The server's COPY stream ended without its trailer.")
         if messages:

@@ -13,7 +13,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from catalog.errors import TransientError
+from catalog.errors import DataError, KielError, TransientError
 
 
 class Role(StrEnum):
@@ -45,15 +45,19 @@ class Database:
         return make_conninfo(base, options=f"{options} -c role={role.value}".strip())
 
     def connect(self, role: Role | None, *, autocommit: bool = False, **kwargs: Any) -> psycopg.Connection[Any]:
-        """A new connection; TransientError names host and port when the server cannot be reached."""
+        """A new connection; TransientError names host and port when the server cannot be reached, DataError a role that is not there."""
         dsn = self.dsn(role)
         try:
             return psycopg.connect(dsn, autocommit=autocommit, application_name=f"kiel {role or 'setup'}", **kwargs)
         except psycopg.OperationalError as error:
             where = conninfo_to_dict(dsn)
             place = f"{where.get('host', 'the default socket')}:{where.get('port', 5432)}, database {where.get('dbname', '')}"
+            reason = " ".join(str(error).split())
+            if role is not None and f'"{role.value}"' in reason and role.value != where.get("user"):
+                # The server has answered: the role is missing, or the login is no member of it.
+                raise DataError(f"the database at {place} has not been set up for this login ({reason}): run `kiel db upgrade`.") from error
             raise TransientError(
-                f"PostgreSQL does not answer at {place} ({str(error).strip().splitlines()[-1]}). "
+                f"PostgreSQL does not answer at {place} ({reason}). "
                 "Start the embedded server with `kiel db up`, or correct KIEL_DATABASE_URL."
             ) from error
 
@@ -64,3 +68,19 @@ class Database:
     def named(self, dbname: str) -> "Database":
         """The same server, another database."""
         return Database(make_conninfo(self.url, dbname=dbname), make_conninfo(self.tap_url, dbname=dbname))
+
+
+def fault_in_words(error: Exception) -> KielError | None:
+    """The error to report for what PostgreSQL said in the middle of a command; None for whatever is not the database's own fault."""
+    said = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    reason = str(said).strip().partition("\n")[0]
+    match said:
+        case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn() | psycopg.errors.InvalidSchemaName():
+            return DataError(f"the database is not at the schema of this code ({reason}): run `kiel db upgrade`, then `kiel db check`.")
+        case psycopg.errors.InsufficientPrivilege():
+            return DataError(
+                f"the login of KIEL_DATABASE_URL may not do this ({reason}): it has to own the database and to have CREATEROLE."
+            )
+        case psycopg.OperationalError():
+            return TransientError(f"the database ended the work ({reason}); give the same command again, it goes on where it stood.")
+    return None

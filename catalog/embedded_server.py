@@ -339,8 +339,21 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
 def open_database(settings: Settings) -> Database:
     """The database of these settings: KIEL_DATABASE_URL, else the embedded server's; TransientError where that does not run."""
     if settings.database_url:
+        for name, dsn in (("KIEL_DATABASE_URL", settings.database_url), ("KIEL_TAP_DATABASE_URL", settings.tap_database_url or "")):
+            _check_dsn(name, dsn)
         return Database(settings.database_url, settings.tap_database_url or settings.database_url)
     return embedded_server(settings).database()
+
+
+def _check_dsn(name: str, dsn: str) -> None:
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # Neither the DSN nor what libpq says of it is shown, not even as a cause: both may hold the password.
+        raise UsageError(
+            f"{name} cannot be read: it must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE, in which other characters than letters and "
+            "digits are written %XX, or words like host=HOST dbname=DATABASE."
+        ) from None
 
 
 def make_tap_login(connection: psycopg.Connection[Any], database: Database) -> None:

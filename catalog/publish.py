@@ -163,14 +163,8 @@ def drop_old_publications(database: Database) -> list[int]:
                 gone.append(serial)
             finally:
                 connection.execute(statement("unlock_publication"), key)
-        standing = {
-            schema["permanent"]
-            for (schemas,) in connection.execute(statement("standing_schemas")).fetchall()
-            for schema in schemas.values()
-        }
-        for (name,) in connection.execute(statement("public_schemas")).fetchall():
-            if "__" in name and name not in standing and not name.endswith("__next"):
-                _drop_schema(connection, name)
+        for (name,) in connection.execute(statement("schemas_to_drop")).fetchall():
+            _drop_schema(connection, name)
     return gone
 
 

@@ -107,47 +107,56 @@ def create_run(
     Safe to repeat: the same version, release, inputs and settings give the run that is there. UsageError if there is no such version,
     or if the version learnt from simulated stars and that was not allowed; DataError if the release has no spectra.
     """
-    with database.connect(Role.OWNER) as connection:
-        data_release = release_named(connection, release)
-        if model not in LABEL_TABLES:
-            raise UsageError(f"there is no model {model}; there are {', '.join(LABEL_TABLES)}.")
-        applied = version_of(connection, model, version)
-        simulated = applied.trained_on == "simulated"
-        if simulated and not allow_simulated_weights:
-            raise UsageError(
-                f"version {applied.version} of {model} learnt from simulated stars and {release} is real; "
-                "give --allow-simulated-weights to run it all the same (the run is marked so)."
-            )
+    with database.connect(Role.OWNER, autocommit=True) as connection:
         connection.execute(statement("lock_run_creation"), {"lock": CREATION_LOCK})
-        fingerprint = connection.execute(statement("input_fingerprint"), {"release_id": data_release.release_id}).fetchone()
-        assert fingerprint is not None
-        sources, source_id_sum, layout_sum = fingerprint
-        if sources == 0:
-            raise DataError(f"the release {release} has no XP spectra; load some with `kiel ingest add DIR --release {release} --work`.")
-        configuration = {
-            "model": model, "model_version_id": applied.model_version_id, "release": release, "chunk_sources": chunk_sources,
-            "selection": "every source of xp_spectrum", "simulated_weights": simulated,
-            "inputs": {"sources": sources, "source_id_sum": source_id_sum, "layout_sum": layout_sum},
-        }  # fmt: skip
-        digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
-        existing = connection.execute(statement("run_of_configuration"), {"configuration_sha256": digest}).fetchone()
-        if existing is not None:
-            return read_run(connection, existing[0])
-        row = connection.execute(
-            statement("insert_run"),
-            {
-                "model": model, "model_version_id": applied.model_version_id, "release_id": data_release.release_id, "configuration": Jsonb(configuration),
-                "configuration_sha256": digest, "sources": sources, "simulated": simulated, "code_version": code_version(),
-            },
-        ).fetchone()  # fmt: skip
-        assert row is not None
-        run_id: int = row[0]
-        connection.execute(
-            statement("cut_chunks"), {"run_id": run_id, "release_id": data_release.release_id, "chunk_sources": chunk_sources}
-        )
-        for table in (LABEL_TABLES[model].name, "no_label"):
-            _add_partition(connection, table, run_id)
+        # One snapshot, taken behind the lock: count, fingerprint and chunks tell of the same sources whatever ingest loads meanwhile.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with connection.transaction():
+            run_id = _create_run(connection, model, release, version, chunk_sources, allow_simulated_weights)
         return read_run(connection, run_id)
+
+
+def _create_run(
+    connection: psycopg.Connection[Any], model: str, release: str, version: int | None, chunk_sources: int, allow_simulated_weights: bool
+) -> int:
+    """``create_run`` inside its transaction; the number of the run."""
+    data_release = release_named(connection, release)
+    if model not in LABEL_TABLES:
+        raise UsageError(f"there is no model {model}; there are {', '.join(LABEL_TABLES)}.")
+    applied = version_of(connection, model, version)
+    simulated = applied.trained_on == "simulated"
+    if simulated and not allow_simulated_weights:
+        raise UsageError(
+            f"version {applied.version} of {model} learnt from simulated stars and {release} is real; "
+            "give --allow-simulated-weights to run it all the same (the run is marked so)."
+        )
+    fingerprint = connection.execute(statement("input_fingerprint"), {"release_id": data_release.release_id}).fetchone()
+    assert fingerprint is not None
+    sources, source_id_sum, layout_sum = fingerprint
+    if sources == 0:
+        raise DataError(f"the release {release} has no XP spectra; load some with `kiel ingest add DIR --release {release} --work`.")
+    configuration = {
+        "model": model, "model_version_id": applied.model_version_id, "release": release, "chunk_sources": chunk_sources,
+        "selection": "every source of xp_spectrum", "simulated_weights": simulated,
+        "inputs": {"sources": sources, "source_id_sum": source_id_sum, "layout_sum": layout_sum},
+    }  # fmt: skip
+    digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+    existing = connection.execute(statement("run_of_configuration"), {"configuration_sha256": digest}).fetchone()
+    if existing is not None:
+        return int(existing[0])
+    row = connection.execute(
+        statement("insert_run"),
+        {
+            "model": model, "model_version_id": applied.model_version_id, "release_id": data_release.release_id, "configuration": Jsonb(configuration),
+            "configuration_sha256": digest, "sources": sources, "simulated": simulated, "code_version": code_version(),
+        },
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    run_id: int = row[0]
+    connection.execute(statement("cut_chunks"), {"run_id": run_id, "release_id": data_release.release_id, "chunk_sources": chunk_sources})
+    for table in (LABEL_TABLES[model].name, "no_label"):
+        _add_partition(connection, table, run_id)
+    return run_id
 
 
 def partition_name(table: str, run_id: int) -> str:
@@ -298,11 +307,14 @@ def publish_run(database: Database, run_id: int) -> int:
 
 
 def withdraw_run(database: Database, run_id: int) -> int:
-    """Take a published run out of sight; the serial of the publication. UsageError if it is not published."""
+    """Take a published run out of sight; the serial of the publication without it. UsageError if it was never published.
+
+    Safe to repeat: a run that is withdrawn stays so.
+    """
     with database.connect(Role.OWNER) as connection, publication_lock(connection):
         run = read_run(connection, run_id)
         key = {"model": run.model, "release_id": run.release_id, "run_id": run_id}
-        if connection.execute(statement("unset_published"), key).fetchone() is None:
+        if connection.execute(statement("unset_published"), key).fetchone() is None and run.state != "withdrawn":
             raise UsageError(f"run {run_id} is {run.state}, not published; there is nothing to withdraw.")
         connection.execute(statement("set_run_state"), {"run_id": run_id, "state": "withdrawn"})
         serial = publish_in(connection, f"run {run_id} of {run.model} withdrawn")

@@ -4,12 +4,13 @@ Types come from the product's fields and are never inferred. A value that is not
 costs no other row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from catalog.errors import DataError
 from catalog.schema.column import ColumnType
 
 DTYPES: dict[ColumnType, np.dtype] = {
@@ -30,6 +31,16 @@ class Field:
     name: str
     type: ColumnType
     is_array: bool = False
+
+
+def fields_named(names: Sequence[str], fields: Iterable[Field]) -> list[Field]:
+    """The fields that a header of these names (in either case) has. DataError where it has one of them more than once: which one is meant?"""
+    lower = [name.strip().lower() for name in names]
+    there = [field for field in fields if field.name in lower]
+    twice = [field.name for field in there if lower.count(field.name) > 1]
+    if twice:
+        raise DataError(f"the header names {', '.join(twice)} more than once; leave one of the columns and add the file again")
+    return there
 
 
 @dataclass(frozen=True)

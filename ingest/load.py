@@ -36,6 +36,10 @@ from ingest.reader import TableReader, blocks_of, describe, format_of, is_known,
 from ingest.registry import PRODUCTS, product_of, seen_in
 from ingest.source_file import ZIP_MAGIC, SourceFile, files_under, source_files, zip_damage
 
+MOST_DISPLACED = 20
+DISPLACED_SHARE = 1e-3
+"""A file with more sources beyond the padding than both of these is taken for wrong. Of 25,897 real sources none is."""
+
 _STAGED = sql.Identifier("staged")
 _REJECTS = sql.Identifier("store", "ingest_reject")
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -53,15 +57,17 @@ def add_paths(
     Bytes that are known stay as they are, unless ``retry`` plans failed files and those of no product again. UsageError for a path or a
     release that does not exist, before anything is written.
     """
-    found = list(files_under(paths))
+    unreadable: list[str] = []
+    found = list(files_under(paths, lambda path, error: unreadable.append(f"{_shown(path)} cannot be read ({error.strerror})")))
     with database.connect(Role.WORKER, autocommit=True) as connection, _told_as_transient():
         data_release = release_named(connection, release)
         known: dict[str, None] = {}
         added = 0
-        unreadable: list[str] = []
         for number, path in enumerate(found, 1):
             try:
-                with _file_faults(str(path)):
+                if (shown := _shown(path)) != str(path.absolute()):
+                    raise DataError(f"the name of {shown} is not UTF-8, so that the ledger cannot hold it; rename the file or its folder")
+                with _file_faults(shown):
                     sources = [(source, *source.digest()) for source in source_files(path, is_known)]
             except DataError as error:
                 unreadable.append(str(error))
@@ -194,6 +200,7 @@ class _PixelOffsets:
     """How far the rows of a file lie outside the pixels of their identifiers (design of the sky covers: catalog.healpix)."""
 
     def __init__(self) -> None:
+        self._rows = 0
         self._largest = 0.0
         self._displaced: dict[int, float] = {}
 
@@ -202,13 +209,22 @@ class _PixelOffsets:
         if not len(rows):
             return
         offsets = pixel_offset(rows["source_id"], rows["ra"], rows["dec"])
+        self._rows += len(rows)
         near = offsets <= MAX_PADDING
         self._largest = max(self._largest, float(offsets[near].max(initial=0.0)))
         for source_id, offset in zip(rows["source_id"][~near].tolist(), offsets[~near].tolist(), strict=True):
             self._displaced[source_id] = max(offset, self._displaced.get(source_id, 0.0))
 
     def keep(self, connection: psycopg.Connection, release: DataRelease) -> None:
-        """Raise the release's padding, and list the sources beyond it."""
+        """Raise the release's padding, and list the sources beyond it; DataError where these are too many to be true.
+
+        Every cone asks for the listed sources one by one, so a file whose positions are of another frame or unit must not fill the list.
+        """
+        if len(self._displaced) > max(MOST_DISPLACED, DISPLACED_SHARE * self._rows):
+            raise DataError(
+                f"{len(self._displaced)} of {self._rows} rows lie more than {MAX_PADDING * 3600:.0f} arcsec outside the pixel of their source_id: "
+                "ra and dec are not ICRS degrees, or belong to other sources; correct the file and add it again"
+            )
         connection.execute(statement("raise_pixel_offset"), {"release_id": release.release_id, "offset": self._largest})
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -265,6 +281,11 @@ def _head(source: SourceFile) -> bytes:
     if head.startswith(ZIP_MAGIC) and source.member is None and (damage := zip_damage(source.path)):
         raise DataError(f"{source.name} is a damaged zip archive ({damage}); fetch it again")
     return head
+
+
+def _shown(path: Path) -> str:
+    """The path as text can hold it: bytes of its name that are not UTF-8 as escapes."""
+    return str(path.absolute()).encode(errors="backslashreplace").decode()
 
 
 def _is_there(file: LedgerFile) -> bool:

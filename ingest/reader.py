@@ -4,7 +4,7 @@ import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from catalog.errors import DataError, KielError, TransientError
 from ingest.file_table import Field, FileTable
@@ -45,13 +45,13 @@ def format_of(head: bytes) -> str | None:
         return "votable" if b"VOTABLE" in text else None
     if text.startswith(b"# %ECSV"):
         return "ecsv"
-    if not text or not _is_text(head):
+    if not text:
         return None
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith(b"#")]
     if not lines:
-        return "csv"
+        return "csv" if _is_text(head) else None
     whole = lines[0].endswith((b"\n", b"\r")) or len(head) < HEAD_BYTES
-    return "csv" if whole and b"," in lines[0] else None
+    return "csv" if whole and b"," in lines[0] and _is_text(lines[0]) else None  # a damaged byte further on is its row's fault
 
 
 def describe(head: bytes) -> str:
@@ -92,20 +92,12 @@ def open_table(source: SourceFile) -> Iterator[TableReader]:
             elif kind == "fits":
                 reader = FitsReader(opened.enter_context(source.seekable()))
             elif kind == "votable":
-                content = opened.enter_context(source.stream())
-                reader = VotableReader(content)
-                _drain(content)
+                reader = VotableReader(opened.enter_context(source.stream()))
             elif kind == "parquet":
                 reader = ParquetReader(opened.enter_context(source.seekable()))
             else:
                 raise DataError(f"{source.name} is {describe(head)}; readers know CSV, ECSV, FITS, VOTable and Parquet")
         yield reader
-
-
-def _drain(content: BinaryIO) -> None:
-    """Read what follows, so that a compressed content is checked to its end."""
-    while content.read(1 << 20):
-        pass
 
 
 def blocks_of(source: SourceFile, reader: TableReader, tables: list[int], fields: tuple[Field, ...]) -> Iterator[FileTable]:
@@ -138,5 +130,5 @@ def damage_told(name: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TransientError(f"no space for a decompressed copy of {name} ({error}); make room and repeat the command") from error
-        what = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        what = next(iter(str(error).replace("\0", "\ufffd").strip().splitlines()), "")
         raise DataError(f"{name} is damaged or truncated ({type(error).__name__}: {what}); fetch it again") from error

@@ -9,6 +9,8 @@ import hashlib
 import io
 import os
 import shutil
+import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -110,15 +112,31 @@ class SourceFile:
             return content.read(HEAD_BYTES)
 
 
-def files_under(paths: Iterable[Path]) -> Iterator[Path]:
-    """Every regular file named by or under ``paths``, in a fixed order; UsageError for a path that does not exist."""
+def files_under(paths: Iterable[Path], unreadable: Callable[[Path, OSError], None]) -> Iterator[Path]:
+    """Every regular file named by or under ``paths``, in a fixed order; UsageError for a path that does not exist.
+
+    ``unreadable`` is told of folders that cannot be listed and of links that lead nowhere. Links to folders are not followed.
+    """
     for path in paths:
         if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.is_file())
+            found = [
+                Path(folder, name)
+                for folder, _, names in os.walk(path, onerror=lambda e: unreadable(Path(e.filename), e))
+                for name in names
+            ]
+            yield from (each for each in sorted(found) if _is_regular(each, unreadable))
         elif path.is_file():
             yield path
         else:
             raise UsageError(f"there is no file or folder {path}")
+
+
+def _is_regular(path: Path, unreadable: Callable[[Path, OSError], None]) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        unreadable(path, error)
+        return False
 
 
 def source_files(path: Path, is_known: Callable[[bytes], bool]) -> Iterator[SourceFile]:
@@ -139,8 +157,8 @@ def zip_damage(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
-        return str(error)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, struct.error, zlib.error) as error:
+        return str(error) or type(error).__name__
     return f"member {damaged} does not match its checksum" if damaged is not None else None
 
 

@@ -76,7 +76,7 @@ def make_app(database: Database, limits: Limits | None = None) -> Starlette:
             Route(f"{BASE}/capabilities", capabilities),
             Route(f"{BASE}/availability", availability),
             Route(f"{BASE}/tables", tables),
-            Route(f"{BASE}/tables/{{name:path}}", one_table),
+            Route(f"{BASE}/tables/{{name}}", one_table),
         ],
         middleware=[
             Middleware(_ServerHeader),

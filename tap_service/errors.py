@@ -83,6 +83,10 @@ def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
     state = error.sqlstate or ""
     if state.startswith("22"):
         return QueryError(f"The query cannot be computed for some row: {message}.")
+    if state.startswith("21"):
+        return QueryError(f"The query cannot be computed: {message}.")
+    if state.startswith("0A"):
+        return QueryError(f"The database cannot run this query: {message}.")
     if state.startswith("53"):
         return BusyError(f"The database is out of resources for this query: {message}.")
     if state.startswith("54"):

@@ -43,6 +43,7 @@ class RunningQuery:
         self._cache = cache
         self._limits = limits
         self._step = threading.Lock()
+        self._hand_over = threading.Lock()
         self._ended = ExitStack()
         self._connection: psycopg.Connection[Any] | None = None
         self._row_limit = 0
@@ -81,7 +82,8 @@ class RunningQuery:
             # MAXREC=0 asks for the columns only (TAP 1.1 section 2.7.3).
             self.overflow = True
             return
-        blocks = self._blocks = raw_blocks(self._connection, self._statement, block_rows=self._limits.block_rows)
+        limits = self._limits
+        blocks = self._blocks = raw_blocks(self._connection, self._statement, block_rows=limits.block_rows, block_bytes=limits.block_bytes)
         while True:
             with self._step:
                 block = next(blocks, None)
@@ -97,9 +99,12 @@ class RunningQuery:
     def cancel(self) -> None:
         """End the query in PostgreSQL now; the thread that waits for its rows gets QueryCanceled."""
         self.cancelled = True
-        connection = self._connection
-        if connection is not None and not connection.closed:
-            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        # Held so that the connection is not given back on the way: the cancel would end the next query on it.
+        with self._hand_over:
+            connection = self._connection
+            if connection is not None and not connection.closed:
+                with suppress(psycopg.Error):  # a server that is gone, or slow to answer: whoever waits asks again
+                    connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
     def close(self) -> None:
         """Let go of everything, whatever state it is in."""
@@ -107,7 +112,9 @@ class RunningQuery:
             # A thread still waits for PostgreSQL. Again until it is back: a cancel between two statements stops neither.
             self.cancel()
         try:
-            self._ended.close()
+            # A cancel may still hit the unlocking of the publication; the connection is closed then, and the lock goes with it.
+            with suppress(psycopg.Error):
+                self._ended.close()
         finally:
             self._step.release()
 
@@ -127,9 +134,12 @@ class RunningQuery:
                 connection.close()
 
     def _release(self) -> None:
-        if self._connection is not None:
-            self._connections.give_back(self._connection)
-            self._connection = None
+        with self._hand_over:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                if self.cancelled:
+                    connection.close()
+                self._connections.give_back(connection)
 
 
 def _first_rows(block: RawBlock, count: int) -> RawBlock:

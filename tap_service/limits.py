@@ -13,6 +13,8 @@ class Limits:
     """Rows of a result, whatever MAXREC says."""
     seconds: float = 60.0
     """The longest that a synchronous query may take in PostgreSQL, the sending of its rows included."""
+    drain_seconds: float = 10.0
+    """How long after that the rows that PostgreSQL has given may be on their way to the client."""
     concurrent_queries: int = 16
     """Queries that run at the same time; each has a connection and a thread."""
     wait_seconds: float = 5.0
@@ -23,6 +25,8 @@ class Limits:
     """Length of a RUNID (UWS 1.1)."""
     block_rows: int = 5_000
     """Rows that are turned into text or BINARY2 and sent at a time."""
+    block_bytes: int = 4 << 20
+    """The same in bytes, for wide rows: each query in progress has several times as much in memory."""
 
     def rows(self, maxrec: int | None) -> int:
         """The most rows that a request gets: its MAXREC within the hard limit, or the default."""

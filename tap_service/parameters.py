@@ -3,6 +3,7 @@
 Names are case-insensitive, unknown ones are ignored, a single-valued one that stands twice is an error.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -69,7 +70,8 @@ def _maxrec(value: str | None) -> int | None:
         return None
     if not (value.strip().isascii() and value.strip().isdigit()):
         raise ParameterError(f"MAXREC={value} is not a whole number from 0 on.")
-    return int(value)
+    digits = value.strip().lstrip("0")
+    return int(digits or 0) if len(digits) < len(str(sys.maxsize)) else sys.maxsize
 
 
 async def request_pairs(request: Request, limits: Limits) -> list[tuple[str, str]]:
@@ -78,10 +80,12 @@ async def request_pairs(request: Request, limits: Limits) -> list[tuple[str, str
     if request.method == "POST":
         form = Request(request.scope, await _read_body(request, limits))
         try:
-            async with form.form() as fields:
+            async with form.form(max_part_size=limits.request_bytes) as fields:
                 pairs += [(name, "" if isinstance(value, UploadFile) else value) for name, value in fields.multi_items()]
         except HTTPException as error:
             raise ParameterError(f"The body of the request cannot be read: {error.detail}") from error
+        except UnicodeError as error:
+            raise ParameterError("The body of the request cannot be read in the character set that it names; send UTF-8.") from error
     return pairs
 
 

@@ -85,20 +85,29 @@ class SyncQuery:
         begun = False
         try:
             async with self._service.place():
+                # PostgreSQL does not end a backend that waits for a client to take its rows, so the sending has a limit of its own.
+                limits = self._service.limits
+                deadline = anyio.current_time() + limits.seconds
                 try:
                     document = self._document(parameters)
                     while (chunk := await self._service.in_thread(next, document, None)) is not None:
-                        if not begun:
-                            await send(self._start(parameters))
-                            begun = True
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                        with anyio.CancelScope(deadline=max(deadline, anyio.current_time()) + limits.drain_seconds) as sending:
+                            if not begun:
+                                await send(self._start(parameters))
+                                begun = True
+                            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                        if sending.cancelled_caught:
+                            # It would not take a trailer either: the response stays without its end.
+                            return "client stopped reading"
                 finally:
                     with anyio.CancelScope(shield=True):
-                        await self._end_query()
+                        await self._service.in_thread(self._query.close)
         except Exception as error:
             if self._query.cancelled:
                 return "client left"
             return await self._fail(as_tap_error(error, self._service), begun, send)
+        finally:
+            self._ended = True
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return "overflow" if self._query.overflow else "ok"
 
@@ -121,12 +130,6 @@ class SyncQuery:
             yield head + writer.rows(block)
             head = b""
         yield head + writer.end(query.overflow)
-
-    async def _end_query(self) -> None:
-        try:
-            await self._service.in_thread(self._query.close)
-        finally:
-            self._ended = True
 
     def _start(self, parameters: QueryParameters) -> Message:
         limit = str(self._service.limits.rows(parameters.maxrec)).encode()

@@ -11,8 +11,13 @@ from functools import cached_property
 from catalog.schema.column import ColumnType, Position
 
 _SCALARS = {
-    "boolean": ColumnType.BOOLEAN, "short": ColumnType.SMALLINT, "int": ColumnType.INTEGER, "long": ColumnType.BIGINT,
-    "float": ColumnType.REAL, "double": ColumnType.DOUBLE, "unsignedByte": ColumnType.SMALLINT,
+    "boolean": ColumnType.BOOLEAN,
+    "short": ColumnType.SMALLINT,
+    "int": ColumnType.INTEGER,
+    "long": ColumnType.BIGINT,
+    "float": ColumnType.REAL,
+    "double": ColumnType.DOUBLE,
+    "unsignedByte": ColumnType.SMALLINT,
 }
 _ARRAYS = {"float": ColumnType.VECTOR, "double": ColumnType.DOUBLE_ARRAY, "unsignedByte": ColumnType.BYTES}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}

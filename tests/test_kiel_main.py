@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 import pytest
 from click.testing import CliRunner
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import kiel_main
 from catalog.database import Database
@@ -108,11 +111,78 @@ def test_db_commands_work_on_a_named_server_and_are_safe_to_repeat(empty_databas
     assert not (tmp_path / "home").exists()
 
 
-def test_db_check_of_an_empty_database_says_what_to_do(empty_database: Database) -> None:
-    done = kiel("db", "check", "--json", environment={"KIEL_DATABASE_URL": empty_database.url})
-    assert done.returncode in (1, 3)
+READING = [("db", "check"), ("release", "list"), ("run", "status")]
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+@pytest.mark.parametrize("roles", ["without roles", "with the roles of another database"])
+def test_an_empty_database_says_what_to_do(words: tuple[str, ...], roles: str, empty_database: Database) -> None:
+    # The roles belong to the whole server; a login of the same name as none of them stands for a server without them.
+    environment = {"KIEL_DATABASE_URL": empty_database.url}
+    with empty_database.connect(None) as connection:
+        if roles == "without roles":
+            connection.execute("DROP ROLE IF EXISTS stranger")
+            connection.execute("CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
+            environment["KIEL_DATABASE_URL"] = make_conninfo(empty_database.url, user="stranger", password="stranger")
+        else:
+            connection.execute((ROOT / "sql" / "roles" / "roles.sql").read_text())
+            connection.execute("DROP SCHEMA store CASCADE")
+    done = kiel(*words, "--json", environment=environment)
+    assert done.returncode == 1, done.stderr
     assert "kiel db upgrade" in json.loads(done.stdout)["error"]
     assert "Traceback" not in done.stderr
+
+
+def test_an_upgrade_by_a_login_that_may_not_says_what_the_login_needs(empty_database: Database) -> None:
+    with empty_database.connect(None) as connection:
+        connection.execute("DROP ROLE IF EXISTS stranger")
+        connection.execute("CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
+    done = kiel("db", "upgrade", environment={"KIEL_DATABASE_URL": make_conninfo(empty_database.url, user="stranger", password="stranger")})
+    assert done.returncode == 1
+    assert "CREATEROLE" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://me:hush@[broken", "hush"], ids=["URL", "words"])
+@pytest.mark.parametrize("name", ["KIEL_DATABASE_URL", "KIEL_TAP_DATABASE_URL"])
+def test_a_dsn_that_cannot_be_read_is_told_without_its_password(name: str, dsn: str) -> None:
+    done = kiel("db", "status", "--json", environment={"KIEL_DATABASE_URL": "postgresql://127.0.0.1:1/none", name: dsn})
+    assert done.returncode == 2
+    assert f"{name} cannot be read" in json.loads(done.stdout)["error"]
+    assert "hush" not in done.stdout + done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_database_whose_name_user_and_password_have_special_characters(empty_database: Database) -> None:
+    name, user, password = "sky & 'stars'", 'o"brien %', "p@ss:w/rd?#% é"
+    with empty_database.connect(None, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        where = conninfo_to_dict(empty_database.url)
+        url = f"postgresql://{quote(user, '')}:{quote(password, '')}@{where['host']}:{where['port']}/{quote(name, '')}"
+        for words in (("db", "upgrade"), ("release", "add", "gaia_dr3"), ("db", "check"), ("db", "status")):
+            done = kiel(*words, environment={"KIEL_DATABASE_URL": url})
+            assert done.returncode == 0, done.stderr
+    finally:
+        with empty_database.connect(None, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(user)))
+
+
+def test_a_database_that_goes_in_the_middle_is_a_passing_fault(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    @click.option("--json", "as_json", is_flag=True)
+    def word(as_json: bool) -> None:
+        with database.connect(None) as connection, database.connect(None, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+            connection.execute("SELECT 1")
+
+    monkeypatch.setattr(kiel_main.Words, "get_command", lambda *_: word)
+    assert kiel_main.main(["word", "--json"]) == 3
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["kind"] == "TransientError"
+    assert "same command again" in printed.err and "Traceback" not in printed.err
 
 
 def test_a_server_that_is_away_is_a_passing_fault() -> None:

@@ -5,7 +5,9 @@ from catalog.schema.release import RELEASE_ID
 
 FILE_ID = Column("file_id", ColumnType.INTEGER, "File of the ledger that the row came from.", ucd="meta.id", nullable=False)
 ROW_NUMBER = Column(
-    "row_number", ColumnType.INTEGER, "Row of that file, counted from 1 without header lines: names the row when a fuller one takes its place.",
+    "row_number",
+    ColumnType.INTEGER,
+    "Row of that file, counted from 1 without header lines: names the row when a fuller one takes its place.",
     ucd="meta.number",
 )
 

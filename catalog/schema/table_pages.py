@@ -24,7 +24,10 @@ def page(view: PublicView) -> str:
     if view.schema == "labels":
         lines += [f"`labels.{view.name}` is the same table of the default release; other releases have schemas of their own.", ""]
     if view.position is not None:
-        lines += [f"Positions are found through the index: `DISTANCE({view.position.lon}, {view.position.lat}, lon, lat) < r` in degrees.", ""]
+        lines += [
+            f"Positions are found through the index: `DISTANCE({view.position.lon}, {view.position.lat}, lon, lat) < r` in degrees.",
+            "",
+        ]
     lines += ["| column | type | unit | UCD | description |", "|---|---|---|---|---|", *map(_row, view.columns)]
     return "\n".join(lines) + "\n"
 

@@ -100,7 +100,9 @@ def read_version(connection: psycopg.Connection[Any], model_version_id: int) -> 
         raise DataError(f"there is no model version with model_version_id {model_version_id} in store.model_version.")
     row = connection.execute(statement("model_weights"), {"sha256": version.weights_sha256}).fetchone()
     if row is None:
-        raise DataError(f"the weights {version.weights_sha256} of {version.model} version {version.version} are not in store.model_weights.")
+        raise DataError(
+            f"the weights {version.weights_sha256} of {version.model} version {version.version} are not in store.model_weights."
+        )
     weights = bytes(row[0])
     if (seen := hashlib.sha256(weights).hexdigest()) != version.weights_sha256:
         raise DataError(

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from catalog.errors import DataError
-from ingest.file_table import Field, FileTable
+from ingest.file_table import Field, FileTable, fields_named
 from ingest.formats.values import from_text
 
 _BLOCK_BYTES = 8 << 20
@@ -27,12 +27,11 @@ _ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype):\s*['\"]?([^,'\"}\n]+)")
 
 
 class _Tail(io.RawIOBase):
-    """A stream that remembers how its text ended: whether in a whole line, and whether every quote was closed."""
+    """A stream that remembers how its text ended."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._last = b"\n"
-        self._quotes = 0
 
     def readable(self) -> bool:
         return True
@@ -41,16 +40,11 @@ class _Tail(io.RawIOBase):
         block = self._stream.read(size)
         if block:
             self._last = block[-1:]
-            self._quotes += block.count(b'"')
         return block
 
     @property
     def ends_in_line(self) -> bool:
-        return self._last != b"\n"
-
-    @property
-    def ends_in_quotes(self) -> bool:
-        return self._quotes % 2 == 1
+        return self._last not in (b"\n", b"\r")
 
 
 class DelimitedReader:
@@ -79,14 +73,14 @@ class DelimitedReader:
             if line.startswith(b"#"):
                 comments.append(line)
             elif line.strip() or not line:
+                self._header_cut = not line.endswith(b"\n")
                 return b"".join(comments).decode(errors="replace"), line.decode(errors="replace")
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows, typed. DataError when the file ends inside a row; a row with too many or too few fields is malformed."""
-        wanted = [field for field in fields if field.name in self._names]
-        twice = [field.name for field in wanted if self._names.count(field.name) > 1]
-        if twice:
-            raise DataError(f"the header names {', '.join(twice)} more than once")
+        if self._header_cut:  # asked here and not of the header: any text with a comma may turn out to be no product
+            raise DataError("the file ends inside its header, which has no line end: it is truncated; fetch it again")
+        wanted = fields_named(self._names, fields)
         bad: dict[int, str] = {}
         tail = _Tail(self._stream)
         last = 0
@@ -97,8 +91,11 @@ class DelimitedReader:
             malformed = {number: bad.pop(number) for number in sorted(bad) if number <= last}
             columns = {field.name: from_text(batch.column(field.name), field) for field in wanted}
             yield FileTable(numbers, columns, malformed)
-        if tail.ends_in_line and (tail.ends_in_quotes or bad):
-            raise DataError(f"the file ends inside row {max(bad, default=last)}: it is truncated; fetch it again")
+        if tail.ends_in_line:  # the last number may have lost digits, and nothing else tells
+            raise DataError(
+                f"the file ends inside row {max(bad, default=last)}, which has no line end: it is truncated; fetch it again (where the row "
+                "is whole all the same, add the line end)"
+            )
         if bad:
             yield FileTable(np.empty(0, np.int64), {}, bad)
 

@@ -10,10 +10,12 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from catalog.errors import DataError
-from ingest.file_table import Field, FileTable, TypedColumn
+from ingest.file_table import Field, FileTable, TypedColumn, fields_named
 from ingest.formats.values import from_lists, from_numbers
 
 _BLOCK_ROWS = 1000
+_RECORD = 2880
+"""Bytes of a FITS record: every HDU ends with one (FITS standard 4.0, section 3.1)."""
 
 
 class FitsReader:
@@ -31,6 +33,11 @@ class FitsReader:
                 end = hdu.fileinfo()["datLoc"] + hdu.size
                 if end > size:
                     raise DataError(f"HDU {number} should reach to byte {end}, the file ends at {size}: it is truncated; fetch it again")
+            stream.seek(end := -(-end // _RECORD) * _RECORD)
+            if stream.read(_RECORD).strip(b"\0 "):  # what astropy leaves unread without a word
+                raise DataError(
+                    f"no whole HDU follows byte {end}, but the file goes on to {size}: it is damaged or truncated; fetch it again"
+                )
             self._tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
             self.tables: list[Mapping[str, str]] = [
                 {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._tables
@@ -40,7 +47,7 @@ class FitsReader:
         """The rows of one binary table, typed."""
         hdu = self._tables[table]
         columns = {column.name.strip().lower(): column for column in hdu.columns}
-        wanted = [field for field in fields if field.name in columns]
+        wanted = fields_named(hdu.columns.names, fields)
         rows = hdu.header["NAXIS2"]
         for first in range(0, rows, _BLOCK_ROWS):
             block = hdu.data[first : first + _BLOCK_ROWS]
@@ -57,6 +64,8 @@ def _typed(block: fits.FITS_rec, column: fits.Column, field: Field) -> TypedColu
         return from_numbers(raw == ord("T"), raw == 0, field)
     values = block[column.name]
     if values.dtype.kind == "O":  # variable-length arrays
+        if not field.is_array:
+            raise DataError(f"column {field.name} holds lists ({column.format}) where one value a row is expected")
         lengths = np.array([np.size(row) for row in values], np.int64)
         flat = np.concatenate([np.ravel(row) for row in values]) if lengths.sum() else np.empty(0)
         return from_lists(flat, lengths, nothing)

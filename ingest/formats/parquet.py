@@ -9,7 +9,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from catalog.errors import DataError
-from ingest.file_table import Field, FileTable, TypedColumn
+from ingest.file_table import Field, FileTable, TypedColumn, fields_named
 from ingest.formats.values import from_lists, from_numbers, from_text
 
 _BLOCK_ROWS = 1000
@@ -24,11 +24,12 @@ class ParquetReader:
         self._file = pyarrow.parquet.ParquetFile(stream, page_checksum_verification=True)
         schema = self._file.schema_arrow
         self._stored_name = {name.strip().lower(): name for name in schema.names}
-        self.tables: list[Mapping[str, str]] = [{name.strip().lower(): str(schema.field(i).type) for i, name in enumerate(schema.names)}]
+        shown = [name.strip().lower().replace("\0", "\ufffd") for name in schema.names]  # PostgreSQL holds no character with code 0
+        self.tables: list[Mapping[str, str]] = [{name: str(schema.field(i).type) for i, name in enumerate(shown)}]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows, typed."""
-        wanted = [field for field in fields if field.name in self._stored_name]
+        wanted = fields_named(self._file.schema_arrow.names, fields)
         first = 1
         for batch in self._file.iter_batches(_BLOCK_ROWS, columns=[self._stored_name[field.name] for field in wanted]):
             columns = {field.name: _typed(batch.column(self._stored_name[field.name]), field) for field in wanted}

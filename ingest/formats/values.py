@@ -15,9 +15,11 @@ from ingest.file_table import DTYPES, Field, Ragged, TypedColumn
 NULL_SPELLINGS = ("", "null", "NULL", "nan", "NaN", "\\N")
 _NULLS = pa.array(NULL_SPELLINGS)
 _TRUE, _FALSE = pa.array(["true", "t", "1"]), pa.array(["false", "f", "0"])
-_INTEGER = re.compile(r"([+-]?\d+)(\.0*)?")
-_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
+_INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII)
 _INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
+_LONGEST_INTEGER = 1000
+"""Characters; Python refuses to turn thousands of digits into a number."""
 _LIST_BRACKETS = " \t\r\n()[]"
 _SEEN = 60
 """How many characters of a bad value are told."""
@@ -123,11 +125,10 @@ def _integers(text: pa.Array, type_: ColumnType) -> TypedColumn:
             if cell is None:
                 continue
             match = _INTEGER.fullmatch(cell)
-            number = int(match[1]) if match else None
-            if number is None:
+            if match is None:
                 bad[index] = f"{_told(cell)} is no integer"
-            elif not -(1 << 63) <= number < 1 << 63:
-                bad[index] = f"{cell} does not fit 64 bits"
+            elif len(cell) > _LONGEST_INTEGER or not -(1 << 63) <= (number := int(match[1])) < 1 << 63:
+                bad[index] = f"{_told(cell)} does not fit 64 bits"
             else:
                 values[index] = number
         column = _in_integer_range(values, null, type_)
@@ -165,9 +166,13 @@ def _floats(text: pa.Array, type_: ColumnType) -> TypedColumn:
                 values[index] = float(cell)
             else:
                 bad[index] = f"{_told(cell)} is no number"
-        column = _in_float_range(values, null | np.isnan(values), type_)
-        return TypedColumn(column.values, column.null, {**column.unparsable, **bad})
-    return _in_float_range(values, null | np.isnan(values), type_)
+    else:
+        bad = {}
+    for index in np.flatnonzero(np.isinf(values)).tolist():
+        if "inf" not in (cell := text[index].as_py().lower()):
+            bad[index] = f"{_told(cell)} does not fit double precision"
+    column = _in_float_range(values, null | np.isnan(values), type_)
+    return TypedColumn(column.values, column.null, {**column.unparsable, **bad})
 
 
 def _in_float_range(values: np.ndarray, null: np.ndarray, type_: ColumnType) -> TypedColumn:

@@ -52,6 +52,11 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion) -> l
             f"the training query gives {len(sample.source_id)} stars now, not the {version.training_count} that version {version.version} "
             "learnt from: spectra came or went. Train a new version and evaluate that."
         )
+    if sample.split != version.metrics["split"]:
+        raise DataError(
+            f"the same stars fall into other groups now than when version {version.version} learnt: other files hold their spectra, or their G "
+            "photometry came or went, and stars held out now may be stars that it learnt. Train a new version and evaluate that."
+        )
     model = scatter_vae.load(read_version(connection, version.model_version_id).weights, version.configuration)
     with one_thread():
         measures = compare(model, sample.train, {group: sample.held_out[group] for group in GROUPS})

@@ -32,7 +32,7 @@ FILE_PATTERNS: dict[str, tuple[str, ...]] = {
         "%gaiaxpy\\_reference%",
         "%xp\\_astroquery%",
         "%archive\\_formats%",
-        "%weiler%",
+        "%xp\\_weiler%",
     ),
 }
 """SQL LIKE patterns of file names for each group but field."""
@@ -51,6 +51,14 @@ class TrainingSample:
     def sha256(self) -> str:
         """SHA-256 of the sorted identifiers that the query gave, one a line."""
         return identifiers_sha256(self.source_id)
+
+    @property
+    def numbers_sha256(self) -> str:
+        """SHA-256 of the training stars' coefficients and errors as float32: a fuller spectrum or another G gives another one."""
+        state = hashlib.sha256()
+        for numbers in (self.train.coefficients, self.train.errors):
+            state.update(numbers.astype("<f4").tobytes())
+        return state.hexdigest()
 
     @property
     def split(self) -> dict[str, dict[str, object]]:

@@ -57,8 +57,11 @@ def train_version(
 
 
 def configuration_sha256(model: str, configuration: Configuration, sample: TrainingSample, seed: int) -> str:
-    """SHA-256 of all that a version follows from: model, settings, the query with its result, seed."""
-    identity = {"model": model, "configuration": configuration, "query": sample.query, "sample": sample.sha256, "seed": seed}
+    """SHA-256 of all that a version follows from: model, settings, the query with its result, the split with its numbers, seed."""
+    identity = {
+        "model": model, "configuration": configuration, "query": sample.query, "sample": sample.sha256, "seed": seed,
+        "split": sample.split, "numbers": sample.numbers_sha256,
+    }  # fmt: skip
     return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ import dask
 from distributed import Client, Future, LocalCluster, wait
 
 from catalog.database import Database, Role
-from catalog.errors import RunError, TransientError
+from catalog.errors import RunError, TransientError, UsageError
 from catalog.runs import Run, complete_run, open_chunks, read_run
 from models.running.run_batch import ChunkOutcome, run_chunk
 
@@ -50,7 +50,7 @@ def work(
     """Work on a run until it is complete, together with whoever else does; resuming is the same call.
 
     ``report`` hears of each finished attempt with the number of chunks left. RunError when a chunk fails MAX_FAILURES times (its reason
-    is in the message and in run_chunk); TransientError when the scheduler has no workers.
+    is in the message and in run_chunk); TransientError when the scheduler has no workers; UsageError when it is no address.
     """
     started = time.monotonic()
     with database.connect(Role.WORKER, autocommit=True) as connection:
@@ -85,11 +85,18 @@ def dask_client(workers: int, scheduler: str | None) -> Iterator[Client]:
             yield client
         return
     try:
-        with Client(scheduler, timeout=WAIT_FOR_WORKERS_SECONDS) as client:
+        with _client_at(scheduler) as client:
             client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_SECONDS)
             yield client
     except (OSError, TimeoutError) as error:
         raise TransientError(f"no Dask worker answers at {scheduler} within {WAIT_FOR_WORKERS_SECONDS} s ({error}).") from error
+
+
+def _client_at(scheduler: str) -> Client:
+    try:
+        return Client(scheduler, timeout=WAIT_FOR_WORKERS_SECONDS)
+    except ValueError as error:
+        raise UsageError(f"{scheduler} is no address of a Dask scheduler ({error}); give one such as tcp://HOST:8786.") from error
 
 
 def _work_until_done(client: Client, database: Database, run_id: int, lease_seconds: float, report: Report) -> list[ChunkOutcome]:
@@ -111,17 +118,19 @@ def _work_until_done(client: Client, database: Database, run_id: int, lease_seco
                 time.sleep(min(max(min(chunk.lease_left for chunk in left), 0.1), 1.0))
                 continue
             finished = wait(list(running), return_when="FIRST_COMPLETED").done
+            still_open = {chunk.chunk for chunk in left}
             for future in finished:
                 chunk_number = running.pop(future)
                 outcome = _outcome(future, chunk_number)
                 if outcome.ended == "done":
                     done.append(outcome)
+                    still_open.discard(chunk_number)
                 elif outcome.ended == "failed":
                     failures[chunk_number] = failures.get(chunk_number, 0) + 1
                     if failures[chunk_number] >= MAX_FAILURES:
                         client.cancel(list(running))
                         raise RunError(f"chunk {chunk_number} of run {run_id} failed {MAX_FAILURES} times: {outcome.error}")
-                report(outcome, len(left) - 1)
+                report(outcome, len(still_open))
 
 
 def _outcome(future: "Future[ChunkOutcome]", chunk: int) -> ChunkOutcome:

@@ -91,11 +91,11 @@ def run() -> None:
             current = outer.execute("SELECT to_regclass('store.publication')").fetchone()
             if current is not None and current[0] is not None:
                 drop_public_schemas(outer)
-                # The lock must outlive this commit, which makes the drop visible to the migrations: so it is taken again at once.
-                outer.commit()
-                with publication_lock(outer):
-                    migrate(connection)
-                return
+            # The lock must outlive this commit, which makes the drop visible to the migrations: so it is taken again at once.
+            outer.commit()
+            with publication_lock(outer):
+                migrate(connection)
+            return
         migrate(connection)
         if goal is not None:
             for path in sorted((ROOT / "sql" / "functions").glob("*.sql")):

@@ -2,7 +2,7 @@
 
 A migration changes tables in ``store`` and nothing else: views and functions are made anew from sql/ after every upgrade. It runs in a
 transaction of its own with lock_timeout 100 ms and is tried again when a reader is in the way, so it must be short: add columns
-without a volatile default, create big indexes apart (sql/indexes), drop or retype a column only after the publications that show it
+without a volatile default, create big indexes apart (CONCURRENTLY), drop or retype a column only after the publications that show it
 have gone. Never edit a migration that has been used.
 
 Revision ID: ${up_revision}

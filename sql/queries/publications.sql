@@ -17,7 +17,12 @@ WHERE dropped IS NULL AND serial < (SELECT max(serial) FROM store.publication)
 ORDER BY serial;
 
 -- name: mark_publication_dropped
--- From now on no reader chooses this publication.
+-- From now on no reader chooses this publication, and nobody needs its TAP_SCHEMA.
+WITH s AS (DELETE FROM store.tap_schemas WHERE serial = %(serial)s),
+    t AS (DELETE FROM store.tap_tables WHERE serial = %(serial)s),
+    c AS (DELETE FROM store.tap_columns WHERE serial = %(serial)s),
+    k AS (DELETE FROM store.tap_keys WHERE serial = %(serial)s),
+    kc AS (DELETE FROM store.tap_key_columns WHERE serial = %(serial)s)
 UPDATE store.publication SET dropped = now() WHERE serial = %(serial)s;
 
 -- name: published_runs
@@ -49,7 +54,7 @@ SELECT pg_try_advisory_lock(%(lock_class)s, %(serial)s);
 SELECT pg_advisory_unlock(%(lock_class)s, %(serial)s);
 
 -- name: public_schemas
--- Every schema that publications made: permanent (name__p0007), plain, and left over from an interrupted swap.
+-- Every schema that publications made: permanent (name__p0007), plain, and plain ones that were swapped out (name__old0007).
 SELECT nspname FROM pg_namespace
 WHERE obj_description(oid, 'pg_namespace') LIKE 'Kiel publication %%'
 ORDER BY nspname;
@@ -58,6 +63,13 @@ ORDER BY nspname;
 -- The views of one schema.
 SELECT viewname FROM pg_views WHERE schemaname = %(schema)s ORDER BY viewname;
 
--- name: standing_schemas
--- The schemas of every publication that has not been dropped.
-SELECT schemas FROM store.publication WHERE dropped IS NULL;
+-- name: schemas_to_drop
+-- Schemas of publications that were dropped, and plain ones that were swapped out. One statement, so that a publication made
+-- meanwhile is seen whole or not at all: its schemas without its row would look like those of a dropped one.
+SELECT n.nspname FROM pg_namespace AS n
+WHERE obj_description(n.oid, 'pg_namespace') LIKE 'Kiel publication %%' AND strpos(n.nspname, '__') > 0
+    AND NOT EXISTS (
+        SELECT FROM store.publication AS p, jsonb_each(p.schemas) AS s
+        WHERE p.dropped IS NULL AND s.value ->> 'permanent' = n.nspname
+    )
+ORDER BY n.nspname;

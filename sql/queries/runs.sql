@@ -10,8 +10,8 @@ WHERE configuration_sha256 = %(configuration_sha256)s AND state NOT IN ('failed'
 ORDER BY run_id DESC LIMIT 1;
 
 -- name: lock_run_creation
--- One creation at a time, so that the same command given twice at once makes one run.
-SELECT pg_advisory_xact_lock(%(lock)s);
+-- One creation at a time, so that the same command given twice at once makes one run; held until the session ends.
+SELECT pg_advisory_lock(%(lock)s);
 
 -- name: insert_run
 -- A run, frozen from here on.

@@ -1,11 +1,11 @@
 """ADQL 2.1 to PostgreSQL: the text of a query in, the result's columns and one statement out. Nothing here asks a database.
 
-    tokens, token_reader, tree, parse   text to tree, with the place of every part
-    errors                         what can be wrong with a query: message, line, column, caret
-    scope, from_clause, grouping, expressions, resolve   names to columns, values to types, result columns with unit and UCD
-    value_types, conversions       which types go together
-    functions, geometry            what can be called; places on the sky, and cones as HEALPix ranges
-    typed_tree, to_postgres        what the resolver makes, and its SQL
+tokens, token_reader, tree, parse   text to tree, with the place of every part
+errors                         what can be wrong with a query: message, line, column, caret
+scope, from_clause, grouping, expressions, resolve   names to columns, values to types, result columns with unit and UCD
+value_types, conversions       which types go together
+functions, geometry            what can be called; places on the sky, and cones as HEALPix ranges
+typed_tree, to_postgres        what the resolver makes, and its SQL
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,16 @@ from tap_service.adql.typed_tree import Output, OutputColumn
 from tap_service.table_set import TableSet
 
 __all__ = [
-    "VERSIONS", "AdqlError", "AdqlNameError", "AdqlSyntaxError", "AdqlTypeError", "AdqlUnsupportedError", "OutputColumn", "Translation",
-    "parse", "translate",
+    "VERSIONS",
+    "AdqlError",
+    "AdqlNameError",
+    "AdqlSyntaxError",
+    "AdqlTypeError",
+    "AdqlUnsupportedError",
+    "OutputColumn",
+    "Translation",
+    "parse",
+    "translate",
 ]
 
 
@@ -65,6 +73,13 @@ def _output_column(output: Output) -> OutputColumn:
     if not isinstance(meaning.type, ColumnType):
         raise AssertionError(f"column {output.name} came out of the resolver as {meaning.type}")
     return OutputColumn(
-        output.name, meaning.type.votable, meaning.arraysize, meaning.xtype, meaning.unit, meaning.ucd, meaning.utype, meaning.description,
+        output.name,
+        meaning.type.votable,
+        meaning.arraysize,
+        meaning.xtype,
+        meaning.unit,
+        meaning.ucd,
+        meaning.utype,
+        meaning.description,
         meaning.type,
     )

@@ -1,10 +1,10 @@
 """What can be wrong with a query, always with its place in the text.
 
-    AdqlError
-    |-- AdqlSyntaxError        the text does not follow the grammar
-    |-- AdqlNameError          a table, column or function that is not there, or a name that means two things
-    |-- AdqlTypeError          values that do not go together
-    `-- AdqlUnsupportedError   right ADQL that this service does not offer
+AdqlError
+|-- AdqlSyntaxError        the text does not follow the grammar
+|-- AdqlNameError          a table, column or function that is not there, or a name that means two things
+|-- AdqlTypeError          values that do not go together
+`-- AdqlUnsupportedError   right ADQL that this service does not offer
 """
 
 from dataclasses import dataclass

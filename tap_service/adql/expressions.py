@@ -23,13 +23,19 @@ from tap_service.adql.typed_tree import (
     QueryValue,
     TypedQuery,
 )
-from tap_service.adql.value_types import INTEGERS, NUMBERS, Internal, Meaning, common_type, in_words
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
 _CONDITION = Meaning(Internal.CONDITION)
 _CASTS = {
-    "SMALLINT": ColumnType.SMALLINT, "INTEGER": ColumnType.INTEGER, "BIGINT": ColumnType.BIGINT, "REAL": ColumnType.REAL,
-    "DOUBLE": ColumnType.DOUBLE, "CHAR": ColumnType.TEXT, "VARCHAR": ColumnType.TEXT, "TIMESTAMP": ColumnType.TIMESTAMP,
+    "SMALLINT": ColumnType.SMALLINT,
+    "INTEGER": ColumnType.INTEGER,
+    "BIGINT": ColumnType.BIGINT,
+    "REAL": ColumnType.REAL,
+    "DOUBLE": ColumnType.DOUBLE,
+    "CHAR": ColumnType.TEXT,
+    "VARCHAR": ColumnType.TEXT,
+    "TIMESTAMP": ColumnType.TIMESTAMP,
 }
 
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
@@ -207,8 +213,10 @@ class ExpressionResolver:
 
     def _comparison(self, operator: str, left: Expression, right: Expression, place: int) -> Expression:
         left, right = comparable(left, right, self.source, place)
-        if operator not in ("=", "<>") and ColumnType.BOOLEAN in (left.meaning.type, right.meaning.type):
-            self.source.fail(AdqlTypeError, f"booleans are compared with = and <>, not with {operator}", place)
+        if operator not in ("=", "<>"):
+            for side in (left, right):
+                if side.meaning.type not in (*ORDERED, Internal.NULL):
+                    self.source.fail(AdqlTypeError, f"{in_words(side.meaning.type)} is compared with = and <>, not with {operator}", place)
         return Comparison(_CONDITION, operator, left, right, place=place)
 
     @resolve.register
@@ -220,7 +228,7 @@ class ExpressionResolver:
         operand = self.value(node.operand)
         operand, low = comparable(operand, self.value(node.low), self.source, node.place)
         operand, high = comparable(operand, self.value(node.high), self.source, node.place)
-        if ColumnType.BOOLEAN in (operand.meaning.type, low.meaning.type, high.meaning.type):
+        if any(value.meaning.type not in (*ORDERED, Internal.NULL) for value in (operand, low, high)):
             self.source.fail(AdqlTypeError, "BETWEEN goes with numbers, texts and timestamps", node.place)
         template = "({0} NOT BETWEEN {1} AND {2})" if node.negated else "({0} BETWEEN {1} AND {2})"
         return Operation(_CONDITION, template, (operand, low, high), place=node.place)

@@ -54,7 +54,11 @@ class FromResolver:
     """Resolves FROM clauses; numbers the relations so that no two of a statement share an alias."""
 
     def __init__(
-        self, source: QueryText, table_set: TableSet, common: list[CommonTable], resolve_query: Callable[[tree.Query, Scope | None], TypedQuery]
+        self,
+        source: QueryText,
+        table_set: TableSet,
+        common: list[CommonTable],
+        resolve_query: Callable[[tree.Query, Scope | None], TypedQuery],
     ) -> None:
         self.source = source
         self.table_set = table_set
@@ -114,8 +118,12 @@ class FromResolver:
             VisibleColumn(
                 column.name,
                 ColumnValue(
-                    Meaning(text_if_json(column.type), column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description),
-                    relation, column.name, column.type is ColumnType.JSON,
+                    Meaning(
+                        text_if_json(column.type), column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description
+                    ),
+                    relation,
+                    column.name,
+                    column.type is ColumnType.JSON,
                 ),
             )
             for column in table.columns

@@ -12,11 +12,15 @@ from catalog.schema.column import ColumnType
 from tap_service.adql.conversions import as_double, converted, in_one_type, require
 from tap_service.adql.errors import AdqlNameError, AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.typed_tree import Aggregate, Constant, Expression, Operation
-from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_arraysize, common_type
 from tap_service.table_set import close_names
 
 _SMALLINT, _BIGINT, _REAL, _DOUBLE, _TEXT = (
-    ColumnType.SMALLINT, ColumnType.BIGINT, ColumnType.REAL, ColumnType.DOUBLE, ColumnType.TEXT,
+    ColumnType.SMALLINT,
+    ColumnType.BIGINT,
+    ColumnType.REAL,
+    ColumnType.DOUBLE,
+    ColumnType.TEXT,
 )
 
 Values = tuple[Expression, ...]
@@ -200,9 +204,9 @@ def alternatives(values: Values) -> Meaning:
     known = [value.meaning for value in values if not isinstance(value, Constant)]
     units, ucds = {meaning.unit for meaning in known}, {meaning.ucd for meaning in known}
     first = values[0].meaning
-    return Meaning(
-        first.type, first.arraysize, first.xtype, units.pop() if len(units) == 1 else None, ucds.pop() if len(ucds) == 1 else None
-    )
+    written = [value.meaning for value in values if not (isinstance(value, Constant) and value.value is None)]
+    arraysize = common_arraysize(meaning.arraysize for meaning in written) if written else first.arraysize
+    return Meaning(first.type, arraysize, first.xtype, units.pop() if len(units) == 1 else None, ucds.pop() if len(ucds) == 1 else None)
 
 
 def _mod(arguments: Values, source: QueryText, place: int) -> Expression:

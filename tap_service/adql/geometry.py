@@ -52,7 +52,11 @@ def _frame_taken_off(name: str, arguments: Values, source: QueryText) -> Values:
     if isinstance(first, Constant) and isinstance(first.value, str):
         words = first.value.upper().split()
         if words and words[0] not in ("ICRS", "UNKNOWNFRAME"):
-            source.fail(AdqlUnsupportedError, f"positions are in ICRS: {name} takes 'ICRS' or no coordinate system, not {first.value!r}", first.place)
+            source.fail(
+                AdqlUnsupportedError,
+                f"positions are in ICRS: {name} takes 'ICRS' or no coordinate system, not {first.value!r}",
+                first.place,
+            )
         return arguments[1:]
     return arguments
 
@@ -80,7 +84,9 @@ def _circle(arguments: Values, source: QueryText, place: int) -> Expression:
 
 def _coordinates(arguments: Values, name: str, source: QueryText) -> tuple[Expression, Expression]:
     """Longitude and latitude as numbers; a constant latitude must lie within -90 and 90."""
-    lon, lat = (as_double(value, source, f"the {which} of {name}") for value, which in zip(arguments, ("longitude", "latitude"), strict=True))
+    lon, lat = (
+        as_double(value, source, f"the {which} of {name}") for value, which in zip(arguments, ("longitude", "latitude"), strict=True)
+    )
     latitude = constant(lat)
     if latitude is not None and not -90 <= latitude <= 90:
         source.fail(AdqlTypeError, f"a latitude of {latitude:g} degrees is not on the sky; it lies between -90 and 90", lat.place)

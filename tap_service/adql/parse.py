@@ -13,10 +13,43 @@ VERSIONS = ("2.0", "2.1")
 TOO_DEEP = "the query is nested too deeply to be read; write it with fewer parentheses, signs or terms in one expression"
 
 _BETWEEN_VALUES = frozenset(
-    ("SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "AND", "OR", "AS", "IS", "IN", "LIKE", "BETWEEN", "ON", "WHEN", "THEN", "ELSE", "END")
+    (
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "GROUP",
+        "HAVING",
+        "ORDER",
+        "AND",
+        "OR",
+        "AS",
+        "IS",
+        "IN",
+        "LIKE",
+        "BETWEEN",
+        "ON",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "END",
+    )
 )
 _LARGEST = 2**63 - 1
-_TYPES = ("SMALLINT", "INTEGER", "INT", "BIGINT", "REAL", "DOUBLE", "CHAR", "CHARACTER", "VARCHAR", "TIMESTAMP", "POINT", "CIRCLE", "POLYGON")
+_TYPES = (
+    "SMALLINT",
+    "INTEGER",
+    "INT",
+    "BIGINT",
+    "REAL",
+    "DOUBLE",
+    "CHAR",
+    "CHARACTER",
+    "VARCHAR",
+    "TIMESTAMP",
+    "POINT",
+    "CIRCLE",
+    "POLYGON",
+)
 
 
 def parse(text: str, version: str = "2.1") -> tree.Query:
@@ -192,21 +225,14 @@ class _Parser(TokenReader):
 
     def opens_query(self) -> bool:
         """Whether the parentheses that open here hold a query, however many there are."""
-        at = self.at
-        while self.tokens[at].keyword == "(":
-            at += 1
-        if self.tokens[at].keyword not in ("SELECT", "WITH"):
+        inside, _ = self.parentheses[self.at]
+        if self.tokens[inside].keyword not in ("SELECT", "WITH"):
             return False
-        if at == self.at + 1:
+        if inside == self.at + 1:
             return True
         # ((SELECT ..) UNION ..) is a query; ((SELECT ..) AS t JOIN ..) and ((SELECT ..) + 1) are not
-        depth, at = 0, self.at + 1
-        while self.tokens[at].kind is not TokenKind.END:
-            depth += {"(": 1, ")": -1}.get(self.tokens[at].keyword, 0)
-            at += 1
-            if depth == 0:
-                break
-        return self.tokens[at].keyword in ("UNION", "EXCEPT", "INTERSECT", "ORDER", "OFFSET", ")", "")
+        _, behind = self.parentheses[self.at + 1]
+        return self.tokens[behind].keyword in ("UNION", "EXCEPT", "INTERSECT", "ORDER", "OFFSET", ")", "")
 
     # -- names
 

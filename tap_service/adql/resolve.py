@@ -22,7 +22,7 @@ from tap_service.adql.typed_tree import (
     TypedSelect,
     TypedSetOperation,
 )
-from tap_service.adql.value_types import Internal, Meaning, common_type, in_words
+from tap_service.adql.value_types import ORDERED, Internal, Meaning, common_arraysize, common_type, in_words
 from tap_service.table_set import TableSet, same_name
 
 _CONDITION = Meaning(Internal.CONDITION)
@@ -81,11 +81,13 @@ class _QueryResolver:
             return self.query(node, parent)
         left, right = self.body(node.left, parent), self.body(node.right, parent)
         if len(left.outputs) != len(right.outputs):
-            message = f"{node.operator} needs the same number of columns on both sides; here are {len(left.outputs)} and {len(right.outputs)}"
+            message = (
+                f"{node.operator} needs the same number of columns on both sides; here are {len(left.outputs)} and {len(right.outputs)}"
+            )
             self.source.fail(AdqlTypeError, message, node.place)
         types = [self.type_in_common(node, left, right, column) for column in range(len(left.outputs))]
         left, right = in_types(left, types), in_types(right, types)
-        return TypedSetOperation(node.operator, node.all, left, right, left.outputs)
+        return TypedSetOperation(node.operator, node.all, left, right, outputs_of_both(left, right))
 
     def type_in_common(self, node: tree.SetOperation, left: TypedBody, right: TypedBody, column: int) -> ColumnType:
         """The type of a column of a set operation; a NULL takes the other side's."""
@@ -171,8 +173,10 @@ class _QueryResolver:
     def order_of_select(self, node: tree.OrderItem, select: TypedSelect, scope: Scope) -> TypedOrder:
         """An output by number or label, or any value of the query's rows."""
         if (number := self.output_number(node.expression, select.outputs)) is not None:
+            self.check_order(select.outputs[number - 1].meaning, node.expression.place)
             return TypedOrder(number, node.descending)
         value = self.as_output(self.expressions(scope).value(node.expression))
+        self.check_order(value.meaning, node.expression.place)
         if value in select.items:
             return TypedOrder(select.items.index(value) + 1, node.descending)
         if select.distinct:
@@ -187,7 +191,13 @@ class _QueryResolver:
         if number is None:
             names = ", ".join(output.label for output in outputs)
             self.source.fail(AdqlNameError, f"ORDER BY of a set operation takes one of its columns: {names}", node.expression.place)
+        self.check_order(outputs[number - 1].meaning, node.expression.place)
         return TypedOrder(number, node.descending)
+
+    def check_order(self, meaning: Meaning, place: int) -> None:
+        """Rows are ordered by what has an order; the database would take an array's bytes for one."""
+        if meaning.type not in (*ORDERED, ColumnType.BOOLEAN):
+            self.source.fail(AdqlTypeError, f"rows cannot be ordered by {in_words(meaning.type)}", place)
 
     def output_number(self, node: tree.Expression, outputs: tuple[Output, ...]) -> int | None:
         """The output, from 1, that a position number or a bare label means; None if it means none."""
@@ -229,6 +239,16 @@ def only_null(body: TypedBody, column: int) -> bool:
     return isinstance(item, Constant) and item.value is None
 
 
+def outputs_of_both(left: TypedBody, right: TypedBody) -> tuple[Output, ...]:
+    """The columns of a set operation: the left side's, as long as those of both."""
+    outputs = []
+    for column, output in enumerate(left.outputs):
+        sizes = [body.outputs[column].meaning.arraysize for body in (left, right) if not only_null(body, column)]
+        meaning = replace(output.meaning, arraysize=common_arraysize(sizes) if sizes else output.meaning.arraysize)
+        outputs.append(replace(output, meaning=meaning))
+    return tuple(outputs)
+
+
 def in_types(body: TypedBody, types: list[ColumnType]) -> TypedBody:
     """A body with each column in the type given, which its values go into."""
     if all(output.meaning.type is type_ for output, type_ in zip(body.outputs, types, strict=True)):
@@ -238,7 +258,7 @@ def in_types(body: TypedBody, types: list[ColumnType]) -> TypedBody:
         return replace(body, body=inner, outputs=_renamed(inner.outputs, body.outputs))
     if isinstance(body, TypedSetOperation):
         left, right = in_types(body.left, types), in_types(body.right, types)
-        return replace(body, left=left, right=right, outputs=left.outputs)
+        return replace(body, left=left, right=right, outputs=outputs_of_both(left, right))
     items = tuple(converted(item, type_) for item, type_ in zip(body.items, types, strict=True))
     outputs = tuple(replace(output, meaning=item.meaning) for output, item in zip(body.outputs, items, strict=True))
     return replace(body, items=items, outputs=outputs)

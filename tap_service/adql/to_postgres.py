@@ -151,7 +151,8 @@ def _value(expression: Expression) -> sql.Composed:
         return SQL(expression.template).format(*(_value(argument) for argument in expression.arguments))  # written in this package
     if isinstance(expression, Arithmetic | Comparison):
         operator = SQL(f" {expression.operator} ")  # one of the grammar's signs
-        return SQL("(") + _value(expression.left) + operator + _value(expression.right) + SQL(")")
+        # Nested, not added: + copies both sides, which a long sum would pay for at every term.
+        return sql.Composed([SQL("("), _value(expression.left), operator, _value(expression.right), SQL(")")])
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_value(operand) for operand in expression.operands))
     if isinstance(expression, Negative):

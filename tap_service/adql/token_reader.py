@@ -1,6 +1,7 @@
 """Reading tokens one after the other: what the parser's rules are written with, and the sentences for what was not expected."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import NoReturn, TypeVar
 
 from tap_service.adql.errors import AdqlSyntaxError
@@ -45,6 +46,26 @@ class TokenReader:
             self.at += 1
             return token
         return None
+
+    @cached_property
+    def parentheses(self) -> dict[int, tuple[int, int]]:
+        """For each ``(``: the first token that is no further ``(``, and the one behind its ``)``. Found in one pass, however deep they go."""
+        last = len(self.tokens) - 1
+        inside = last
+        first: dict[int, int] = {}
+        for at in range(last, -1, -1):
+            if self.tokens[at].keyword == "(":
+                first[at] = inside
+            else:
+                inside = at
+        behind = dict.fromkeys(first, last)
+        opened: list[int] = []
+        for at, token in enumerate(self.tokens):
+            if token.keyword == "(":
+                opened.append(at)
+            elif token.keyword == ")" and opened:
+                behind[opened.pop()] = at + 1
+        return {at: (first[at], behind[at]) for at in first}
 
     def expect(self, *keywords: str) -> Token:
         """The next token, which must be one of these."""

@@ -46,8 +46,11 @@ _TOKEN = re.compile(
 )
 
 _KINDS = {
-    "number": TokenKind.NUMBER, "string": TokenKind.STRING, "delimited": TokenKind.DELIMITED,
-    "word": TokenKind.WORD, "symbol": TokenKind.SYMBOL,
+    "number": TokenKind.NUMBER,
+    "string": TokenKind.STRING,
+    "delimited": TokenKind.DELIMITED,
+    "word": TokenKind.WORD,
+    "symbol": TokenKind.SYMBOL,
 }
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -56,7 +59,9 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def tokens(text: str) -> list[Token]:
     """The tokens of a query, ending with END; AdqlSyntaxError at the first character that begins none."""
     if bad := _UNSTORABLE.search(text):
-        raise AdqlSyntaxError(f"the query holds the character U+{ord(bad.group()):04X}, which no text in the catalogue can hold", text, bad.start())
+        raise AdqlSyntaxError(
+            f"the query holds the character U+{ord(bad.group()):04X}, which no text in the catalogue can hold", text, bad.start()
+        )
     found: list[Token] = []
     place = 0
     while place < len(text):
@@ -87,10 +92,19 @@ def _unreadable(text: str, place: int) -> str:
     if character.isascii() and character.isdigit():
         return "a number runs into a name; put a space between them, or quote a name that begins with a digit"
     hints = {
-        "&": "; ADQL 2.1 has no bitwise operators", "|": "; strings are joined with ||", "^": "; write POWER(x, y)",
-        ":": "; write CAST(x AS type)", "[": "; ADQL has no array elements", "`": '; names are quoted with "', "!": "; write <> or NOT",
-        "\\": "; within a string a quote is doubled: ''", "“": '; names are quoted with straight "', "’": "; strings are quoted with straight '",
-        "‘": "; strings are quoted with straight '", "_": "; a name begins with a letter, or is quoted with \"", "#": "; a comment begins with --",
+        "&": "; ADQL 2.1 has no bitwise operators",
+        "|": "; strings are joined with ||",
+        "^": "; write POWER(x, y)",
+        ":": "; write CAST(x AS type)",
+        "[": "; ADQL has no array elements",
+        "`": '; names are quoted with "',
+        "!": "; write <> or NOT",
+        "\\": "; within a string a quote is doubled: ''",
+        "“": '; names are quoted with straight "',
+        "’": "; strings are quoted with straight '",
+        "‘": "; strings are quoted with straight '",
+        "_": '; a name begins with a letter, or is quoted with "',
+        "#": "; a comment begins with --",
     }
     return f"{character!r} has no meaning in ADQL{hints.get(character, '')}"
 

@@ -1,5 +1,6 @@
 """Types of values: what an output column may be, and what lives only inside a query; which types go together."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,12 +25,25 @@ REGIONS = (Internal.POINT, Internal.CIRCLE)
 ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
 """Types with an order: what < and MIN take."""
 
+_ARRAYS = (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
+
 _WORDS = {
-    ColumnType.SMALLINT: "a whole number", ColumnType.INTEGER: "a whole number", ColumnType.BIGINT: "a whole number",
-    ColumnType.REAL: "a number", ColumnType.DOUBLE: "a number", ColumnType.BOOLEAN: "a boolean", ColumnType.TEXT: "text",
-    ColumnType.TIMESTAMP: "a timestamp", ColumnType.JSON: "JSON", ColumnType.BYTES: "bytes", ColumnType.VECTOR: "an array of numbers",
-    ColumnType.DOUBLE_ARRAY: "an array of numbers", Internal.CONDITION: "a condition", Internal.NULL: "NULL",
-    Internal.POINT: "a POINT", Internal.CIRCLE: "a CIRCLE",
+    ColumnType.SMALLINT: "a whole number",
+    ColumnType.INTEGER: "a whole number",
+    ColumnType.BIGINT: "a whole number",
+    ColumnType.REAL: "a number",
+    ColumnType.DOUBLE: "a number",
+    ColumnType.BOOLEAN: "a boolean",
+    ColumnType.TEXT: "text",
+    ColumnType.TIMESTAMP: "a timestamp",
+    ColumnType.JSON: "JSON",
+    ColumnType.BYTES: "bytes",
+    ColumnType.VECTOR: "an array of numbers",
+    ColumnType.DOUBLE_ARRAY: "an array of numbers",
+    Internal.CONDITION: "a condition",
+    Internal.NULL: "NULL",
+    Internal.POINT: "a POINT",
+    Internal.CIRCLE: "a CIRCLE",
 }
 
 
@@ -54,6 +68,12 @@ def common_type(first: ValueType, second: ValueType) -> ValueType | None:
     return None
 
 
+def common_arraysize(sizes: Iterable[str | None]) -> str | None:
+    """The arraysize of a column that holds values of each of these: theirs if it is one, else any number of elements."""
+    different = set(sizes)
+    return different.pop() if len(different) == 1 else "*" if different else None
+
+
 @dataclass(frozen=True)
 class Meaning:
     """What a value is: its type, and what a result column says of it (None: nothing to say)."""
@@ -70,5 +90,5 @@ class Meaning:
     def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":
         """A value of a type without a history, with the arraysize and xtype that go with the type."""
         if isinstance(type_, ColumnType):
-            return cls(type_, "*" if type_.votable == "char" else None, type_.xtype, unit, ucd)
+            return cls(type_, "*" if type_.votable == "char" or type_ in _ARRAYS else None, type_.xtype, unit, ucd)
         return cls(type_, unit=unit, ucd=ucd)

@@ -39,11 +39,6 @@ class ResultFormat:
     writer: Writer
     ivo_id: str | None = None
 
-    @property
-    def is_votable(self) -> bool:
-        """Whether the document can say of itself that it was cut or broke."""
-        return self.media_type.startswith(("application/x-votable+xml", "text/xml"))
-
 
 def _binary2(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
     return VOTable(fields, infos, Binary2Data(fields), epoch)

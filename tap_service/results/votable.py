@@ -22,7 +22,7 @@ _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <RESOURCE type="results">
 """
 _DOCUMENT_END = "</RESOURCE>\n</VOTABLE>\n"
-_NOT_XML = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF))
+_NOT_XML = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF))
 """Characters that no XML 1.0 document may hold; they are dropped."""
 _SKY = ("pos.eq.", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
 """UCDs whose values belong to the coordinate system."""
@@ -106,6 +106,9 @@ class TableData:
             return b""
         cells = []
         for field, column in zip(self._fields, columns(self._fields, block, ascii_only=True), strict=True):
+            if field.arraysize is not None and field.length is not None and field.datatype in ("float", "double"):
+                # An array of fixed length has no empty form: its null is an array of NaN, as in BINARY2.
+                column = pc.fill_null(column, " ".join(["NaN"] * field.length))
             strings = text(column)
             if field.datatype in ("char", "unicodeChar"):
                 for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):

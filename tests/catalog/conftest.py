@@ -81,6 +81,12 @@ def labels_of(source_ids: np.ndarray) -> Callable[[ClaimedChunk], tuple[Rows, Ro
 
 
 @pytest.fixture
+def add_spectra(database: Database) -> Callable[[np.ndarray], None]:
+    """Loads spectra of these sources, as ingest would meanwhile."""
+    return lambda more: write_spectra(database, more)
+
+
+@pytest.fixture
 def new_version(database: Database) -> Callable[[str], int]:
     """Makes a version of scatter_vae that learnt from real or simulated stars; its number."""
     return lambda trained_on: write_version(database, trained_on=trained_on)

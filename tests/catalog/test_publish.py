@@ -10,9 +10,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+import catalog.publish
 from catalog import migrate
 from catalog.database import Database, Role
-from catalog.publish import drop_old_publications, pinned_publication, publish
+from catalog.publish import drop_old_publications, pinned_publication, publication_lock, publish, publish_in
 from catalog.runs import Run, publish_run
 
 MakeRun = Callable[[], Run]
@@ -177,6 +178,37 @@ def test_only_the_newest_publication_is_left_when_nobody_reads(database: Databas
     names = {row[0] for row in rows}
     plain = {"gaiadr3", "labels", "labels_dr3", "runs", "tap_schema"}
     assert names == plain | {f"{name}__p{serial:04d}" for name in plain}
+
+
+def test_the_description_of_a_publication_goes_with_it(database: Database) -> None:
+    for _ in range(3):
+        serial = publish(database, "test")
+    with database.connect(Role.OWNER) as connection:
+        for table in ("tap_schemas", "tap_tables", "tap_columns", "tap_keys", "tap_key_columns"):
+            assert connection.execute(f"SELECT DISTINCT serial FROM store.{table}").fetchall() == [(serial,)], table
+
+
+def test_dropping_spares_a_publication_made_meanwhile(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(database, "test")
+    statement, made = catalog.publish.statement, []
+
+    def published_between(name: str) -> sql.SQL:
+        # Before each statement of the one that drops, somebody else publishes (and drops nothing).
+        with monkeypatch.context() as patch, database.connect(Role.OWNER) as connection, publication_lock(connection):
+            patch.setattr(catalog.publish, "statement", statement)
+            made.append(publish_in(connection, "meanwhile"))
+        return statement(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog.publish, "statement", published_between)
+        drop_old_publications(database)
+    assert len(made) > 3
+    with database.connect(Role.OWNER) as connection:
+        standing = "SELECT serial, s.value ->> 'permanent' FROM store.publication, jsonb_each(schemas) AS s WHERE dropped IS NULL"
+        there = {row[0] for row in connection.execute("SELECT DISTINCT schemaname FROM pg_views").fetchall()}
+        recorded = connection.execute(standing).fetchall()
+    assert made[-1] in {serial for serial, _ in recorded}
+    assert [name for _, name in recorded if name not in there] == []
 
 
 def test_a_view_of_somebodys_own_on_a_public_view_is_never_dropped_with_it(database: Database) -> None:

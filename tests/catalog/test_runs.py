@@ -45,6 +45,36 @@ def test_creating_the_same_run_again_gives_the_run_that_is_there(database: Datab
     assert create_run(database, "scatter_vae", "gaia_dr3", version=run.version, chunk_sources=50).run_id != run.run_id
 
 
+def test_a_run_created_while_ingest_goes_on_is_of_one_moment(
+    database: Database, new_run: MakeRun, add_spectra: Callable[[np.ndarray], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement, later = runs.statement, [6_900_000_000_000_001_000 + np.arange(i, i + 10, dtype=np.int64) for i in range(0, 1000, 10)]
+
+    def loaded_between(name: str) -> object:
+        add_spectra(later.pop())  # before each statement, somebody's file is loaded
+        return statement(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "statement", loaded_between)
+        run = new_run()
+    with database.connect(Role.WORKER) as connection:
+        assert connection.execute("SELECT sum(sources) FROM store.run_chunk WHERE run_id = %s", (run.run_id,)).fetchone() == (run.sources,)
+    assert len(later) < 98 and run.sources > 500
+
+
+def test_the_same_run_created_by_several_at_once_is_one_run(database: Database, new_run: MakeRun) -> None:
+    version, made = new_run().version, []
+    words = {"version": version, "chunk_sources": 50}
+    threads = [
+        threading.Thread(target=lambda: made.append(create_run(database, "scatter_vae", "gaia_dr3", **words).run_id)) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(made) == 4 and len(set(made)) == 1
+
+
 REFUSED = [
     ("a model that does not exist", {"model": "scater_vae"}, UsageError, "scatter_vae"),
     ("a version that does not exist", {"version": 99}, UsageError, "no version 99"),
@@ -239,7 +269,8 @@ def test_only_a_complete_run_is_published_and_a_withdrawn_one_is_out_of_sight(da
         shown = connection.execute("SELECT DISTINCT run_id FROM labels.scatter_vae").fetchall()
         states = [each.state for each in runs.list_runs(connection)]
     assert shown == [(second.run_id,)] and states == ["published", "complete"]
-    withdraw_run(database, second.run_id)
+    for _ in range(2):  # safe to repeat
+        withdraw_run(database, second.run_id)
     assert count(database, "labels.scatter_vae") == count(database, "labels.no_label") == 0
     assert count(database, "labels.scatter_vae_all_runs") == 900
 

@@ -1,6 +1,8 @@
 """The schema is what its descriptions say, however it was reached, and each role may do only its part."""
 
 import secrets
+import threading
+from collections.abc import Callable
 
 import astropy.units as u
 import psycopg
@@ -13,6 +15,7 @@ from catalog.database import Database, Role
 from catalog.errors import DataError, UsageError
 from catalog.publish import pinned_publication
 from catalog.releases import add_release, release_named
+from catalog.runs import Run, publish_run
 from catalog.schema import STORE_TABLES
 from catalog.schema.column import PublicView, StoreTable
 from catalog.schema.public_views import PUBLIC_VIEWS
@@ -70,6 +73,24 @@ def test_up_down_up_ends_in_the_same_schema(any_empty_database: Database) -> Non
     assert migrate.current_revision(any_empty_database) == migrate.head_revision()
 
 
+def test_down_and_up_again_with_rows_and_a_published_run_leaves_an_empty_catalogue_that_works(
+    database: Database, new_run: Callable[[], Run], finish: Callable[[Run], Run]
+) -> None:
+    publish_run(database, finish(new_run()).run_id)
+    for _ in range(2):  # safe to repeat
+        migrate.downgrade(database, "base")
+    with database.connect(None) as connection:
+        left = "SELECT relname FROM pg_class WHERE relnamespace = 'store'::regnamespace AND relname <> ALL (%s)"
+        assert connection.execute(left, (["alembic_version", "alembic_version_pkc"],)).fetchall() == []
+    migrate.upgrade(database)
+    with database.connect(Role.TAP_READER) as connection:
+        assert connection.execute("SELECT count(*) FROM runs.release").fetchone() == (0,)
+    add_release(database, "gaia_dr3")
+    migrate.check(database)
+    with database.connect(Role.TAP_READER) as connection:
+        assert connection.execute("SELECT count(*) FROM labels_dr3.scatter_vae").fetchone() == (0,)
+
+
 def test_a_login_that_is_no_superuser_may_own_the_catalogue(any_empty_database: Database) -> None:
     login = "ordinary_owner_" + secrets.token_hex(4)
     with any_empty_database.connect(None) as connection:
@@ -93,6 +114,33 @@ def test_a_login_that_is_no_superuser_may_own_the_catalogue(any_empty_database: 
             connection.execute(f"ALTER DATABASE {connection.info.dbname} OWNER TO CURRENT_USER")
             connection.execute(f"DROP OWNED BY {login} CASCADE")
             connection.execute(f"DROP ROLE {login}")
+
+
+def test_upgrades_at_once_wait_for_one_another(empty_database: Database) -> None:
+    errors: list[Exception] = []
+
+    def upgrade() -> None:
+        try:
+            for _ in range(8):
+                migrate.setup_roles(empty_database)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert errors == []
+
+
+def test_a_database_that_newer_code_has_upgraded_is_refused_in_words(database: Database) -> None:
+    with database.connect(Role.OWNER) as connection:
+        connection.execute("UPDATE store.alembic_version SET version_num = 'of_tomorrow'")
+    with pytest.raises(DataError, match=r"of_tomorrow.*newer code"):
+        migrate.upgrade(database)
+    with pytest.raises(DataError, match=r"of_tomorrow.*newer code"):
+        migrate.check(database)
 
 
 def test_upgrading_twice_changes_nothing_but_the_serial(database: Database) -> None:
@@ -153,6 +201,11 @@ FORBIDDEN = [
     (Role.WORKER, "DROP TABLE store.run"),
     (Role.WORKER, "ALTER TABLE store.run ADD COLUMN mine integer"),
     (Role.WORKER, "CREATE SCHEMA mine"),
+    (Role.WORKER, "DELETE FROM store.published"),
+    (Role.WORKER, "UPDATE store.publication SET dropped = now()"),
+    (Role.WORKER, "UPDATE store.release SET n_bp = 54"),
+    (Role.WORKER, "DELETE FROM store.tap_columns"),
+    (Role.WORKER, "UPDATE store.alembic_version SET version_num = ''"),
 ]
 
 

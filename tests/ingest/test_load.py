@@ -1,6 +1,7 @@
 """Files into tables: whole or not at all, once, in any order, by any number of loaders, whatever is killed."""
 
 import gzip
+import os
 import random
 import re
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from catalog.database import Database, Role
@@ -78,6 +81,9 @@ BAD_FILES = {
     "binary junk": (lambda a, p: p.write_bytes(random.Random(1).randbytes(5000)), "not_a_product", "binary data"),
     "an empty file": (lambda a, p: p.write_bytes(b""), "not_a_product", "empty"),
     "a README": (lambda a, p: p.write_text("Files of a survey\n"), "not_a_product", "text that begins"),
+    "a letter of one line": (lambda a, p: p.write_text("Dear reader, no table here"), "not_a_product", "dear reader, no table"),
+    "a header cut short": (lambda a, p: p.write_text("source_id,ra,dec"), "failed", "inside its header"),
+    "a last number cut short": (lambda a, p: p.write_text("source_id,ra,dec\n4295806720,45,0.00"), "failed", "no line end"),
     "a table of something else": (lambda a, p: p.write_text("name,mag\nVega,0.03\n"), "not_a_product", "name, mag"),
     "gaia_source without dec": (lambda a, p: p.write_text("source_id,ra,parallax\n1,2,3\n"), "not_a_product", "source_id, ra, parallax"),
 }
@@ -110,10 +116,35 @@ def test_a_file_that_the_system_cannot_read_is_told_and_costs_no_other(archive: 
     assert "/proc/self/mem cannot be read" in told
 
 
+def test_a_name_that_no_text_can_hold_is_told_and_costs_no_other(archive: Any, database: Database, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"stars\xe9.csv")).write_text("a,b\n")
+    archive.csv(tmp_path / "file.csv", [archive.source(GOOD)])
+    summary = load(database, tmp_path)
+    assert [file.state for file in summary.files] == ["loaded"]
+    (told,) = summary.unreadable
+    assert "stars\\udce9.csv is not UTF-8" in told
+
+
 def test_a_file_with_only_a_header_is_loaded_with_no_rows(archive: Any, database: Database, tmp_path: Path) -> None:
     (tmp_path / "file.csv").write_text(",".join(archive.columns) + "\n")
     (file,) = load(database, tmp_path).files
     assert (file.state, file.rows_in, file.rows_loaded) == ("loaded", 0, 0)
+
+
+@pytest.mark.parametrize(("names", "state"), [(("a", "b\0c"), "not_a_product"), (("source_id", "ra", "dec", "b\0c"), "loaded")])
+def test_a_header_with_a_character_that_no_database_holds_is_no_trouble(
+    names: tuple[str, ...], state: str, database: Database, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({name: [GOOD if name == "source_id" else 0.005] for name in names}), tmp_path / "file.parquet")
+    (file,) = load(database, tmp_path).files
+    assert (file.state, file.reason and "b\ufffdc" in file.reason) == (state, True if state == "not_a_product" else None)
+
+
+def test_a_damaged_byte_costs_its_row_alone(archive: Any, database: Database, tmp_path: Path) -> None:
+    path = archive.csv(tmp_path / "file.csv", [archive.source(GOOD), archive.source(GOOD + 128), archive.source(GOOD + 256)])
+    path.write_bytes(path.read_bytes().replace(b"%d,45.0" % (GOOD + 128), b"%d,4\x15.0" % (GOOD + 128)))
+    (file,) = load(database, path).files
+    assert (file.state, file.rows_loaded, file.rows_rejected) == ("loaded", 2, 1)
 
 
 def test_extra_and_reordered_columns_and_rows_of_other_lengths(
@@ -293,6 +324,17 @@ def test_offsets_from_the_pixel_pad_the_release_and_far_sources_are_listed(
     assert found["offset"][0][0] <= MAX_PADDING
     assert [source_id for source_id, _ in found["displaced"]] == [GOOD + 256]
     assert found["displaced"][0][1] == pytest.approx(12 * arcsec, abs=0.01 * arcsec)
+
+
+def test_a_file_with_positions_of_another_frame_fails_and_lists_no_source(
+    archive: Any, database: Database, holdings: Holdings, tmp_path: Path
+) -> None:
+    archive.csv(tmp_path / "a.csv", [archive.source(GOOD + 128 * row, ra=45.0, dec=-10.0 - row) for row in range(30)])
+    summary = load(database, tmp_path)
+    assert summary.count("failed") == 1
+    assert "30 of 30 rows lie more than 10 arcsec outside" in str(summary.failed[0].reason)
+    found = holdings(database)
+    assert found["displaced"] == [] and found["offset"][0][0] == 0
 
 
 # --- killed loaders -----------------------------------------------------------------------------------------------------------

@@ -2,12 +2,17 @@
 
 import gzip
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
+from astropy.io.votable import from_table
+from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +28,8 @@ from ingest.source_file import SourceFile
 # A source without BP, one with both bands, one without correlations, one with coefficients only; identifiers beyond 2^53 and 2^62.
 SOURCES = [(5405570973190252288, "full", ("rp",)), (4295806720, "full", ("bp", "rp")), (6917528997577384321, "err", ("bp", "rp")),
            (38655544960, "coef", ("bp", "rp"))]  # fmt: skip
+
+GOOD = 4295806720
 
 
 def read(path: Path, fields: tuple[Field, ...] = xp_continuous.FIELDS) -> list[FileTable]:
@@ -107,6 +114,8 @@ HEADS = {
     b"\xef\xbb\xbf# %ECSV 1.0\n": "ecsv",
     b"source_id,ra,dec\n1,2,3\n": "csv",
     b"# a comment\nsource_id,ra\n": "csv",
+    b"source_id,ra,dec\n1,2,3\n1,\x02,3\n1,\0,3\n": "csv",  # damaged rows
+    b"a,b\0\x01\n\x02\0\0": None,
     b"<?xml version='1.0'?><uws:jobs/>": None,
     b"": None,
     b"Obj\x01avro": None,
@@ -151,6 +160,7 @@ def test_booleans_in_either_case_and_quoted(text: str) -> None:
 UNPARSABLE = [
     (ColumnType.BIGINT, "12x"), (ColumnType.BIGINT, "1.5"), (ColumnType.BIGINT, "9223372036854775808"), (ColumnType.BIGINT, "0x10"),
     (ColumnType.BIGINT, "1e3"), (ColumnType.SMALLINT, "40000"), (ColumnType.REAL, "1e39"), (ColumnType.REAL, "1,5"),
+    (ColumnType.BIGINT, "9" * 5000), (ColumnType.BIGINT, "\u0661\u0662"), (ColumnType.DOUBLE, "1e400"), (ColumnType.REAL, "-1e400"),
     (ColumnType.DOUBLE, "1_000"), (ColumnType.DOUBLE, "--"), (ColumnType.BOOLEAN, "yes"), (ColumnType.TEXT, "a\0b"),
 ]  # fmt: skip
 
@@ -223,9 +233,11 @@ def test_a_text_that_ends_inside_a_row_is_truncated(tail: str) -> None:
         list(reader.blocks(0, (Field("source_id", ColumnType.BIGINT), Field("list", ColumnType.DOUBLE, is_array=True))))
 
 
-def test_a_last_line_without_line_end_is_a_row() -> None:
-    blocks = list(DelimitedReader(io.BytesIO(b"source_id,ra\n1,2\n3,4")).blocks(0, (Field("source_id", ColumnType.BIGINT),)))
-    assert np.concatenate([block.row_number for block in blocks]).tolist() == [1, 2]
+@pytest.mark.parametrize("text", [b"source_id,ra", b"source_id,ra\n1,2\n3,4", b"source_id,ra\r\n1,2\r\n3,4\r"[:-1]])
+def test_a_last_line_without_line_end_is_truncated(text: bytes) -> None:
+    """Nothing tells 3,4 from the head of 3,45: a number that was cut must not be taken for another one."""
+    with pytest.raises(DataError, match="no line end"):
+        list(DelimitedReader(io.BytesIO(text)).blocks(0, (Field("source_id", ColumnType.BIGINT), Field("ra", ColumnType.DOUBLE))))
 
 
 def test_a_big_file_is_read_in_blocks(archive: Any, tmp_path: Path) -> None:
@@ -250,6 +262,67 @@ def test_a_file_cut_short_is_noticed(name: str, part: float, archive: Any, tmp_p
     _cut(path, part)
     with pytest.raises(DataError):
         read(path)
+
+
+def test_a_fits_file_cut_within_a_header_is_noticed(archive: Any, tmp_path: Path) -> None:
+    path = archive.fits(tmp_path / "file.fits", [archive.spectrum(SOURCES[0][0])])
+    path.write_bytes(path.read_bytes()[: 2 * 2880 + 100])  # the primary HDU is whole, the table's header is not: there seems to be no table
+    with pytest.raises(DataError, match="no whole HDU follows byte 2880"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["source_id", "ra"])
+def test_lists_in_a_fits_column_of_single_values_are_told(name: str, tmp_path: Path) -> None:
+    lists = np.empty(2, object)
+    lists[:] = [np.array([5]), np.array([6])]
+    columns = {"source_id": ("K", [5, 6]), "ra": ("D", [1.0, 2.0]), "dec": ("D", [1.0, 2.0])}
+    form, _ = columns[name]
+    columns[name] = (f"P{form}(1)", lists)
+    fits.BinTableHDU.from_columns([fits.Column(each, form, array=array) for each, (form, array) in columns.items()]).writeto(tmp_path / "x")
+    with pytest.raises(DataError, match=f"column {name} holds lists"):
+        read(tmp_path / "x", gaia_source.FIELDS)
+
+
+@pytest.mark.parametrize("form", ["binary", "binary2"])
+@pytest.mark.parametrize("cut", [4, 4000])
+def test_a_votable_that_lost_a_part_of_its_stream_is_noticed(form: str, cut: int, archive: Any, tmp_path: Path) -> None:
+    path = archive.votable(tmp_path / "file.vot", [archive.spectrum(source_id) for source_id, _, _ in SOURCES], form=form)
+    before, stream, after = re.split(rb"(?s)(?<=encoding=.base64.>)(.*)(?=</STREAM>)", path.read_bytes())
+    whole = b"".join(stream.split())
+    path.write_bytes(before + whole + after)
+    read(path)
+    path.write_bytes(before + whole[:20000] + whole[20000 + cut :] + after)  # well-formed XML and base64, another content
+    with pytest.raises(DataError):
+        read(path)
+
+
+def test_a_votable_never_fetches_rows_from_elsewhere(archive: Any, tmp_path: Path) -> None:
+    path = archive.votable(tmp_path / "file.vot", [archive.spectrum(SOURCES[0][0])])
+    (tmp_path / "rows").write_bytes(b"")
+    stream = b'<STREAM href="' + (tmp_path / "rows").as_uri().encode() + b'"/>'
+    path.write_bytes(re.sub(rb"(?s)<STREAM.*</STREAM>", stream, path.read_bytes()))
+    with pytest.raises(DataError, match="lie elsewhere"):
+        read(path)
+
+
+def _two_of_a_name(kind: str, path: Path) -> None:
+    columns = {"source_id": [GOOD], "ra": [45.0], "dec": [0.005], "RA": [46.0]}
+    if kind == "FITS":
+        forms = [fits.Column(name, "K" if name == "source_id" else "D", array=values) for name, values in columns.items()]
+        fits.BinTableHDU.from_columns(forms).writeto(path)
+    elif kind == "VOTable":
+        from_table(Table(columns)).to_xml(str(path))
+    elif kind == "Parquet":
+        pq.write_table(pa.table(columns), path)
+    else:
+        path.write_text(",".join(columns) + f"\n{GOOD},45,0.005,46\n")
+
+
+@pytest.mark.parametrize("kind", ["CSV", "FITS", "VOTable", "Parquet"])
+def test_two_columns_of_one_name_are_told(kind: str, tmp_path: Path) -> None:
+    _two_of_a_name(kind, tmp_path / "file")
+    with pytest.raises(DataError, match="names ra more than once"):
+        read(tmp_path / "file", gaia_source.FIELDS)
 
 
 def test_a_flipped_byte_in_a_compressed_file_is_noticed(archive: Any, tmp_path: Path) -> None:

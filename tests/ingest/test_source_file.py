@@ -1,9 +1,12 @@
 """A file is its bytes: digests, compression and zip members, whatever the names."""
 
+import errno
 import gzip
 import hashlib
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,10 +73,41 @@ def test_a_file_that_has_gone_is_told_with_what_to_do(tmp_path: Path) -> None:
         SourceFile.named(str(tmp_path / "gone.zip!member"))
 
 
+def _none(path: Path, error: OSError) -> None:
+    raise AssertionError(path) from error
+
+
 def test_folders_are_walked_in_a_fixed_order_and_a_wrong_path_is_refused(tmp_path: Path) -> None:
     for name in ("b", "a/c", "a/b/d"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(TEXT)
-    assert list(files_under([tmp_path])) == [tmp_path / name for name in ("a/b/d", "a/c", "b")]
+    assert list(files_under([tmp_path], _none)) == [tmp_path / name for name in ("a/b/d", "a/c", "b")]
     with pytest.raises(UsageError, match="no file or folder"):
-        list(files_under([tmp_path / "nothing"]))
+        list(files_under([tmp_path / "nothing"], _none))
+
+
+def test_links_that_lead_nowhere_are_told_and_loops_end(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(TEXT)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/loop").symlink_to(tmp_path)
+    (tmp_path / "folder/gone").symlink_to(tmp_path / "nothing")
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    told: list[Path] = []
+    assert list(files_under([tmp_path], lambda path, error: told.append(path))) == [tmp_path / "file"]
+    assert told == [tmp_path / "folder/gone", tmp_path / "itself"]
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "file").write_bytes(TEXT)
+    scan = os.scandir
+
+    def refusing(path: str) -> Any:  # for root no folder is closed
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    told: list[str] = []
+    assert list(files_under([tmp_path], lambda path, error: told.append(f"{path.name}: {error.strerror}"))) == [tmp_path / "file"]
+    assert told == ["closed: Permission denied"]

@@ -90,6 +90,8 @@ def load_spectra() -> LoadSpectra:
                 FIELDS[0], FIELDS[1], CopyField("ra", ColumnType.DOUBLE), CopyField("dec", ColumnType.DOUBLE),
                 CopyField("phot_g_mean_flux", ColumnType.DOUBLE), FIELDS[4],
             )  # fmt: skip
-            write_rows(connection, sql.Identifier("store", "gaia_source"), Rows(fields, source, {"phot_g_mean_flux": np.isnan(batch.g_mean_flux)}))
+            write_rows(
+                connection, sql.Identifier("store", "gaia_source"), Rows(fields, source, {"phot_g_mean_flux": np.isnan(batch.g_mean_flux)})
+            )
 
     return load

@@ -1,5 +1,6 @@
 """Underneath a query: what it may read, what it may not, and what is left of it afterwards."""
 
+import threading
 from typing import Any
 
 import psycopg
@@ -117,3 +118,32 @@ def test_a_query_keeps_its_publication_while_others_come(database: Database) -> 
     with database.connect(Role.TAP_SERVICE, autocommit=True) as connection:
         row = connection.execute("SELECT max(serial) FROM store.publication WHERE dropped IS NULL").fetchone()
     assert row == (newer,)
+
+
+def test_a_client_that_leaves_as_its_query_ends_stops_nobody_elses(connections: Connections) -> None:
+    """A cancel that arrives while the connection is given back must not reach the next query on it."""
+    for wait in range(40):
+        query = begun(connections)
+        for _ in query.blocks():
+            pass
+        leaving = threading.Timer(wait * 1e-4, query.cancel)
+        leaving.start()
+        query.close()
+        following = connections.take()
+        try:
+            assert following.execute("SELECT pg_sleep(0.02)").fetchone() is not None
+        finally:
+            leaving.join()
+            connections.give_back(following)
+
+
+def test_a_block_of_wide_rows_has_fewer_of_them(connections: Connections) -> None:
+    """A spectrum with its correlations has 13 kB: memory goes by bytes, whatever the rows are."""
+    query = OpenQuery(connections, TableCache(), Limits(block_rows=5000, block_bytes=1 << 20))
+    query.start(f"SELECT source_id, '{'x' * 13_000}' AS wide FROM gaiadr3.gaia_source", "2.1", None)
+    try:
+        blocks = [(len(block.buffer), len(block.row_lengths)) for block in query.blocks()]
+    finally:
+        query.close()
+    assert sum(rows for _, rows in blocks) == 4000
+    assert max(size for size, _ in blocks) < (1 << 20) + 14_000

@@ -53,6 +53,10 @@ BAD: dict[str, tuple[list[tuple[str, str]], str]] = {
     "an_unknown_column": ([("QUERY", "SELECT parallacks FROM gaiadr3.gaia_source")], r"parallax(.|\n)*line 1, column 8\)\n  SELECT parallacks(.|\n)*\n {9}\^"),
     "the_tables_underneath": ([("QUERY", "SELECT * FROM store.gaia_source")], "there is no table store.gaia_source"),
     "a_second_statement": ([("QUERY", "SELECT 1 FROM tap_schema.tables; DROP TABLE x")], r"line 1, column \d+\)"),
+    "a_value_of_several_rows": ([("QUERY", "SELECT TOP 1 (SELECT source_id FROM gaiadr3.gaia_source) AS x FROM tap_schema.tables")], "cannot be computed.*more than one row"),
+    "a_join_that_postgresql_has_not": (
+        [("QUERY", "SELECT a.ra FROM gaiadr3.gaia_source AS a FULL JOIN gaiadr3.gaia_source AS b ON a.ra < b.ra")], "cannot run this query.*FULL JOIN",
+    ),
     "a_division_by_zero": ([("QUERY", "SELECT 1 / (table_index - table_index) AS x FROM tap_schema.tables")], "cannot be computed.*division by zero"),
 }  # fmt: skip
 
@@ -80,8 +84,29 @@ def test_a_body_too_long_is_refused(service: Any) -> None:
     assert "longer than" in answer.text
 
 
+@pytest.mark.parametrize("form", ["urlencoded", "multipart"])
+def test_a_list_of_fifty_thousand_identifiers_is_answered(service: Any, form: str) -> None:
+    with service.database.connect(Role.TAP_READER) as connection:
+        real = [row[0] for row in connection.execute("SELECT source_id FROM gaiadr3.gaia_source ORDER BY source_id LIMIT 100")]
+    identifiers = ", ".join(map(str, (*real, *range(4 * 10**18, 4 * 10**18 + 50_000))))
+    fields = {"QUERY": f"SELECT COUNT(*) AS n FROM gaiadr3.gaia_source WHERE source_id IN ({identifiers})", "FORMAT": "csv"}
+    body = {"data": fields} if form == "urlencoded" else {"files": {name: (None, value) for name, value in fields.items()}}
+    answer = httpx.post(f"{service.url}/sync", timeout=60, **body)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.text) == (200, "n\n100\n"), answer.text[:300]
+
+
 def test_a_broken_multipart_body_is_the_clients_fault(service: Any) -> None:
     answer = httpx.post(f"{service.url}/sync", content=b"nothing of the kind", headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert answer.status_code == 400
+    assert statuses(answer.content)[0][0] == "ERROR"
+
+
+@pytest.mark.parametrize(("charset", "value"), [("undefined", b"\xff"), ("unicode_escape", b"\\ud800"), ("base64", b"ADQL-9")])
+def test_a_strange_character_set_is_the_clients_fault(service: Any, charset: str, value: bytes) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="LANG"\r\n\r\n' + value + b"\r\n--x--\r\n"
+    answer = httpx.post(
+        f"{service.url}/sync", content=body, headers={"Content-Type": f"multipart/form-data; charset={charset}; boundary=x"}
+    )
     assert answer.status_code == 400
     assert statuses(answer.content)[0][0] == "ERROR"
 
@@ -191,6 +216,12 @@ def test_the_services_own_limits_announce_themselves_too(serve: Any, stars: Any)
             answer = get(service, CONE, **({} if maxrec is None else {"MAXREC": maxrec}))
             assert len(table_of(answer).array) == rows
             assert statuses(answer.content)[-1][0] == "OVERFLOW"
+
+
+@pytest.mark.parametrize(("maxrec", "rows"), [("9" * 5000, 20), ("0" * 5000 + "7", 7), (" 7 ", 7), ("", 20), (str(2**63), 20)])
+def test_maxrec_of_any_length_is_a_number(serve: Any, stars: Any, maxrec: str, rows: int) -> None:
+    with serve(stars, Limits(default_rows=20, hard_rows=20)) as service:
+        assert len(table_of(get(service, CONE, MAXREC=maxrec)).array) == rows
 
 
 def test_maxrec_zero_runs_nothing(service: Any) -> None:

@@ -212,3 +212,8 @@ def test_padding_follows_the_release_without_a_new_publication(database: Databas
             owner.execute("UPDATE store.release SET largest_pixel_offset = 0.001")
             owner.execute("INSERT INTO store.displaced_source (release_id, source_id, offset_deg) VALUES (1, 42, 0.1)")
         assert (table(connection).padding, table(connection).displaced) == (0.001, (42,))
+
+
+def test_a_slash_behind_tables_means_all_of_them(service: Any) -> None:
+    answer = httpx.get(f"{service.url}/tables/", follow_redirects=True)
+    assert (answer.status_code, answer.content) == (200, httpx.get(f"{service.url}/tables").content)

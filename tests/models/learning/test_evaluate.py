@@ -76,3 +76,12 @@ def test_a_sample_that_changed_is_not_measured(stars, simulated_spectra, load_sp
     load_spectra(stars, simulated_spectra(5, first=900), "more.fits")
     with stars.connect(Role.WORKER) as connection, pytest.raises(DataError, match="253 stars now, not the 248"):
         evaluate_version(connection, version)
+
+
+def test_a_split_that_changed_is_not_measured(stars) -> None:
+    """The same stars, one of them with its spectrum in a file of another group now: it would be held out, and was learnt."""
+    version = train(stars)
+    with stars.connect(Role.WORKER) as connection:
+        connection.execute("UPDATE store.ingest_file SET name = 'xp_calspec.csv' WHERE name = 'xp_opcruz_sy.csv'")
+    with stars.connect(Role.WORKER) as connection, pytest.raises(DataError, match="fall into other groups now"):
+        evaluate_version(connection, version)

@@ -57,6 +57,19 @@ def test_another_seed_setting_or_sample_is_another_version(stars, simulated_spec
     assert len({row[1] for row in rows}) == len({row[2] for row in rows}) == 4
 
 
+def test_other_groups_or_numbers_of_the_same_stars_are_another_version(stars) -> None:
+    assert train(stars).new
+    changes = (
+        "UPDATE store.ingest_file SET name = 'xp_calspec.csv' WHERE name = 'xp_opcruz_sy.csv'",
+        "UPDATE store.gaia_source SET phot_g_mean_flux = 2 * phot_g_mean_flux",
+    )
+    for change in changes:
+        with stars.connect(Role.WORKER) as connection:
+            connection.execute(change)
+        assert train(stars).new
+        assert not train(stars).new
+
+
 SETTINGS = {
     "a name that is not there": ({"step": 3}, "no setting 'step'"),
     "a word for a number": ({"steps": "many"}, "steps is a int"),

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from catalog.database import Database, Role
-from catalog.errors import RunError, TransientError
+from catalog.errors import RunError, TransientError, UsageError
 from catalog.runs import Run, create_run, read_run
 from catalog.spectra import SpectrumBatch
 from catalog.version import ROOT
 from models.learning.versions import train_version
 from models.running.run_batch import run_chunk
-from models.running.scheduling import work
+from models.running.scheduling import dask_client, work
 
 STARS, CHUNK = 1200, 100
 Build = Callable[..., SpectrumBatch]
@@ -85,8 +85,10 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def test_every_star_of_a_run_has_a_label_or_a_reason(database: Database, run: Run) -> None:
-    summary = work(database, run.run_id, workers=2)
+    told: list[int] = []
+    summary = work(database, run.run_id, workers=2, report=lambda outcome, left: told.append(left))
     assert summary.run.state == "complete"
+    assert len(told) == STARS // CHUNK and told == sorted(told, reverse=True) and told[-1] == 0, told
     assert summary.run.labelled is not None and summary.run.unlabelled is not None
     assert summary.run.labelled + summary.run.unlabelled == STARS
     assert summary.labelled == summary.run.labelled
@@ -132,8 +134,10 @@ def test_a_chunk_that_always_fails_ends_the_command_with_its_reason_and_leaves_t
         spoilt = connection.execute("SELECT min(source_id) FROM store.xp_spectrum").fetchone()
         assert spoilt is not None
         connection.execute("UPDATE store.xp_spectrum SET payload = '\\x00000000'::bytea WHERE source_id = %s", spoilt)
+    told: list[tuple[str, int]] = []
     with pytest.raises(RunError, match=f"chunk 0 of run {run.run_id} failed 3 times.*{spoilt[0]}"):
-        work(database, run.run_id, workers=1)
+        work(database, run.run_id, workers=1, report=lambda outcome, left: told.append((outcome.ended, left)))
+    assert told.count(("failed", 0)) == 0 and len([1 for ended, _ in told if ended == "failed"]) == 2, "a failed chunk is still left"
     with database.connect(Role.WORKER) as connection:
         assert read_run(connection, run.run_id).state == "working"
         row = connection.execute("SELECT state, attempt, error FROM store.run_chunk WHERE chunk = 0").fetchone()
@@ -144,3 +148,9 @@ def test_a_scheduler_that_is_not_there_is_a_passing_fault(database: Database, ru
     monkeypatch.setattr("models.running.scheduling.WAIT_FOR_WORKERS_SECONDS", 1)
     with pytest.raises(TransientError, match=r"tcp://127\.0\.0\.1:9"):
         work(database, run.run_id, scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("address", ["tcp:nonsense", "carrier-pigeon://host:1"])
+def test_a_scheduler_that_is_no_address_is_wrong_usage(address: str) -> None:
+    with pytest.raises(UsageError, match=rf"{address}.*tcp://HOST:8786"), dask_client(1, address):
+        pass

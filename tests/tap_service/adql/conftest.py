@@ -6,7 +6,9 @@ from catalog.schema.column import Position
 from tap_service.table_set import TableSet, TapColumn, TapTable
 
 MAIN = TapTable(
-    "sky", "main", "Stars of the tests.",
+    "sky",
+    "main",
+    "Stars of the tests.",
     (
         TapColumn("source_id", "long", ucd="meta.id;meta.main", description="Identifier.", indexed=True),
         TapColumn("ra", "double", unit="deg", ucd="pos.eq.ra;meta.main", utype="stc:ra", description="Right ascension."),
@@ -23,10 +25,15 @@ MAIN = TapTable(
         TapColumn("cov", "float", "3"),
         TapColumn("info", "char", "*", "json"),
     ),
-    permanent="sky__p0007", position=Position(), padding=5.5 / 3600, displaced=(17, 18),
+    permanent="sky__p0007",
+    position=Position(),
+    padding=5.5 / 3600,
+    displaced=(17, 18),
 )
 LABELS = TapTable(
-    "labels", "forward", "Labels of the tests.",
+    "labels",
+    "forward",
+    "Labels of the tests.",
     (
         TapColumn("source_id", "long", ucd="meta.id"),
         TapColumn("teff", "float", unit="K", ucd="phys.temperature.effective"),

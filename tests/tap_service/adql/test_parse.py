@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from catalog.errors import UsageError
 from tap_service.adql import tree
 from tap_service.adql.errors import AdqlError, AdqlSyntaxError
 from tap_service.adql.parse import parse
-from tap_service.adql.tokens import RESERVED
+from tap_service.adql.tokens import RESERVED, tokens
 
 _T = TypeVar("_T")
 
@@ -253,7 +254,9 @@ def written(node: object) -> str:
         case tree.DerivedTable():
             return f"({written(node.query)}) AS {node.alias}"
         case tree.Join():
-            rest = f" ON {written(node.condition)}" if node.condition else f" USING ({', '.join(map(str, node.using))})" if node.using else ""
+            rest = (
+                f" ON {written(node.condition)}" if node.condition else f" USING ({', '.join(map(str, node.using))})" if node.using else ""
+            )
             sides = [f"({written(side)})" if isinstance(side, tree.Join) else written(side) for side in (node.left, node.right)]
             return f"{sides[0]} {'NATURAL ' if node.natural else ''}{node.kind} JOIN {sides[1]}{rest}"
         case tree.Select():
@@ -400,7 +403,24 @@ def test_any_tree_comes_back_from_its_text(seed: int) -> None:
     assert parse(written(query)) == query
 
 
-WORDS = [*sorted(RESERVED)[::3], "SELECT", "FROM", "WHERE", "JOIN", "ON", "CASE", "WHEN", "END", "UNION", "t", "a", '"q"', "'s'", "1", "2.5"]
+WORDS = [
+    *sorted(RESERVED)[::3],
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "JOIN",
+    "ON",
+    "CASE",
+    "WHEN",
+    "END",
+    "UNION",
+    "t",
+    "a",
+    '"q"',
+    "'s'",
+    "1",
+    "2.5",
+]
 SIGNS = ["(", ")", ",", ".", "*", "=", "<", ">=", "||", "-", "--", ";", "'", '"', "\n", "é", "0x1", "1e"]
 
 
@@ -411,3 +431,14 @@ def test_no_text_raises_anything_but_an_adql_error(text: str) -> None:
         assert isinstance(parse(text), tree.Query)
     except AdqlError as error:
         assert error.line >= 1 and error.column >= 1 and error.message
+
+
+@pytest.mark.parametrize("deep", ["(" * 200_000, "((SELECT a FROM " * 100 + "(" * 100 + "a, " * 100_000])
+def test_no_text_takes_longer_than_its_length_explains(deep: str) -> None:
+    """Measured against the reading of the tokens alone, so that a busy machine does not matter."""
+    began = time.process_time()
+    tokens(deep)
+    reading = time.process_time() - began
+    with pytest.raises(AdqlError):
+        parse("SELECT " + deep)
+    assert time.process_time() - began < 6 * reading

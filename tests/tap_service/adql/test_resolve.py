@@ -38,7 +38,13 @@ WRONG = [
     ("SELECT gavo_histogram(ra, 1) FROM sky.main", AdqlNameError, 1, 8, "Functions are ABS"),
     ("SELECT POLYGON(1, 2, 3, 4, 5, 6) FROM sky.main", AdqlUnsupportedError, 1, 8, "not supported yet"),
     ("SELECT ra FROM sky.main WHERE 1 = CONTAINS(POINT(ra, dec), BOX(1, 2, 3, 4))", AdqlUnsupportedError, 1, 60, "use CIRCLE"),
-    ("SELECT ra FROM sky.main WHERE 1 = CONTAINS(POINT('GALACTIC', ra, dec), CIRCLE(1, 2, 3))", AdqlUnsupportedError, 1, 50, "positions are in ICRS"),
+    (
+        "SELECT ra FROM sky.main WHERE 1 = CONTAINS(POINT('GALACTIC', ra, dec), CIRCLE(1, 2, 3))",
+        AdqlUnsupportedError,
+        1,
+        50,
+        "positions are in ICRS",
+    ),
     ("SELECT POINT(ra, dec) FROM sky.main", AdqlUnsupportedError, 1, 8, "COORD1"),
     ("SELECT RAND(5) FROM sky.main", AdqlUnsupportedError, 1, 8, "RAND()"),
     ("SELECT CAST('x' AS POINT) FROM sky.main", AdqlUnsupportedError, 1, 8, "types are SMALLINT"),
@@ -93,19 +99,33 @@ WRONG = [
     ("SELECT flags FROM sky.main GROUP BY flags ORDER BY mag", AdqlTypeError, 1, 52, "mag must stand in GROUP BY"),
     ("SELECT ra FROM sky.main ORDER BY COUNT(*)", AdqlTypeError, 1, 8, "ra must stand in GROUP BY"),
     ("SELECT * FROM sky.main GROUP BY flags", AdqlTypeError, 1, 8, "source_id must stand in GROUP BY"),
-    ("SELECT flags, (SELECT MAX(teff) FROM labels.forward WHERE logg > mag) FROM sky.main GROUP BY flags", AdqlTypeError, 1, 66, "mag must"),
+    (
+        "SELECT flags, (SELECT MAX(teff) FROM labels.forward WHERE logg > mag) FROM sky.main GROUP BY flags",
+        AdqlTypeError,
+        1,
+        66,
+        "mag must",
+    ),
     ("SELECT (SELECT MAX(ra) FROM labels.forward) FROM sky.main", AdqlUnsupportedError, 1, 16, "query around"),
     ("SELECT ra FROM sky.main WHERE 1 < (SELECT COUNT(ra) FROM labels.forward)", AdqlUnsupportedError, 1, 43, "query around"),
     ("SELECT flags FROM sky.main GROUP BY 1", AdqlTypeError, 1, 37, "not positions"),
     ("SELECT DISTINCT ra FROM sky.main ORDER BY dec", AdqlTypeError, 1, 43, "with DISTINCT"),
     ("SELECT ra FROM sky.main UNION SELECT ra, dec FROM sky.main", AdqlTypeError, 1, 25, "here are 1 and 2"),
     ("SELECT ra FROM sky.main UNION SELECT name FROM sky.main", AdqlTypeError, 1, 25, "in one column"),
+    ("SELECT cov FROM sky.main ORDER BY cov", AdqlTypeError, 1, 35, "cannot be ordered by an array"),
+    ("SELECT ra, cov FROM sky.main ORDER BY 2", AdqlTypeError, 1, 39, "cannot be ordered by an array"),
+    ("SELECT ra FROM sky.main ORDER BY cov", AdqlTypeError, 1, 34, "cannot be ordered by an array"),
+    ("SELECT cov FROM sky.main UNION SELECT cov FROM sky.main ORDER BY 1", AdqlTypeError, 1, 66, "cannot be ordered by an array"),
+    ("SELECT ra FROM sky.main WHERE cov < cov", AdqlTypeError, 1, 35, "an array of numbers is compared with = and <>"),
+    ("SELECT ra FROM sky.main WHERE cov BETWEEN cov AND cov", AdqlTypeError, 1, 31, "BETWEEN goes with"),
     ("WITH x(a, b) AS (SELECT ra FROM sky.main) SELECT a FROM x", AdqlTypeError, 1, 6, "names 2 columns"),
 ]
 
 
 @pytest.mark.parametrize(("text", "kind", "line", "column", "hint"), WRONG, ids=[row[0][:60] for row in WRONG])
-def test_a_wrong_query_is_told_where_and_why(table_set: TableSet, text: str, kind: type[AdqlError], line: int, column: int, hint: str) -> None:
+def test_a_wrong_query_is_told_where_and_why(
+    table_set: TableSet, text: str, kind: type[AdqlError], line: int, column: int, hint: str
+) -> None:
     with pytest.raises(AdqlError) as caught:
         translate(text, table_set)
     assert hint in caught.value.message, str(caught.value)
@@ -145,8 +165,8 @@ def test_a_star_gives_every_column_as_it_is_described(table_set: TableSet) -> No
         ("ra, ra, ra", ["ra", "ra_2", "ra_3"]),
         ("ra, dec AS ra_2, mag AS RA", ["ra", "ra_2", "RA_3"]),
         ("COUNT(*), AVG(ra), AVG(ra + 1)", ["count_all", "avg_ra", "avg_3"]),
-        ("MAX(\"Teff [K]\"), 1 + 1, -1", ["max_1", "column_2", "column_3"]),
-        ("MIN(main.ra) AS \"T [K]\"", ["T [K]"]),
+        ('MAX("Teff [K]"), 1 + 1, -1', ["max_1", "column_2", "column_3"]),
+        ('MIN(main.ra) AS "T [K]"', ["T [K]"]),
     ],
 )
 def test_columns_have_unique_names_in_the_order_asked_for(table_set: TableSet, items: str, names: list[str]) -> None:
@@ -154,7 +174,9 @@ def test_columns_have_unique_names_in_the_order_asked_for(table_set: TableSet, i
 
 
 def test_using_merges_columns_and_a_star_shows_them_once(table_set: TableSet) -> None:
-    names = [column.name for column in _columns("SELECT * FROM labels.forward JOIN labels_dr4.forward AS b USING (source_id, teff)", table_set)]
+    names = [
+        column.name for column in _columns("SELECT * FROM labels.forward JOIN labels_dr4.forward AS b USING (source_id, teff)", table_set)
+    ]
     assert names == ["source_id", "teff", "e_teff", "logg", "e_teff_2", "logg_2"]
     names = [column.name for column in _columns("SELECT b.* FROM labels.forward JOIN labels_dr4.forward AS b USING (source_id)", table_set)]
     assert names == ["source_id", "teff", "e_teff", "logg"]
@@ -197,3 +219,22 @@ def test_text_keeps_its_length_and_json_is_text(table_set: TableSet) -> None:
     assert (short.datatype, short.arraysize) == ("char", "12*")
     assert (info.datatype, info.arraysize, info.xtype, info.type) == ("char", "*", "json", ColumnType.TEXT)
     assert (cov.datatype, cov.arraysize, cov.type) == ("float", "3", ColumnType.VECTOR)
+
+
+ARRAYSIZES = {
+    # a column of the result -> its arraysize, which every value must go into
+    "one_length": ("SELECT cov AS x FROM sky.main", "3"),
+    "null_in_case": ("SELECT CASE WHEN ra > 1 THEN NULL ELSE cov END AS x FROM sky.main", "3"),
+    "null_in_coalesce": ("SELECT COALESCE(NULL, cov) AS x FROM sky.main", "3"),
+    "null_in_a_union": ("SELECT NULL AS x FROM sky.main UNION SELECT cov FROM sky.main", "3"),
+    "null_on_the_right": ("SELECT cov AS x FROM sky.main UNION (SELECT NULL FROM sky.main UNION SELECT NULL FROM sky.main)", "3"),
+    "two_lengths_in_case": ("SELECT CASE WHEN ra > 1 THEN CAST('a' AS VARCHAR(2)) ELSE 'longer' END AS x FROM sky.main", "*"),
+    "two_lengths_in_a_union": ("SELECT CAST('a' AS VARCHAR(2)) AS x FROM sky.main UNION SELECT 'longer' FROM sky.main", "*"),
+    "numbers": ("SELECT COALESCE(ra, 1) AS x FROM sky.main", None),
+}
+
+
+@pytest.mark.parametrize("case", ARRAYSIZES)
+def test_the_arraysize_holds_every_value(table_set: TableSet, case: str) -> None:
+    text, arraysize = ARRAYSIZES[case]
+    assert translate(text, table_set).columns[0].arraysize == arraysize

@@ -207,7 +207,9 @@ def test_tables_join_on_position(sky: Sky, table_set: TableSet) -> None:
     """
     centres = np.flatnonzero(sky.separation(0.0, 10.0) < 0.6)
     expected = {
-        (found, int(sky.source_id[centre])) for centre in centres for found in sky.within(float(sky.ra[centre]), float(sky.dec[centre]), 0.05)
+        (found, int(sky.source_id[centre]))
+        for centre in centres
+        for found in sky.within(float(sky.ra[centre]), float(sky.dec[centre]), 0.05)
     }
     assert set(sky.rows(text, table_set)) == expected
     assert len(expected) > len(centres)
@@ -266,7 +268,12 @@ PLAIN = "source_id, ra, mag, flags, visits, name, variable, observed, cov, info"
 TYPED = {
     "columns": PLAIN,
     "star": "*",
-    "arithmetic of every pair": ", ".join(f"{a} {o} {b}" for a in ("source_id", "ra", "mag", "flags", "visits") for b in ("source_id", "ra", "mag", "flags", "visits", "1", "2.5", "NULL") for o in "+*"),
+    "arithmetic of every pair": ", ".join(
+        f"{a} {o} {b}"
+        for a in ("source_id", "ra", "mag", "flags", "visits")
+        for b in ("source_id", "ra", "mag", "flags", "visits", "1", "2.5", "NULL")
+        for o in "+*"
+    ),
     "signs": "-source_id, -ra, -mag, -flags, -visits, +visits, ABS(visits), ABS(mag), ABS(source_id)",
     "functions": "ROUND(mag, 1), ROUND(flags), MOD(visits, 2), MOD(mag, 2), MOD(source_id, visits + 1), FLOOR(visits), SQRT(flags), EXP(visits), RAND(), PI()",
     "aggregates": "COUNT(*), COUNT(DISTINCT name), SUM(source_id % 10), SUM(flags), SUM(visits), SUM(mag), SUM(DISTINCT ra), AVG(flags), AVG(mag), AVG(source_id), MIN(visits), MAX(mag), MIN(name), MAX(observed)",
@@ -356,7 +363,7 @@ def test_a_query_reads_the_permanent_names_of_its_publication(table_set: TableSe
     "text",
     [
         "SELECT name FROM sky.main WHERE name = '''; DROP TABLE sky__p0007.main; --'",
-        "SELECT name AS \"x\"\"; DROP TABLE sky__p0007.main; --\" FROM sky.main",
+        'SELECT name AS "x""; DROP TABLE sky__p0007.main; --" FROM sky.main',
         "SELECT name FROM sky.main WHERE name = '\\''",
     ],
 )

@@ -140,3 +140,9 @@ def test_an_error_document_says_its_message_where_clients_look() -> None:
     text = error_document("Unknown table x\n  SELECT\n  ^ <here>").decode()
     assert '<INFO name="QUERY_STATUS" value="ERROR">Unknown table x\n  SELECT\n  ^ &lt;here&gt;</INFO>' in text
     assert "<TABLE" not in text
+
+
+def test_a_null_array_of_fixed_length_has_all_its_elements_in_tabledata(copied: Copied) -> None:
+    """An empty cell would have none of them, which is no valid document."""
+    fields = (Field("latent", "float", "3"), Field("coefficients", "float", "*"))
+    assert "<TR><TD>NaN NaN NaN</TD><TD></TD></TR>" in document(fields, copied("SELECT NULL::bytea, NULL::bytea"), TableData).decode()
