@@ -1,8 +1,8 @@
 """The sources of a mock Gaia DR4, and dr3_neighbourhood, which links them to those of DR3.
 
 Identifiers change between releases and the same number may mean another star, so labels of two releases are comparable only through the
-neighbourhood (Gaia DR3 data model, dr2_neighbourhood, whose columns it is expected to mirror [assumed]: angular_distance in mas, magnitude_difference
-in mag, new minus old). The link is many-to-many:
+neighbourhood. [assumed] that it mirrors dr2_neighbourhood (Gaia DR3 data model): angular_distance in mas, magnitude_difference in mag, and
+whether the later position was moved along the proper motion to the earlier epoch. The link is many-to-many:
 
 * most sources keep their number, a share is renumbered;
 * some DR3 sources are gone, some DR4 sources are new: neither stands in the table;
@@ -38,13 +38,11 @@ COLUMNS = (
 _BULK = (
     BulkColumn("dr3_source_id", "int64", "Source identifier in Gaia DR3", ucd="meta.id"),
     BulkColumn("dr4_source_id", "int64", "Source identifier in Gaia DR4", ucd="meta.id;meta.main"),
-    BulkColumn(
-        "angular_distance", "float32", "Angular distance between the two sources at the epoch of the later one", "mas", "pos.angDistance"
-    ),
+    BulkColumn("angular_distance", "float32", "Angular distance between the two sources", "mas", "pos.angDistance"),
     BulkColumn(
         "magnitude_difference", "float32", "G magnitude of the later source minus that of the earlier one", "mag", "phot.mag;arith.diff"
     ),
-    BulkColumn("proper_motion_propagation", "bool", "Whether the earlier position was moved along its proper motion"),
+    BulkColumn("proper_motion_propagation", "bool", "Whether the position of the later release was moved along the proper motion"),
 )
 
 
@@ -142,7 +140,7 @@ def unused_source_ids(like: Int64[np.ndarray, " m"], used: Int64[np.ndarray, " n
 
 
 def write_neighbourhood(folder: Path, release: MockRelease) -> Path:
-    """dr3_neighbourhood as a bulk file: gzipped ECSV that covers the whole sky. [assumed] its name, ordered by the DR4 number."""
+    """dr3_neighbourhood as a bulk file: gzipped ECSV that covers the whole sky. [assumed] its name, form and order by the DR4 number."""
     name = file_name(TABLE, 0, _LAST_PIXEL)
     write_bulk(folder, name, _BULK, [{column.name: release.neighbourhood[column.name] for column in _BULK}])
     return folder / name
