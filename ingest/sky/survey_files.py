@@ -93,7 +93,7 @@ def write_apogee_spectra(folder: Path, stars: SurveyInput, apogee: SurveyDraw, r
         table.header["CDELT1"] = (LOG_WAVELENGTH_STEP, "step of log10 wavelength")
         table.header["SIMULATE"] = (True, "simulated spectra")
         path = folder / f"apogee_spectra_{number:04d}.fits"
-        write_fits(path, fits.PrimaryHDU(), table)
+        write_fits(path, table)
         yield path
 
 
