@@ -41,6 +41,11 @@ What is measured of it:
     hband               spectra as APOGEE's, with pixel masks
 
 How it is written:
+    gaia_rows           rows of gaia_source, XP and RVS tables for a block of stars
+    bulk_tables         the columns of these tables
     bulk_ecsv           gzipped ECSV in ranges of level-8 pixels, with checksums
-    bulk_tables         the columns of gaia_source, XP and RVS files
+    surveys/            the surveys on the ground, each in its own format
+    survey_files        all of their files of one sky
+    make                a whole sky in a folder
+    commands            kiel sky
 """
