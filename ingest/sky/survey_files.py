@@ -105,7 +105,7 @@ def write_survey_truth(path: Path, stars: SurveyInput, truths: Mapping[str, Surv
         parts.append(
             pa.table(
                 {
-                    "survey": pa.array([survey] * n), "survey_row": pa.array(np.arange(n)), "true_source_id": pa.array(stars.source_id[truth.star]),
+                    "survey": pa.array([survey] * n, pa.string()), "survey_row": pa.array(np.arange(n)), "true_source_id": pa.array(stars.source_id[truth.star]),
                     "carried_source_id": carried, "outlier": pa.array(truth.outlier),
                 }
             )
