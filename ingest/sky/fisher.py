@@ -29,9 +29,10 @@ from ingest.sky.gaia_rows import FAINTEST_RVS, g_rvs
 from ingest.sky.labels import LABEL_NAMES
 from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
 from ingest.sky.oddities import OFF_GRID
-from ingest.sky.photometry_noise import infrared_magnitude_errors, parallax_error
+from ingest.sky.photometry_noise import parallax_error
 from ingest.sky.rvs import noise_correlation, rvs_errors, rvs_flux, rvs_signal_to_noise
 from ingest.sky.stars import Stars
+from ingest.sky.surveys import two_mass, unwise
 from ingest.sky.wavelengths import NIR_BANDS
 from ingest.sky.xp_forward import BANDS, Release, band_operator, synthetic_g_bp_rp
 from ingest.sky.xp_noise import band_noise
@@ -119,7 +120,7 @@ def information(
 ) -> Information:
     """Fisher's information about stars of the grid, seen in so many transits; some 3 ms a star.
 
-    ``inflate`` is the true noise over the stated one, in XP, photometry and parallax as when a sky is made; ``step`` multiplies STEPS.
+    ``inflate`` is the true noise over the stated one, in XP and parallax as when a sky is made; ``step`` multiplies STEPS.
     A missing BP or infrared magnitude tells nothing, and stars beyond the limit of the RVS have no spectrum there. DataError for white
     dwarfs and M dwarfs, which no grid answers for.
     """
@@ -181,7 +182,7 @@ def _block_information(
     optical = synthetic_g_bp_rp(true[:, :split], true[:, split:])
     parallax = np.zeros_like(xp)
     parallax[:, _LN_PARALLAX, _LN_PARALLAX] = (stars.parallax / (inflate * parallax_error(optical[:, 0], release))) ** 2
-    photometry = _photometry_information(stars, inflate, step)
+    photometry = _photometry_information(stars, step)
     rvs, signal = _rvs_information(stars, g_rvs(optical[:, 0], optical[:, 2]), step)
     return Information(stars, xp, photometry, parallax, rvs, optical[:, 0], signal)
 
@@ -196,6 +197,13 @@ def infrared_magnitudes(stars: Stars) -> Float64[np.ndarray, "n 5"]:
     """True magnitudes in NIR_BANDS, Vega."""
     magnitudes = band_magnitudes(band_flux_at_earth(stars))
     return np.column_stack([magnitudes[band] for band in NIR_BANDS])
+
+
+def infrared_errors(magnitudes: Float64[np.ndarray, "n 5"]) -> Float64[np.ndarray, "n 5"]:
+    """Errors in mag of true magnitudes in NIR_BANDS, as the simulated 2MASS and unWISE have them."""
+    ground = [two_mass.sigma_of(magnitudes[:, i], band) for i, band in enumerate(two_mass.BANDS)]
+    faint = [10.0 ** (0.4 * (magnitudes[:, i] - unwise.SNR_10[band])) / 10.0 for i, band in ((3, "w1"), (4, "w2"))]
+    return np.column_stack([*ground, *(2.5 / np.log(10.0) * np.hypot(unwise.FLOOR, share) for share in faint)])
 
 
 def rvs_pixels(stars: Stars) -> Float64[np.ndarray, "n 2365"]:
@@ -213,17 +221,15 @@ def _symmetric(matrices: Matrices) -> Matrices:
     return np.asarray(0.5 * (matrices + matrices.transpose(0, 2, 1)))
 
 
-def _photometry_information(stars: Stars, inflate: float, step: float) -> Matrices:
+def _photometry_information(stars: Stars, step: float) -> Matrices:
     slopes = response(infrared_magnitudes, stars, tuple(PARAMETERS[i] for i in _SHAPE), step=step)
     slopes[:, [_LN_PARALLAX, _LN_RADIUS]] = -5.0 / np.log(10.0)
-    slopes /= (inflate * infrared_magnitude_errors(infrared_magnitudes(stars)))[:, None]
+    slopes /= infrared_errors(infrared_magnitudes(stars))[:, None]
     slopes *= ~stars.missing_nir[:, None]
     return np.asarray(slopes @ slopes.transpose(0, 2, 1))
 
 
-def _rvs_information(
-    stars: Stars, magnitude: Float64[np.ndarray, " n"], step: float
-) -> tuple[Matrices, Float64[np.ndarray, " n"]]:
+def _rvs_information(stars: Stars, magnitude: Float64[np.ndarray, " n"], step: float) -> tuple[Matrices, Float64[np.ndarray, " n"]]:
     """J D^-1 T^-1 D^-1 J^T with the pixels' errors D and the correlation T of their noise, whose inverse comes from a banded Cholesky factor."""
     told, signal = np.zeros((len(stars), len(PARAMETERS), len(PARAMETERS))), np.full(len(stars), np.nan)
     rows = np.flatnonzero(magnitude < FAINTEST_RVS)
