@@ -7,8 +7,9 @@ an RVS spectrum misses the rest frame among them. mu and C are those that the si
 sky, not of Gaia: the features of alpha elements, carbon and nitrogen were written by hand.
 
 What it is not. C counts as known although it depends weakly on the labels. A companion's light, where there is one, counts as known. There is
-no prior: a method that has learned which stars exist (isochrones, the abundances of each population) may do better than this bound, most of
-all where it is wide. Fluxes of G, BP and RP are left out, because they are the light of the XP spectra again.
+no prior: a method that has learned which stars exist (isochrones, the abundances of each population) may do better than this bound, and where
+it is wide, as for carbon and nitrogen in XP, it does. ``population_information`` says how much such knowledge adds, as far as means and
+covariances go. Fluxes of G, BP and RP are left out, because they are the light of the XP spectra again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,7 @@ from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
 from ingest.sky.oddities import OFF_GRID
 from ingest.sky.photometry_noise import parallax_error
 from ingest.sky.rvs import noise_correlation, rvs_errors, rvs_flux, rvs_signal_to_noise
+from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import Stars
 from ingest.sky.surveys import two_mass, unwise
 from ingest.sky.wavelengths import NIR_BANDS
@@ -60,6 +62,8 @@ DATA_SETS: Mapping[str, tuple[str, ...]] = {
     "all": ("xp", "photometry", "parallax", "rvs"),
 }
 """What is known in each: XP spectra; with 2MASS, unWISE and the parallax; RVS spectra; everything."""
+LEAST_POPULATION = 100
+"""Giants or dwarfs from which a covariance of nine parameters is taken."""
 EDGE_PIXELS = 18
 """Pixels at either end of an RVS spectrum that are left out: so many may be missing."""
 _BLOCK = 128
@@ -86,12 +90,13 @@ class Information:
         """Of all measurements of one of DATA_SETS: independent measurements add."""
         return np.asarray(sum(getattr(self, source) for source in DATA_SETS[data_set]))
 
-    def bounds(self, data_set: str, *, rv_scatter: float = 0.0) -> Float64[np.ndarray, "n 8"]:
+    def bounds(self, data_set: str, *, rv_scatter: float = 0.0, prior: Matrices | float = 0.0) -> Float64[np.ndarray, "n 8"]:
         """Bounds of REPORTED, infinite where the data set knows nothing of a parameter; parallax in mas.
 
-        With ``rv_scatter`` zero R_V is known; else it is a parameter with a Gaussian prior of that width.
+        With ``rv_scatter`` zero R_V is known; else it is a parameter with a Gaussian prior of that width. ``prior`` is added to the data's
+        information.
         """
-        sigma = bounds(self.of(data_set), rv_scatter=rv_scatter)[:, : len(REPORTED)]
+        sigma = bounds(self.of(data_set) + prior, rv_scatter=rv_scatter)[:, : len(REPORTED)]
         sigma[:, _LN_PARALLAX] *= self.stars.parallax
         return sigma
 
@@ -107,6 +112,28 @@ def bounds(information: Matrices, *, rv_scatter: float = 0.0) -> Float64[np.ndar
     known = relative < UNKNOWN
     known[:, _RV] = True
     return np.where(known, relative * width, np.inf)
+
+
+def population_information(stars: Stars) -> Matrices:
+    """What is known of each star before any measurement, from the covariance of all giants or all dwarfs among these stars.
+
+    Added to the information of measurements it gives the rms error of the best linear estimate that knows mean and covariance of the
+    population, for measurements linear in the parameters (Kay 1993, eq. 12.27). NaN for giants or dwarfs of which there are too few, less
+    than LEAST_POPULATION; R_V has a prior of its own.
+    """
+    labels = [getattr(stars.labels, name) for name in LABEL_NAMES]
+    values = np.column_stack([*labels, stars.ebv, np.log(stars.parallax), np.log(stars.radius)])
+    known, n = np.zeros((len(stars), len(PARAMETERS), len(PARAMETERS))), values.shape[1]
+    giant = stars.labels.logg < GIANT_LOGG
+    for rows in (giant, ~giant):
+        if rows.sum() < LEAST_POPULATION:
+            known[rows] = np.nan
+            continue
+        spread = values[rows].std(axis=0)
+        with threadpool_limits(1, "blas"):
+            # A millionth of independent scatter keeps the inverse from trusting relations beyond what so many stars can tell.
+            known[rows, :n, :n] = np.linalg.inv(np.corrcoef(values[rows].T) + 1e-6 * np.eye(n)) / np.outer(spread, spread)
+    return known
 
 
 def information(

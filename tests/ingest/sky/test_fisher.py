@@ -146,6 +146,22 @@ def test_without_alpha_features_spectra_know_of_alpha_by_the_blanketing_alone() 
     assert (information(star, forty(star)).bounds("xp")[:, ALPHA] < 0.04).all()
 
 
+def test_the_population_narrows_what_measurements_leave_open(stars: Stars, known: Information) -> None:
+    prior = fisher.population_information(stars)
+    giant = stars.labels.logg < 3.6
+    assert min(giant.sum(), (~giant).sum()) > fisher.LEAST_POPULATION
+    for data_set in DATA_SETS:
+        assert (known.bounds(data_set, prior=prior) <= known.bounds(data_set) * (1 + 1e-9)).all()
+    alone = bounds(prior)
+    for rows in (giant, ~giant):
+        for i, name in enumerate(LABEL_NAMES):
+            assert alone[rows, i] == pytest.approx(getattr(stars.labels, name)[rows].std(), rel=1e-3)
+    carbon = REPORTED.index("c_fe")
+    assert np.median(known.bounds("xp")[:, carbon]) > 0.3 > 0.12 > np.median(known.bounds("xp", prior=prior)[:, carbon])
+    few = fisher.population_information(stars.take(np.arange(50)))
+    assert np.isinf(known.bounds("xp", prior=np.resize(few, prior.shape))).all()
+
+
 def test_white_dwarfs_and_m_dwarfs_are_refused(stars: Stars) -> None:
     kind = stars.kind.copy()
     kind[4] = Kind.WHITE_DWARF
