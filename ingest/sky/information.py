@@ -8,6 +8,7 @@ R_V as known no better than the sky scatters it.
 
 Columns *_sigma_* are bounds from the measurements alone. A network also knows which stars exist; so *_error_* are what measurements and the
 population's covariance give together (``fisher.population_information``): compare with these where the bound is as wide as the population.
+In the negative control, without alpha features, blanketing shows only [Fe/H] + 0.25 [alpha/M], so both have null bounds and only errors.
 """
 
 from collections.abc import Mapping, Sequence

@@ -162,6 +162,15 @@ def test_the_population_narrows_what_measurements_leave_open(stars: Stars, known
     assert np.isinf(known.bounds("xp", prior=np.resize(few, prior.shape))).all()
 
 
+def test_the_mock_release_knows_no_more_of_the_same_transits(stars: Stars, known: Information) -> None:
+    # Its basis leaves out directions of BP, and its longer mission gives better parallaxes.
+    later = information(stars, forty(stars), release="dr4")
+    assert (later.bounds("xp") >= known.bounds("xp") * (1 - 1e-6)).all()
+    given = known.bounds("xp")[:, FEH] < 1.0
+    assert np.median(later.bounds("xp")[given, FEH] / known.bounds("xp")[given, FEH]) < 1.05
+    assert (later.bounds("all")[:, PARALLAX] < known.bounds("all")[:, PARALLAX]).all()
+
+
 def test_white_dwarfs_and_m_dwarfs_are_refused(stars: Stars) -> None:
     kind = stars.kind.copy()
     kind[4] = Kind.WHITE_DWARF
