@@ -81,8 +81,7 @@ class SkySettings:
 
     def options(self) -> StarOptions:
         """The options of the draw: every trouble that real data have."""
-        # Missing bands and wrong matches of the surveys on the ground are the surveys' own, with a truth of their own.
-        return StarOptions.demanding(max_g=self.max_g, rv_scatter=self.rv_scatter, missing_nir_share=0.0, wrong_match_share=0.0)
+        return StarOptions.demanding(max_g=self.max_g, rv_scatter=self.rv_scatter)
 
 
 @dataclass(frozen=True)
