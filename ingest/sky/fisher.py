@@ -30,11 +30,10 @@ from ingest.sky.gaia_rows import FAINTEST_RVS, g_rvs
 from ingest.sky.labels import LABEL_NAMES
 from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
 from ingest.sky.oddities import OFF_GRID
-from ingest.sky.photometry_noise import parallax_error
+from ingest.sky.photometry_noise import infrared_magnitude_errors, parallax_error
 from ingest.sky.rvs import noise_correlation, rvs_errors, rvs_flux, rvs_signal_to_noise
 from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import Stars
-from ingest.sky.surveys import two_mass, unwise
 from ingest.sky.wavelengths import NIR_BANDS
 from ingest.sky.xp_forward import BANDS, Release, band_operator, synthetic_g_bp_rp
 from ingest.sky.xp_noise import band_noise
@@ -226,13 +225,6 @@ def infrared_magnitudes(stars: Stars) -> Float64[np.ndarray, "n 5"]:
     return np.column_stack([magnitudes[band] for band in NIR_BANDS])
 
 
-def infrared_errors(magnitudes: Float64[np.ndarray, "n 5"]) -> Float64[np.ndarray, "n 5"]:
-    """Errors in mag of true magnitudes in NIR_BANDS, as the simulated 2MASS and unWISE have them."""
-    ground = [two_mass.sigma_of(magnitudes[:, i], band) for i, band in enumerate(two_mass.BANDS)]
-    faint = [10.0 ** (0.4 * (magnitudes[:, i] - unwise.SNR_10[band])) / 10.0 for i, band in ((3, "w1"), (4, "w2"))]
-    return np.column_stack([*ground, *(2.5 / np.log(10.0) * np.hypot(unwise.FLOOR, share) for share in faint)])
-
-
 def rvs_pixels(stars: Stars) -> Float64[np.ndarray, "n 2365"]:
     """RVS spectra without noise, less EDGE_PIXELS at either end."""
     flux = rvs_flux(stars.labels, ebv=stars.ebv, velocity=stars.rest_frame_shift)
@@ -251,7 +243,7 @@ def _symmetric(matrices: Matrices) -> Matrices:
 def _photometry_information(stars: Stars, step: float) -> Matrices:
     slopes = response(infrared_magnitudes, stars, tuple(PARAMETERS[i] for i in _SHAPE), step=step)
     slopes[:, [_LN_PARALLAX, _LN_RADIUS]] = -5.0 / np.log(10.0)
-    slopes /= infrared_errors(infrared_magnitudes(stars))[:, None]
+    slopes /= infrared_magnitude_errors(infrared_magnitudes(stars))[:, None]
     slopes *= ~stars.missing_nir[:, None]
     return np.asarray(slopes @ slopes.transpose(0, 2, 1))
 

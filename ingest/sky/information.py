@@ -1,10 +1,10 @@
 """The information table of a simulated sky: the bounds of a sample of its stars, beside the truth; neither ingest nor models ever read it.
 
 With it a validation can say "1.3 times the bound" instead of a made-up number. The sample are all single, ordinary stars of the sky, or 5,000
-of them drawn at random. Left out are unresolved binaries, whose second star no model of six labels describes, and every oddity. A bound is
-null where the data set knows nothing of the parameter (``fisher.UNKNOWN``), and those of RVS where there is no spectrum. Each star has the
-number of transits, the missing BP and the release's basis that its spectra in the files have; its infrared magnitudes count as all measured,
-R_V as known no better than the sky scatters it.
+of them drawn at random. Left out are unresolved binaries, whose second star no model of six labels describes, stars that got another one's
+infrared magnitudes, and every oddity. A bound is null where the data set knows nothing of the parameter (``fisher.UNKNOWN``), and those of RVS
+where there is no spectrum. Each star has the number of transits, the missing BP and infrared bands and the basis that its spectra in the files
+have; R_V counts as known no better than the sky scatters it.
 
 Columns *_sigma_* are bounds from the measurements alone. A network also knows which stars exist; so *_error_* are what measurements and the
 population's covariance give together (``fisher.population_information``): compare with these where the bound is as wide as the population.
@@ -64,8 +64,8 @@ COLUMNS = (
 
 
 def information_sample(stars: Stars, seed: int) -> Int64[np.ndarray, " k"]:
-    """Which stars have bounds: single stars of the grid, MOST_STARS of them drawn by the seed where there are more."""
-    fit = np.flatnonzero((stars.kind == Kind.STAR) & ~stars.is_binary)
+    """Which stars have bounds: single, rightly matched stars of the grid, MOST_STARS of them drawn by the seed where there are more."""
+    fit = np.flatnonzero((stars.kind == Kind.STAR) & ~stars.is_binary & (stars.wrong_match == 0))
     if len(fit) <= MOST_STARS:
         return fit
     return np.sort(Draws(seed).generator("information").choice(fit, MOST_STARS, replace=False))

@@ -11,7 +11,7 @@ from ingest.sky.fisher import DATA_SETS, PARAMETERS, REPORTED, Information, boun
 from ingest.sky.labels import LABEL_NAMES, StellarLabels
 from ingest.sky.oddities import Kind
 from ingest.sky.options import StarOptions
-from ingest.sky.photometry_noise import parallax_error
+from ingest.sky.photometry_noise import infrared_magnitude_errors, parallax_error
 from ingest.sky.rvs import rvs_flux, rvs_noise
 from ingest.sky.stars import Stars, draw_stars
 from ingest.sky.xp_forward import BANDS, band_operator
@@ -195,7 +195,7 @@ def test_the_best_linear_estimate_scatters_as_the_bound_says(data_set: str) -> N
             slopes.append(own[:, part])
             covariances.append(np.cov(np.vstack([noises[-1], _more(band, many, rng)]).T))
     if data_set in ("xp_phot", "all"):
-        sigma = fisher.infrared_errors(fisher.infrared_magnitudes(one))[0]
+        sigma = infrared_magnitude_errors(fisher.infrared_magnitudes(one))[0]
         own = fisher.response(fisher.infrared_magnitudes, one, (*LABEL_NAMES, "ebv"))[0]
         own[[PARAMETERS.index("ln_parallax"), PARAMETERS.index("ln_radius")]] = -5 / np.log(10)
         parallax = np.zeros((len(PARAMETERS), 1))

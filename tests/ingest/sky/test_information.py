@@ -39,7 +39,7 @@ def test_it_reads_back_with_units_and_sentences_one_row_a_single_ordinary_star(f
         table.column_names
     )
     assert b"Simulated" in table.schema.metadata[b"description"]
-    fit = (np.array(truth["kind"].to_pylist()) == "star") & ~truth["is_binary"].to_numpy()
+    fit = (np.array(truth["kind"].to_pylist()) == "star") & ~truth["is_binary"].to_numpy() & truth["wrong_match"].is_null().to_numpy()
     assert table["source_id"].to_pylist() == truth["source_id"].to_numpy()[fit].tolist()
 
 
@@ -114,7 +114,7 @@ def test_no_code_of_the_catalogue_or_the_models_names_these_files() -> None:
 
 
 def test_a_large_sky_gets_a_sample_that_the_seed_draws() -> None:
-    some = draw_stars(300, np.random.default_rng(2), StarOptions.demanding(white_dwarf_share=0.1))
+    some = draw_stars(300, np.random.default_rng(2), StarOptions.demanding(white_dwarf_share=0.1, wrong_match_share=0.1))
     many = some.take(np.resize(np.arange(300), 3 * MOST_STARS))
     sample = information_sample(many, 7)
     assert len(sample) == MOST_STARS and (np.diff(sample) > 0).all()
@@ -124,4 +124,4 @@ def test_a_large_sky_gets_a_sample_that_the_seed_draws() -> None:
 
 
 def _fit(stars: Stars) -> np.ndarray:
-    return (stars.kind == Kind.STAR) & ~stars.is_binary
+    return (stars.kind == Kind.STAR) & ~stars.is_binary & (stars.wrong_match == 0)
