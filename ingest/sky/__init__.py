@@ -40,6 +40,10 @@ What is measured of it:
     rvs                 spectra of Gaia's Radial Velocity Spectrometer
     hband               spectra as APOGEE's, with pixel masks
 
+How well it could be known:
+    fisher              Cramer-Rao bounds by the same forward operator
+    information         the table of them, which is as little read as the truth
+
 How it is written:
     gaia_rows           rows of gaia_source, XP and RVS tables for a block of stars
     bulk_tables         the columns of these tables

@@ -87,6 +87,7 @@ def observe_block(
     flux = flux_at_earth(stars, alpha_gain=alpha_gain)
     true = {band: band_operator(band).coefficients(flux) for band in BANDS}
     optical = synthetic_g_bp_rp(true["bp"], true["rp"])
+    # The first of all draws: the information table draws them again.
     transits = draw_transits(len(stars), rng, release=release)
     spectra = {band: observe(band_operator(band, release), true[band], transits[band], rng, inflate=inflate) for band in BANDS}
     source = _gaia_source(stars, optical, parallax_noise, rng, release, inflate)

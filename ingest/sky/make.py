@@ -6,10 +6,11 @@
     DIR/surveys/...                                             the surveys on the ground (survey_files)
     DIR/dr3_neighbourhood/...                                   for the mock DR4: which source of DR3 is which of DR4
     DIR/truth.parquet, survey_truth.parquet                     what is true; neither ingest nor models ever read them
+    DIR/information.parquet                                     how well it could be known at best; as little read (information)
     DIR/sky.json                                                the settings that made it
 
 Stars are drawn at once (they are small), then each range of level-8 pixels is observed and written by a process of its own, block by block, so
-memory does not grow with the sky. Every range draws its noise from a generator of its own, so the same settings give the same bytes on any
+memory does not grow with the sky. Every block draws its noise from a generator of its own, so the same settings give the same bytes on any
 number of processes. Files are complete or absent, and a range whose files are there already is not made again.
 """
 
@@ -23,21 +24,26 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float64
 
 from catalog.errors import DataError, UsageError
+from catalog.spectra import Band
 from catalog.version import VERSION
 from ingest.sky.bulk_ecsv import BulkColumn, file_name, pixel_ranges, write_bulk, write_md5_list
 from ingest.sky.bulk_tables import RVS_MEAN, XP_CONTINUOUS
 from ingest.sky.elements import ALPHA_GAIN
+from ingest.sky.fisher import population_information
 from ingest.sky.gaia_rows import gaia_source_columns, observe_block, true_magnitudes
+from ingest.sky.information import information_columns, information_sample, information_table
 from ingest.sky.options import StarOptions
 from ingest.sky.stars import Stars, draw_stars
 from ingest.sky.survey_files import SURVEY_TRUTH, survey_input, write_surveys
 from ingest.sky.surveys.inputs import SurveyInput
 from ingest.sky.surveys.neighbourhood import draw_mock_dr4, write_neighbourhood
 from ingest.sky.truth import truth_table, write_truth
-from ingest.sky.xp_forward import Release
+from ingest.sky.xp_forward import BANDS, Release
+from ingest.sky.xp_noise import draw_transits
 
 BLOCK_STARS = 2_000
 """Stars observed at a time in one process: some 120 MB."""
@@ -45,6 +51,9 @@ MOST_STARS_A_FILE = 4_000
 LEAST_STARS_A_FILE = 500
 SETTINGS = "sky.json"
 TRUTH = "truth.parquet"
+INFORMATION = "information.parquet"
+INFORMATION_BLOCK = 512
+"""Stars whose bounds one process calculates at a time; fixed, so that the bytes do not depend on the number of processes."""
 
 Report = Callable[[int, int], None]
 """Hears of the stars written so far, and of all."""
@@ -142,6 +151,8 @@ def make_sky(settings: SkySettings, folder: Path, *, workers: int | None = None,
             report(done, len(stars))
             for table in checksums:
                 write_md5_list(folder / table, checksums[table])
+        if not (folder / INFORMATION).is_file():
+            write_truth(_information(pool, stars, _transits(stars, ranges, settings), settings), folder / INFORMATION)
     if settings.release == "dr3" and not (folder / SURVEY_TRUTH).is_file():
         write_surveys(seen, folder, settings.seed)
     if not (folder / TRUTH).is_file():
@@ -191,13 +202,50 @@ def write_range(
 def _observed(
     stars: Stars, noise: Float64[np.ndarray, " n"], settings: SkySettings, first: int
 ) -> Iterator[tuple[Mapping[str, np.ndarray], ...]]:
-    rng = np.random.default_rng([settings.seed, 1, first])
     for start in range(0, len(stars), BLOCK_STARS):
         block = slice(start, start + BLOCK_STARS)
         rows = observe_block(
-            stars.take(block), noise[block], rng, release=settings.release, alpha_gain=settings.alpha_gain, inflate=settings.inflate
-        )
+            stars.take(block), noise[block], _noise_generator(settings, first, start),
+            release=settings.release, alpha_gain=settings.alpha_gain, inflate=settings.inflate,
+        )  # fmt: skip
         yield rows.gaia_source, rows.xp_continuous, rows.rvs_mean
+
+
+def _noise_generator(settings: SkySettings, first: int, start: int) -> np.random.Generator:
+    """The generator of a block's noise: that of the stars from number ``start`` of the range that begins at the pixel ``first``."""
+    return np.random.default_rng([settings.seed, 1, first, start])
+
+
+def _transits(stars: Stars, ranges: list[tuple[int, int]], settings: SkySettings) -> dict[Band, Float64[np.ndarray, " n"]]:
+    """The transits that the files' spectra have: the first that ``observe_block`` draws of a block, drawn again."""
+    transits: dict[Band, Float64[np.ndarray, " n"]] = {band: np.empty(len(stars)) for band in BANDS}
+    for first, last in ranges:
+        mine = np.flatnonzero((stars.source_id >> 43 >= first) & (stars.source_id >> 43 <= last))
+        for start in range(0, len(mine), BLOCK_STARS):
+            block = mine[start : start + BLOCK_STARS]
+            drawn = draw_transits(len(block), _noise_generator(settings, first, start), release=settings.release)
+            for band in BANDS:
+                transits[band][block] = drawn[band]
+    return transits
+
+
+def _information(
+    pool: ProcessPoolExecutor, stars: Stars, transits: Mapping[Band, Float64[np.ndarray, " n"]], settings: SkySettings
+) -> pa.Table:
+    """The bounds of the sample, in the order of their source_id."""
+    sample = information_sample(stars, settings.seed)
+    blocks = [sample[start : start + INFORMATION_BLOCK] for start in range(0, len(sample), INFORMATION_BLOCK)]
+    columns = partial(
+        information_columns,
+        release=settings.release,
+        alpha_gain=settings.alpha_gain,
+        inflate=settings.inflate,
+        rv_scatter=settings.rv_scatter,
+    )
+    seen = [{band: transits[band][block] for band in BANDS} for block in blocks]
+    population = population_information(stars.take(sample))
+    known = [population[start : start + INFORMATION_BLOCK] for start in range(0, len(sample), INFORMATION_BLOCK)]
+    return information_table(list(pool.map(columns, [stars.take(block) for block in blocks], seen, known)))
 
 
 def _keep_settings(settings: SkySettings, folder: Path) -> None:
