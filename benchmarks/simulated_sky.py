@@ -85,7 +85,7 @@ def predicted(
     net = torch.nn.Sequential(*layers)
     rows = torch.tensor(train)
     steps = epochs * -(-len(rows) // 256)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.05)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps)
     for _ in range(epochs):
         for batch in rows[torch.randperm(len(rows))].split(256):
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--stars", type=int, default=5_000, help="stars of the sky whose making is timed")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--network-stars", type=int, default=16_000)
-    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.part != "network":  # first: memory is measured of this process too

@@ -260,7 +260,7 @@ with warnings.catch_warnings(record=True) as seen:
 # GaiaXPy's own use of an argument that pandas gives up: said of every file
 said = [str(each.message) for each in seen if "float_precision" not in str(each.message)]
 spectra.merge(photometry, on="source_id").to_pickle(sys.argv[2])
-sys.exit("; ".join(said))
+sys.exit("; ".join(said) or 0)
 """
 
 
