@@ -25,6 +25,8 @@ What their light is:
     elements            features of alpha elements, carbon and nitrogen
     extinction          Gordon's curve and its R(V)
     tensor_spline       the functions that isochrones and emulator are written in
+    light               of one object: surface flux by its kind, distance, dust, and its G
+    observed_light      of simulated stars with their companions, as it reaches the Earth
     fitted/             the fitted numbers, with their origin and errors
     fitting/            how they were fitted; the only place that reads the grids
 
@@ -38,7 +40,16 @@ What is measured of it:
     rvs                 spectra of Gaia's Radial Velocity Spectrometer
     hband               spectra as APOGEE's, with pixel masks
 
+How well it could be known:
+    fisher              Cramer-Rao bounds by the same forward operator
+    information         the table of them, which is as little read as the truth
+
 How it is written:
+    gaia_rows           rows of gaia_source, XP and RVS tables for a block of stars
+    bulk_tables         the columns of these tables
     bulk_ecsv           gzipped ECSV in ranges of level-8 pixels, with checksums
-    bulk_tables         the columns of gaia_source, XP and RVS files
+    surveys/            the surveys on the ground, each in its own format
+    survey_files        all of their files of one sky
+    make                a whole sky in a folder
+    commands            kiel sky
 """

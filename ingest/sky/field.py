@@ -18,7 +18,7 @@ from ingest.sky.dust import DustMap
 from ingest.sky.galaxy import Population
 from ingest.sky.isochrones import current_mass, track
 from ingest.sky.labels import LABEL_NAMES, StellarLabels, overall_metallicity
-from ingest.sky.stages import GIANT_LOGG, on_the_grid, reach, rough_absolute_g, stage_table
+from ingest.sky.stages import GIANT_LOGG, nearest_isochrone, on_the_grid, reach, rough_absolute_g, stage_table
 
 Vector = Float64[np.ndarray, " n"]
 ApparentG = Callable[[StellarLabels, Any, Any, Any], Any]
@@ -27,6 +27,8 @@ ApparentG = Callable[[StellarLabels, Any, Any, Any], Any]
 HIDDEN_TEFF_SCATTER = 0.009
 """Relative scatter of Teff at fixed radius, so that no label follows exactly from the others and an isochrone."""
 MOST_REDDENING = 3.0
+_GIANTS_FAVOURED = 0.5
+"""Members of clusters are drawn by the mass function times this power of the luminosity."""
 _FIRST_BLOCK, _LARGEST_BLOCK, _BLOCKS_WITHOUT_A_STAR = 128, 4096, 40
 
 COLUMNS = np.dtype(
@@ -88,7 +90,7 @@ class FieldStream:
 
 @dataclass(frozen=True)
 class ClusterStream:
-    """Members of one cluster, to a faintest magnitude; giants are favoured by L^0.3, so that a few dozen members show them."""
+    """Members of one cluster, to a faintest magnitude; giants are favoured, so that a few dozen members show them."""
 
     cluster: Cluster
     brightest: float
@@ -99,6 +101,19 @@ class ClusterStream:
         """Names its random stream."""
         return f"cluster {self.cluster.name} {self.faintest}"
 
+    def is_within_limits(self, dust: DustMap) -> bool:
+        """Whether some members, one in 200 of all those on the grid, are about as bright as the limits ask."""
+        cluster, table = self.cluster, stage_table()
+        node = nearest_isochrone(np.array([cluster.age]), overall_metallicity(np.array([cluster.feh]), np.array([cluster.alpha_m])))
+        teff, logg, logl, number = (
+            values.reshape(-1, values.shape[-1])[node][0] for values in (table.teff, table.logg, table.logl, table.number)
+        )
+        centre = kinematics.equatorial_to_galactic(np.radians([cluster.ra]), np.radians([cluster.dec]))
+        ebv = dust.ebv(np.array([cluster.distance]), *centre)
+        g = rough_absolute_g(teff, logl) + 5.0 * np.log10(cluster.distance * 100.0) + 2.6 * ebv
+        weight = number * on_the_grid(teff, logg) * 10.0 ** (_GIANTS_FAVOURED * logl)
+        return bool(weight[(g > self.brightest + 0.3) & (g < self.faintest - 0.3)].sum() > 0.005 * weight.sum())
+
     def candidates(self, sky: Sky, n: int, rng: np.random.Generator) -> Any:
         """Members at their places, before their light is known."""
         cluster, table = self.cluster, stage_table()
@@ -107,7 +122,7 @@ class ClusterStream:
         spread = clusters.ABUNDANCE_SPREAD * rng.standard_normal((n, 2))
         star["feh"], star["alpha_m"] = cluster.feh + spread[:, 0], cluster.alpha_m + spread[:, 1]
         seen = reach(rough_absolute_g(table.teff, table.logl), self.faintest) > cluster.distance
-        weight = seen * on_the_grid(table.teff, table.logg) * 10.0 ** (0.3 * table.logl)
+        weight = seen * on_the_grid(table.teff, table.logg) * 10.0 ** (_GIANTS_FAVOURED * table.logl)
         star["x"], possible = table.draw(weight, star["age"], overall_metallicity(star["feh"], star["alpha_m"]), rng)
         star["ra"], star["dec"], star["distance"] = clusters.on_the_sky(cluster, clusters.draw_places(cluster, n, rng))
         star["l"], star["b"] = kinematics.equatorial_to_galactic(star["ra"], star["dec"])

@@ -19,7 +19,13 @@ from ingest.sky.elements import ALPHA_GAIN
 from ingest.sky.emulator import band_magnitudes
 from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
 from ingest.sky.oddities import OFF_GRID
-from ingest.sky.photometry_noise import gaia_magnitude_errors, measured_magnitudes, measured_parallax, proper_motion_errors
+from ingest.sky.photometry_noise import (
+    PARALLAX_ZERO_POINT,
+    gaia_magnitude_errors,
+    measured_magnitudes,
+    parallax_error,
+    proper_motion_errors,
+)
 from ingest.sky.rvs import rvs_flux, rvs_noise, rvs_signal_to_noise
 from ingest.sky.stars import Stars
 from ingest.sky.wavelengths import NIR_BANDS
@@ -44,13 +50,11 @@ _OBLIQUITY = np.radians(84381.406 / 3600)
 
 @dataclass(frozen=True, eq=False)
 class GaiaRows:
-    """The rows of a block of stars in the three bulk tables, and the true magnitudes that the surveys on the ground start from."""
+    """The rows of a block of stars in the three bulk tables."""
 
     gaia_source: Rows
     xp_continuous: Rows
     rvs_mean: Rows
-    magnitudes: Float64[np.ndarray, "n 8"]
-    """G, BP, RP, J, H, Ks, W1, W2 without noise, Vega."""
 
 
 def gaia_source_columns(release: Release) -> tuple[BulkColumn, ...]:
@@ -58,20 +62,35 @@ def gaia_source_columns(release: Release) -> tuple[BulkColumn, ...]:
     return GAIA_SOURCE_DR3 if release == "dr3" else GAIA_SOURCE_DR4
 
 
+def true_magnitudes(stars: Stars, *, alpha_gain: float = ALPHA_GAIN) -> Float64[np.ndarray, "n 8"]:
+    """G, BP, RP, J, H, Ks, W1, W2 without noise, Vega; takes 20 kB a star, so give it blocks."""
+    flux = flux_at_earth(stars, alpha_gain=alpha_gain)
+    optical = synthetic_g_bp_rp(band_operator("bp").coefficients(flux), band_operator("rp").coefficients(flux))
+    infrared = band_magnitudes(band_flux_at_earth(stars))
+    return np.column_stack([optical, *(infrared[band] for band in NIR_BANDS)])
+
+
 def observe_block(
-    stars: Stars, rng: np.random.Generator, *, release: Release = "dr3", alpha_gain: float = ALPHA_GAIN, inflate: float = 1.0
+    stars: Stars,
+    parallax_noise: Vector,
+    rng: np.random.Generator,
+    *,
+    release: Release = "dr3",
+    alpha_gain: float = ALPHA_GAIN,
+    inflate: float = 1.0,
 ) -> GaiaRows:
     """Everything that Gaia publishes of a block of stars; ``inflate`` makes all noise so much larger than the stated errors.
 
-    Takes some 60 kB a star: give it blocks of a few thousand. The same stars and generator give the same rows.
+    Positions are taken as they are, at the release's epoch. ``parallax_noise`` are standard normal numbers, given because the surveys on the
+    ground use the same catalogue parallaxes. Takes some 60 kB a star: give it blocks of a few thousand. The same stars and generator give the same rows.
     """
     flux = flux_at_earth(stars, alpha_gain=alpha_gain)
     true = {band: band_operator(band).coefficients(flux) for band in BANDS}
     optical = synthetic_g_bp_rp(true["bp"], true["rp"])
-    infrared = band_magnitudes(band_flux_at_earth(stars))
+    # The first of all draws: the information table draws them again.
     transits = draw_transits(len(stars), rng, release=release)
     spectra = {band: observe(band_operator(band, release), true[band], transits[band], rng, inflate=inflate) for band in BANDS}
-    source = _gaia_source(stars, optical, rng, release, inflate)
+    source = _gaia_source(stars, optical, parallax_noise, rng, release, inflate)
     has_rvs = (source["grvs_mag"] < FAINTEST_RVS) & ~np.isin(stars.kind, OFF_GRID)
     source["has_rvs"] = has_rvs.astype(object)
     rvs = _rvs_mean(stars.take(has_rvs), {name: source[name][has_rvs] for name in ("source_id", "ra", "dec", "grvs_mag")}, rng)
@@ -82,20 +101,19 @@ def observe_block(
         _filled(gaia_source_columns(release), source, len(stars)),
         _filled(XP_CONTINUOUS, _xp_continuous(stars, spectra, release), len(stars)),
         _filled(RVS_MEAN, rvs, int(has_rvs.sum())),
-        np.column_stack([optical, *(infrared[band] for band in NIR_BANDS)]),
     )
 
 
 def _gaia_source(
-    stars: Stars, optical: Float64[np.ndarray, "n 3"], rng: np.random.Generator, release: Release, inflate: float
+    stars: Stars, optical: Float64[np.ndarray, "n 3"], parallax_noise: Vector, rng: np.random.Generator, release: Release, inflate: float
 ) -> dict[str, np.ndarray]:
     """The columns of gaia_source that the simulation knows, by name."""
     n = len(stars)
-    years = EPOCHS[release] - EPOCHS["dr3"]
     errors = gaia_magnitude_errors(optical, release)
     magnitude = measured_magnitudes(optical, errors, rng, inflate=inflate)
     magnitude[stars.missing_bp, 1] = np.nan
-    parallax, e_parallax = measured_parallax(1.0 / stars.distance, magnitude[:, 0], rng, release=release, inflate=inflate)
+    e_parallax = parallax_error(optical[:, 0], release)
+    parallax = 1.0 / stars.distance + PARALLAX_ZERO_POINT + inflate * e_parallax * parallax_noise
     e_motion = proper_motion_errors(magnitude[:, 0], release)
     motion = np.column_stack([stars.pmra, stars.pmdec]) + inflate * e_motion * rng.standard_normal((n, 2))
     grvs = g_rvs(magnitude[:, 0], magnitude[:, 2])
@@ -103,7 +121,7 @@ def _gaia_source(
     columns: dict[str, np.ndarray] = {
         "solution_id": np.full(n, SIMULATED_SOLUTION_ID), "designation": np.array([f"Simulated {release.upper()} {each}" for each in stars.source_id], object),
         "source_id": stars.source_id, "random_index": rng.permutation(n), "ref_epoch": np.full(n, EPOCHS[release]),
-        "ra": (stars.ra + stars.pmra / np.cos(np.radians(stars.dec)) * years / 3.6e6) % 360.0, "dec": stars.dec + stars.pmdec * years / 3.6e6,
+        "ra": stars.ra, "dec": stars.dec,
         "ra_error": 0.8 * e_parallax, "dec_error": 0.75 * e_parallax, "parallax": parallax, "parallax_error": e_parallax,
         "parallax_over_error": parallax / e_parallax, "pm": np.hypot(motion[:, 0], motion[:, 1]), "pmra": motion[:, 0], "pmra_error": e_motion[:, 0],
         "pmdec": motion[:, 1], "pmdec_error": e_motion[:, 1], "astrometric_params_solved": np.full(n, 31), "astrometric_params": np.full(n, 31),

@@ -114,8 +114,8 @@ class Sightlines:
     sine_latitude: Float64[np.ndarray, " b"]
     within: Float64[np.ndarray, " d"]
     """Number of stars, up to a factor, nearer than each edge."""
-    on_shell: Float64[np.ndarray, "d cells"]
-    """In each shell, the share of its stars up to and with each cell of the sky."""
+    up_to_cell: Float64[np.ndarray, " cells"]
+    """For each cell of the sky of each shell, the shell's number plus the share of its stars up to and with the cell: ascending."""
 
     def number_within(self, distance: Array) -> Array:
         """Number of stars nearer than a distance in kpc, up to a factor."""
@@ -129,10 +129,8 @@ class Sightlines:
         cube = np.interp(u[:, 0] * self.number_within(farthest), self.within, self.distance**3)
         distance = np.cbrt(cube)
         shell = np.clip(np.searchsorted(self.distance, distance, side="right") - 1, 0, len(self.distance) - 2)
-        cells = self.on_shell.shape[1]
-        # one sorted array for all shells: shell k holds the numbers k to k + 1
-        flat = (self.on_shell + np.arange(len(self.on_shell))[:, None]).ravel()
-        cell = np.clip(np.searchsorted(flat, shell + u[:, 1], side="right") - shell * cells, 0, cells - 1)
+        cells = (len(self.longitude) - 1) * (len(self.sine_latitude) - 1)
+        cell = np.clip(np.searchsorted(self.up_to_cell, shell + u[:, 1], side="right") - shell * cells, 0, cells - 1)
         n_latitudes = len(self.sine_latitude) - 1
         i, j = cell // n_latitudes, cell % n_latitudes
         longitude = self.longitude[i] + u[:, 2] * (self.longitude[i + 1] - self.longitude[i])
@@ -152,4 +150,5 @@ def sightlines(population: Population) -> Sightlines:
     cells = density(population, cylinder_radius(x), x[2]) * np.diff(distance**3)[:, None, None] * np.diff(sine)
     shells = cells.reshape(len(middle[0]), -1)
     total = np.cumsum(shells, axis=1)
-    return Sightlines(distance, longitude, sine, np.concatenate([[0.0], np.cumsum(total[:, -1])]), total / total[:, -1:])
+    up_to_cell = (total / total[:, -1:] + np.arange(len(total))[:, None]).ravel()
+    return Sightlines(distance, longitude, sine, np.concatenate([[0.0], np.cumsum(total[:, -1])]), up_to_cell)

@@ -30,6 +30,8 @@ _BAND_HEADS = (
 """Heads of TiO and VO: wavelength, how far the band reaches to the red (nm), and relative depth."""
 _NIR_WAVELENGTH = {"J": 1235.0, "H": 1662.0, "Ks": 2159.0, "W1": 3353.0, "W2": 4603.0}
 """nm, where a black body stands for its mean over the band."""
+_M_DWARF_NIR = {"J": 0.17, "H": 0.12, "Ks": 0.0, "W1": -0.22, "W2": -0.28}
+"""Change of ln F against a black body."""
 
 
 class Kind(IntEnum):
@@ -57,8 +59,6 @@ class OffGridStars:
     """Solar radii."""
     mass: Vector
     """Solar masses."""
-    age: Vector
-    """Gyr."""
 
 
 def draw_off_grid(kind: Kind, n: int, rng: np.random.Generator) -> OffGridStars:
@@ -67,22 +67,21 @@ def draw_off_grid(kind: Kind, n: int, rng: np.random.Generator) -> OffGridStars:
     Radii: white dwarfs by their mass and gravity; M dwarfs after Mann et al. 2015, ApJ 804, 64, roughly. A white dwarf has no abundances:
     they stand as 0 here and are null in the truth table.
     """
-    u, normal = rng.random((n, 2)), rng.standard_normal((n, 3))
-    age = 1.0 + 9.0 * u[:, 1]
+    u, normal = rng.random(n), rng.standard_normal((n, 3))
     if kind is Kind.WHITE_DWARF:
-        teff = 6500.0 * (30000.0 / 6500.0) ** u[:, 0]
+        teff = 6500.0 * (30000.0 / 6500.0) ** u
         logg = 8.0 + 0.1 * normal[:, 0]
         mass = 0.6 + 0.3 * 0.1 * normal[:, 0]
         nothing = np.zeros(n)
         radius = np.sqrt(mass * 10.0 ** (4.438 - logg))
-        return OffGridStars(StellarLabels(teff, logg, nothing, nothing, nothing, nothing), radius, mass, age)
-    teff = 2700.0 + 750.0 * np.sqrt(u[:, 0])
+        return OffGridStars(StellarLabels(teff, logg, nothing, nothing, nothing, nothing), radius, mass)
+    teff = 2700.0 + 750.0 * np.sqrt(u)
     radius = (0.13 + 0.30 * (teff - 2700.0) / 750.0) * np.exp(0.05 * normal[:, 0])
     mass = 0.93 * radius + 0.01
     feh = np.clip(-0.1 + 0.2 * normal[:, 1], -0.8, 0.4)
     alpha = np.clip(0.02 - 0.13 * feh, 0.0, 0.14) + 0.025 * normal[:, 2]
     labels = StellarLabels(teff, 4.438 + np.log10(mass / radius**2), feh, alpha, 0.02 + 0.45 * alpha, 0.02 + 0.10 * alpha)
-    return OffGridStars(labels, radius, mass, age)
+    return OffGridStars(labels, radius, mass)
 
 
 def off_grid_flux(kind: Kind, labels: StellarLabels, shape: Shape) -> Spectra:
@@ -95,11 +94,14 @@ def off_grid_flux(kind: Kind, labels: StellarLabels, shape: Shape) -> Spectra:
 def off_grid_band_flux(kind: Kind, labels: StellarLabels) -> dict[str, Vector]:
     """Surface flux of white dwarfs or M dwarfs in the infrared bands, W m-2 nm-1.
 
-    A black body at the band's wavelength; M dwarfs are brighter by what their molecules take from the optical (0.35 in ln F at 2,700 K).
+    A black body at the band's wavelength; M dwarfs are brighter by what their molecules take from the optical (0.35 in ln F at 2,700 K),
+    and bluer by as much as brings J - Ks and Ks - W1 of a star of 3,000 K to the observed 0.85 and 0.2.
     """
     where = np.array([_NIR_WAVELENGTH[band] for band in NIR_BANDS])
-    extra = 0.35 * _coolness(labels.teff) if kind is Kind.M_DWARF else np.zeros(len(labels))
-    flux = np.exp(ln_black_body(where, labels.teff) + extra[:, None])
+    ln_flux = ln_black_body(where, labels.teff)
+    if kind is Kind.M_DWARF:
+        ln_flux += 0.35 * _coolness(labels.teff)[:, None] + [_M_DWARF_NIR[band] for band in NIR_BANDS]
+    flux = np.exp(ln_flux)
     return {band: flux[:, i] for i, band in enumerate(NIR_BANDS)}
 
 
@@ -154,4 +156,4 @@ def _m_dwarf_depth(labels: StellarLabels, shape: Shape) -> Any:
         depth += (strength * relative)[:, None] * band
     for line, peak, width in ((589.3, 1.2, 2.5), (819.0, 0.4, 1.0), (768.2, 0.6, 2.0)):
         depth += (strength * peak)[:, None] / (1.0 + ((XP_GRID - line) / width) ** 2)
-    return depth + strength[:, None] * 1.2 * np.clip((560.0 - XP_GRID) / 250.0, 0.0, 1.0)
+    return depth + strength[:, None] * 2.0 * np.clip((640.0 - XP_GRID) / 250.0, 0.0, 1.0)

@@ -82,6 +82,11 @@ def rvs_signal_to_noise(g_rvs: Stars) -> Stars:
     return np.asarray(np.minimum(120 * 10 ** (-0.2 * (g_rvs - 8.5)) / faint, 500.0))
 
 
+def rvs_errors(flux: Spectra, signal_to_noise: Stars) -> Spectra:
+    """True errors of pixels far from the edges: half of the continuum's variance is the star's photons, half the background's."""
+    return np.asarray(np.sqrt(0.5 + 0.5 * np.maximum(flux, 0.0)) / signal_to_noise[:, None])
+
+
 @dataclass(frozen=True, eq=False)
 class ObservedRvs:
     """Spectra as the archive publishes them: NaN where a pixel is missing."""
@@ -103,8 +108,8 @@ def rvs_noise(flux: Spectra, signal_to_noise: Stars, ccds: Int64[np.ndarray, " n
     red = np.minimum(rng.geometric(1 / 7, n) - 1, 18 - blue)
     pixel = np.arange(pixels)
     from_edge = np.minimum(pixel - blue[:, None], pixels - 1 - red[:, None] - pixel)
-    # Half of the variance is the star's photons, half the background's; the edges were seen in fewer of the single spectra.
-    true = np.sqrt(0.5 + 0.5 * np.maximum(flux, 0.0)) * (1 + np.exp(-np.maximum(from_edge, 0) / 2.0)) / signal_to_noise[:, None]
+    # The edges were seen in fewer of the single spectra.
+    true = rvs_errors(flux, signal_to_noise) * (1 + np.exp(-np.maximum(from_edge, 0) / 2.0))
     noise = true * _smooth(rng.standard_normal((n, pixels)), NOISE_CORRELATION_SIGMA)
     # A chi squared of f degrees of freedom is close to f (1 - 2/9f + z sqrt(2/9f))^3 with a normal z (Wilson & Hilferty 1931).
     spread = 2 / (9 * np.maximum(ccds - 1, 2)[:, None])

@@ -62,11 +62,16 @@ class StageTable:
         whole = total[:, -1].copy()
         total /= np.where(whole > 0.0, whole, 1.0)[:, None]
         u = rng.random((len(age), 2))
-        node = _nearest(AGES, age) * len(METALLICITIES) + _nearest(METALLICITIES, mh)
+        node = nearest_isochrone(age, mh)
         # one sorted array for all isochrones: number k holds the numbers k to k + 1
         flat = (total + np.arange(len(total))[:, None]).ravel()
         step = np.clip(np.searchsorted(flat, node + u[:, 0], side="right") - node * steps, 0, steps - 1)
         return self.x[step] + u[:, 1] * (self.x[step + 1] - self.x[step]), whole[node] > 0.0
+
+
+def nearest_isochrone(age: Vector, mh: Vector) -> Any:
+    """Number of the tabulated isochrone nearest to an age (Gyr) and [M/H]: the metallicity's number runs fastest."""
+    return _nearest(AGES, age) * len(METALLICITIES) + _nearest(METALLICITIES, mh)
 
 
 @cache

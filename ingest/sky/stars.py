@@ -32,7 +32,7 @@ LIGHTEST_COMPANION = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Stars:
-    """n simulated stars, what is true of each; positions at the epoch of the release they are written for."""
+    """n simulated stars, what is true of each; positions are those of J2016.0, the epoch of Gaia DR3 (``after`` gives later ones)."""
 
     source_id: Int64[np.ndarray, " n"]
     labels: StellarLabels
@@ -98,6 +98,12 @@ class Stars:
         """True parallax, mas."""
         return 1.0 / self.distance
 
+    def after(self, years: float) -> "Stars":
+        """The same stars some Julian years later: moved on the sky along great circles, all else as it was."""
+        offset = np.hypot(self.pmra, self.pmdec) * years / 3.6e6
+        ra, dec = identifiers.moved(self.ra, self.dec, np.abs(offset), np.arctan2(self.pmra, self.pmdec) + (np.pi if years < 0 else 0.0))
+        return replace(self, ra=ra, dec=dec)
+
     def take(self, index: Any) -> "Stars":
         """The stars of an index or a mask."""
         taken: dict[str, Any] = {}
@@ -124,7 +130,7 @@ def draw_stars(
     options = options or StarOptions()
     draws = Draws.of(rng)
     sky = Sky(draws, DustMap.drawn(draws), apparent_g, options.alpha_scatter)
-    slots, streams = _slots(n, draws, options)
+    slots, streams = _slots(n, sky, options)
     star = np.zeros(n, COLUMNS)
     population, cluster = np.zeros(n, np.int8), np.full(n, -1, np.int16)
     for number, stream in streams.items():
@@ -145,17 +151,22 @@ def draw_stars(
     return _with_wrong_matches(_with_companions(stars, star["x"], sky, options), draws, options)
 
 
-def _slots(n: int, draws: Draws, options: StarOptions) -> tuple[Int64[np.ndarray, " n"], Mapping[int, Stream]]:
-    """Which stream each star comes from, and the streams by number."""
-    u = draws.generator("slots").random((n, 4))
+def _slots(n: int, sky: Sky, options: StarOptions) -> tuple[Int64[np.ndarray, " n"], Mapping[int, Stream]]:
+    """Which stream each star comes from, and the streams by number; clusters without a star within the limits are left out."""
+    u = sky.draws.generator("slots").random((n, 4))
     shares = np.array([options.populations.get(population, 0.0) for population in FIELD])
     population = np.searchsorted(np.cumsum(shares) / shares.sum() * (1 + 1e-12), u[:, 0], side="right")
-    giant, bright = u[:, 1] < options.giant_share, u[:, 2] < options.bright_share
-    member = u[:, 3] < options.cluster_share
-    which = np.minimum((u[:, 0] * len(CLUSTERS)).astype(np.int64), len(CLUSTERS) - 1)
-    slots = np.where(member, 100 + which, population * 4 + giant * 2 + bright)
-    limits = [(options.min_g, options.max_g), (options.min_g, min(options.bright_g, options.max_g))]
-    streams: dict[int, Stream] = {100 + i: ClusterStream(each, *limits[0]) for i, each in enumerate(CLUSTERS)}
+    giant = u[:, 1] < options.giant_share
+    bright = (u[:, 2] < options.bright_share) & (
+        options.bright_g < options.max_g
+    )  # or else both streams would be one, and its stars come twice
+    limits = [(options.min_g, options.max_g), (options.min_g, options.bright_g)]
+    members = [ClusterStream(each, *limits[0]) for each in CLUSTERS]
+    seen = [100 + i for i, each in enumerate(members) if each.is_within_limits(sky.dust)]
+    which = np.array([*seen, 0])[(u[:, 0] * len(seen)).astype(np.int64)]
+    member = (u[:, 3] < options.cluster_share) & (len(seen) > 0)
+    slots = np.where(member, which, population * 4 + giant * 2 + bright)
+    streams: dict[int, Stream] = {100 + i: each for i, each in enumerate(members)}
     for i, each in enumerate(FIELD):
         for giants in (False, True):
             for is_bright in (False, True):

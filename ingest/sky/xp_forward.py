@@ -7,8 +7,10 @@ Phi_k(u), and the deconvolved ones, B_k(u), with
     g(lambda) f(lambda) = sum_k c_k B_k(u(lambda)),        g = A R lambda / (h c).
 
 The simulator that goes the other way is not public. Here the coefficients of f are those that fit it best by that equation, under two
-soft conditions that the deconvolution leaves open: no light at pseudo-wavelengths that no wavelength reaches, and high orders no larger
-than those of stars. Against five spectra of the official simulator: tests/ingest/sky/test_xp_forward.py.
+soft conditions on what the deconvolution leaves open: no light at pseudo-wavelengths that no wavelength reaches, and high orders no larger
+than those of stars. What that leaves wrong is nearly linear in the four leading coefficients; a fitted matrix a band corrects it
+(``fitting/fit_xp_forward.py``; it can be undone, so it hides no feature of a spectrum). ``fitted/xp_forward.npz`` tells how near the result comes
+to the official simulator.
 
 The tables are read as files: importing gaiaxpy is slow and turns on TeX for every plot.
 """
@@ -28,6 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from catalog.errors import UsageError
 from catalog.spectra import Band
+from ingest.sky.fitted import FOLDER
 from ingest.sky.wavelengths import XP_GRID
 
 Release = Literal["dr3", "dr4"]
@@ -42,6 +45,9 @@ PHOTOMETRIC_BANDS = ("G", "BP", "RP")
 
 PSEUDO_WAVELENGTHS: Float64[np.ndarray, " u"] = np.linspace(0.0, 60.0, 601)
 """Where the observed bases are tabulated: samples along the dispersion in a window of 60."""
+
+LEADING = 4
+"""Number of leading coefficients that the fitted correction of the others is linear in."""
 
 _PUPIL = 0.7278
 """Area of Gaia's pupil, m2 (GaiaXPy)."""
@@ -89,9 +95,11 @@ def band_operator(band: Band, release: Release = "dr3") -> BandOperator:
 
     The numbers do not depend on the machine's number of threads. UsageError where GaiaXPy's tables are not installed.
     """
-    tables = _CalibrationTables.read(band)
+    tables = CalibrationTables.read(band)
     with threadpool_limits(1, "blas"):
-        matrix, bases = _forward(tables)
+        matrix, bases = uncorrected_forward(tables)
+        with np.load(FOLDER / "xp_forward.npz") as fitted:
+            matrix = matrix + fitted[f"{band}_correction"].astype(np.float64) @ matrix[:LEADING]
         projection = np.eye(len(matrix)) if release == "dr3" else mock_dr4_projection(MOCK_DR4_COEFFICIENTS[band], len(matrix))
         return BandOperator(band, projection @ matrix, projection @ bases, projection)
 
@@ -132,7 +140,7 @@ def synthetic_g_bp_rp(bp: Float64[np.ndarray, "n 55"], rp: Float64[np.ndarray, "
 
 
 @dataclass(frozen=True, eq=False)
-class _CalibrationTables:
+class CalibrationTables:
     """What GaiaXPy carries of one band's external calibration."""
 
     pseudo_wavelength: Float64[np.ndarray, " wavelengths"]
@@ -143,7 +151,7 @@ class _CalibrationTables:
     transformation: Float64[np.ndarray, "n_coef n_coef"]
 
     @classmethod
-    def read(cls, band: Band) -> "_CalibrationTables":
+    def read(cls, band: Band) -> "CalibrationTables":
         """The tables at XP_GRID."""
         stem = _config() / _MODELS[band]
         dispersion = np.loadtxt(stem.with_name(f"{stem.name}_dispersion.csv"), delimiter=",")
@@ -162,6 +170,17 @@ class _CalibrationTables:
             scale, low - pwl_low * scale, matrix("inverseBasesCoefficients"), matrix("transformationMatrix"),
         )  # fmt: skip
 
+    def photon_rate(self) -> Float64[np.ndarray, " wavelengths"]:
+        """g: detected photons a second and nm for 1 W m-2 nm-1."""
+        return XP_GRID / _HC * _PUPIL * self.response
+
+    def deconvolved_bases(self) -> Float64[np.ndarray, "n_coef wavelengths"]:
+        """B_k at XP_GRID."""
+        bases: Float64[np.ndarray, "n_coef wavelengths"] = (
+            self.transformation @ self.inverse @ self.hermite(self.pseudo_wavelength, self.inverse.shape[1])
+        )
+        return bases
+
     def hermite(self, u: Float64[np.ndarray, " u"], n: int) -> Float64[np.ndarray, "n u"]:
         """Hermite functions of order 0 to n - 1 at pseudo-wavelengths."""
         x = u * self.hermite_scale + self.hermite_offset
@@ -173,14 +192,13 @@ class _CalibrationTables:
         return functions
 
 
-def _forward(tables: _CalibrationTables) -> tuple[Float64[np.ndarray, "n_coef wavelengths"], Float64[np.ndarray, "n_coef u"]]:
-    """The matrix from spectrum to coefficients, and the observed bases.
+def uncorrected_forward(tables: CalibrationTables) -> tuple[Float64[np.ndarray, "n_coef wavelengths"], Float64[np.ndarray, "n_coef u"]]:
+    """The matrix from spectrum to coefficients that follows from the tables alone, and the observed bases.
 
     Least squares in c of  sum_lambda |du/dlambda| (g f - B^T c)^2  +  0.1^2 integral_unlit (Phi^T c)^2 du  +  sum_k (5e-4 c_k / tau_k)^2.
     """
     u, u_step = tables.pseudo_wavelength, PSEUDO_WAVELENGTHS[1] - PSEUDO_WAVELENGTHS[0]
-    photon_rate = XP_GRID / _HC * _PUPIL * tables.response
-    deconvolved = tables.transformation @ tables.inverse @ tables.hermite(u, tables.inverse.shape[1])
+    deconvolved = tables.deconvolved_bases()
     observed = tables.transformation @ tables.hermite(PSEUDO_WAVELENGTHS, tables.transformation.shape[1])
     lit = u[tables.response > _LIT_RESPONSE]
     unlit = (lit.min() - _LIT_MARGIN > PSEUDO_WAVELENGTHS) | (lit.max() + _LIT_MARGIN < PSEUDO_WAVELENGTHS)
@@ -191,7 +209,7 @@ def _forward(tables: _CalibrationTables) -> tuple[Float64[np.ndarray, "n_coef wa
         np.diag(_RIDGE / _typical_size(len(observed))),
     ]
     inverse = np.linalg.pinv(np.vstack(conditions), rcond=_RCOND)[:, : len(XP_GRID)]
-    return inverse * (root_weight * photon_rate), observed
+    return inverse * (root_weight * tables.photon_rate()), observed
 
 
 def _typical_size(n: int) -> Float64[np.ndarray, " n"]:

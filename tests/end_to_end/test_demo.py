@@ -70,12 +70,6 @@ def told(kiel: Kiel, index: dict[int, str]) -> dict[str, Any]:
     return story
 
 
-def test_without_a_folder_the_demonstration_says_what_it_needs(kiel: Kiel) -> None:
-    done = kiel("demo")
-    assert done.returncode == 2
-    assert "kiel demo --real DIR" in done.stderr and "Traceback" not in done.stderr
-
-
 def test_a_folder_that_is_not_there_is_wrong_usage(kiel: Kiel, tmp_path: Path) -> None:
     done = kiel("demo", "--real", str(tmp_path / "nowhere"))
     assert done.returncode == 2 and "nowhere" in done.stderr

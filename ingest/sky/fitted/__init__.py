@@ -2,9 +2,10 @@
 
     stellar_flux.npz    surface fluxes fitted to the Kurucz (1993) grid
     isochrones.npz      tracks fitted to an excerpt of the PARSEC isochrones
-    xp_noise.npz        errors of XP coefficients, read by ingest/sky/xp_noise.py
+    xp_forward.npz      correction of the operator from spectrum to XP coefficients, read by ingest/sky/xp_forward.py
+    xp_noise.npz        errors and correlations of XP coefficients, read by ingest/sky/xp_noise.py
 
-Each of the first two carries two sentences beside its numbers: `origin`, the grid it was fitted to, and `errors`, how well it does.
+Each file carries two sentences beside its numbers: `origin`, what it was fitted to, and `errors`, how well it does.
 """
 
 import functools

@@ -4,7 +4,8 @@
     isochrones       the PARSEC excerpt -> fitted/isochrones.npz
     flux_errors, isochrone_errors    how well each does
     fit_emulators    the script: fits both, prints origin and errors, writes the files
-    fit_xp_noise     the errors of real XP spectra -> fitted/xp_noise.npz
+    fit_xp_forward   official simulator's and real XP coefficients -> fitted/xp_forward.npz
+    fit_xp_noise     the errors and correlations of real XP spectra -> fitted/xp_noise.npz
 
 python -m ingest.sky.fitting.fit_emulators --data FOLDER
 """

@@ -111,7 +111,7 @@ def read_real(data: Path) -> dict[Band, RealBand]:
 class NoiseFit:
     """The fit of one band on the stars of ``chosen``."""
 
-    def __init__(self, band: Band, real: RealBand, chosen: Bool[np.ndarray, " n"]) -> None:
+    def __init__(self, band: Band, real: RealBand, chosen: Bool[np.ndarray, " n"], *, n_steps: int = 400) -> None:
         self.bases, self.u = band_operator(band).observed_bases[:, ::5], PSEUDO_WAVELENGTHS[::5]
         # What is noise in the real coefficients must not count as light or slope.
         signal = real.coefficients * np.clip(1.0 - (real.errors / real.coefficients) ** 2, 0.0, None)
@@ -122,7 +122,7 @@ class NoiseFit:
         weights = mixing_weights(self.terms, self.variance_terms, self.u)
         self.weights = weights
         self.star_like = ~np.isnan(real.correlations[:, 0]) & (np.abs(self.level) < 0.45)
-        self.triangles = self._fit_correlations(chosen & self.star_like)
+        self.triangles = self._fit_correlations(chosen & self.star_like, n_steps)
 
     def _integrals(self) -> Float64[np.ndarray, "4 n 55"]:
         return self.terms @ ((self.bases**2).T * (self.u[1] - self.u[0]))
@@ -147,7 +147,7 @@ class NoiseFit:
             usable = chosen & (real.g < 19) & (np.abs(level) < 0.5)
         return terms
 
-    def _fit_correlations(self, chosen: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, "mixed 1485"]:
+    def _fit_correlations(self, chosen: Bool[np.ndarray, " n"], n_steps: int) -> Float64[np.ndarray, "mixed 1485"]:
         """Projected gradients from the mean matrix: least squares over stars, ordinary ones five times as heavy."""
         weights, real = self.weights[chosen], self.real.correlations[chosen]
         heavy = np.where(self.real.ordinary[chosen], 5.0, 1.0)[:, None]
@@ -158,7 +158,7 @@ class NoiseFit:
         ridge = 0.1
         step = 1.0 / (np.linalg.eigvalsh(normal)[-1] + ridge)
         momentum = triangles.copy()
-        for iteration in range(400):
+        for iteration in range(n_steps):
             moved = nearest_correlations(momentum - step * (normal @ momentum - target + ridge * (momentum - mean)))
             momentum = moved + iteration / (iteration + 3.0) * (moved - triangles)
             triangles = moved

@@ -1,0 +1,65 @@
+"""The demonstration on its own simulated sky, as a newcomer without any file runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.database import Role
+from catalog.embedded_server import EmbeddedServer
+from catalog.version import ROOT
+
+STARS = 400
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A home for the embedded server, gone afterwards."""
+    # Not in pytest's own folder, which is closed to the account that root's server runs as.
+    folder = Path(tempfile.mkdtemp(prefix="kiel-demo-"))
+    folder.chmod(0o711)
+    yield folder / "home"
+    EmbeddedServer(folder / "home").down()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def told(home: Path) -> dict[str, Any]:
+    """What the demonstration told, as JSON."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KIEL_")}
+    environment = kept | {"KIEL_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "kiel_main", "demo", "--stars", str(STARS), "--port", "0", "--json"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=580, check=False)
+    assert done.returncode == 0, done.stderr
+    story: dict[str, Any] = json.loads(done.stdout)
+    return story
+
+
+def test_every_simulated_star_is_in_the_catalogue_and_has_a_label_or_a_reason(told: dict[str, Any], home: Path) -> None:
+    assert told["simulated"] is True
+    assert told["answers"]["sources"] == STARS
+    with EmbeddedServer(home).database().connect(Role.TAP_READER) as connection:
+        labelled = connection.execute("SELECT count(*) FROM labels_sim_dr3.scatter_vae").fetchone()
+        unlabelled = connection.execute("SELECT count(*) FROM labels_sim_dr3.no_label").fetchone()
+    assert labelled is not None and unlabelled is not None and labelled[0] + unlabelled[0] == STARS
+
+
+def test_what_is_simulated_says_so(told: dict[str, Any], home: Path) -> None:
+    with EmbeddedServer(home).database().connect(Role.TAP_READER) as connection:
+        version = connection.execute("SELECT DISTINCT trained_on FROM runs.model_version").fetchall()
+        release = connection.execute("SELECT name, simulated FROM runs.release").fetchall()
+    assert version == [("simulated",)]
+    assert release == [("sim_dr3", True)]
+
+
+def test_the_service_answered_a_cone_and_the_ten_worst(told: dict[str, Any]) -> None:
+    assert told["answers"]["cone"]["rows"] >= 1
+    chi2 = [row["reduced_chi2"] for row in told["answers"]["worst"]]
+    assert len(chi2) == 10 and chi2 == sorted(chi2, reverse=True)
