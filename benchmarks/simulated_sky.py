@@ -15,22 +15,23 @@ import os
 import resource
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from threadpoolctl import threadpool_limits
 
+from catalog.spectra import Band
 from ingest.sky.elements import ALPHA_GAIN
-from ingest.sky.emulator import band_magnitudes
+from ingest.sky.fisher import PARAMETERS, bounds, information, infrared_errors, infrared_magnitudes
 from ingest.sky.labels import LABEL_NAMES
 from ingest.sky.make import SkySettings, make_sky
-from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
+from ingest.sky.observed_light import flux_at_earth
 from ingest.sky.options import StarOptions
-from ingest.sky.photometry_noise import gaia_magnitude_errors, infrared_magnitude_errors, measured_magnitudes
+from ingest.sky.photometry_noise import gaia_magnitude_errors, measured_magnitudes
+from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import Stars, draw_stars
-from ingest.sky.wavelengths import NIR_BANDS
 from ingest.sky.xp_forward import BANDS, band_operator, synthetic_g_bp_rp
 from ingest.sky.xp_noise import draw_transits, observe
 
@@ -40,27 +41,35 @@ BLOCK = 2_000
 HIDDEN = 128
 
 
-def measured_inputs(
-    stars: Stars, alpha_gain: float, rng: np.random.Generator
-) -> tuple[Float64[np.ndarray, "n 116"], Float64[np.ndarray, " n"]]:
-    """What the network sees of each star, arcsinh of 110 coefficients at G = 15 and six colours, all with noise; and measured G."""
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is measured of stars."""
+
+    inputs: Float64[np.ndarray, "n 116"]
+    """What the network sees: coefficients at G = 15 and six colours, all with noise."""
+    g: Float64[np.ndarray, " n"]
+    transits: dict[Band, Float64[np.ndarray, " n"]]
+
+
+def measured(stars: Stars, alpha_gain: float, rng: np.random.Generator) -> Measured:
+    """Observe stars block by block."""
+    transits = draw_transits(len(stars), rng)
     inputs, magnitudes = [], []
     for start in range(0, len(stars), BLOCK):
-        block = stars.take(slice(start, start + BLOCK))
+        rows = slice(start, start + BLOCK)
+        block = stars.take(rows)
         flux = flux_at_earth(block, alpha_gain=alpha_gain)
         true = {band: band_operator(band).coefficients(flux) for band in BANDS}
-        transits = draw_transits(len(block), rng)
-        seen = np.hstack([observe(band_operator(band), true[band], transits[band], rng).coefficients for band in BANDS])
+        seen = np.hstack([observe(band_operator(band), true[band], transits[band][rows], rng).coefficients for band in BANDS])
         optical = synthetic_g_bp_rp(true["bp"], true["rp"])
         optical = measured_magnitudes(optical, gaia_magnitude_errors(optical), rng)
-        bands = band_magnitudes(band_flux_at_earth(block))
-        infrared = np.column_stack([bands[band] for band in NIR_BANDS])
-        infrared = measured_magnitudes(infrared, infrared_magnitude_errors(infrared), rng)
+        infrared = infrared_magnitudes(block)
+        infrared = measured_magnitudes(infrared, infrared_errors(infrared), rng)
         g = optical[:, 0]
         colours = np.column_stack([optical[:, 1] - optical[:, 2], g - infrared[:, 0], -np.diff(infrared, axis=1)])
         inputs.append(np.hstack([seen * 10 ** (-0.4 * (15.0 - g))[:, None], colours]))
         magnitudes.append(g)
-    return np.vstack(inputs), np.concatenate(magnitudes)
+    return Measured(np.vstack(inputs), np.concatenate(magnitudes), transits)
 
 
 def predicted(
@@ -112,46 +121,64 @@ def beyond_labels(
     return float(np.corrcoef(alpha[test] - expectation, residual)[0, 1]), float(np.sqrt((residual**2).mean()))
 
 
-def learn(stars: Stars, alpha_gain: float, seed: int, epochs: int) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """How a network did on its test stars."""
+
+    test: Int64[np.ndarray, " n"]
+    error: Float64[np.ndarray, "n 6"]
+    seen: Measured
+    """Of all stars."""
+    correlation: float
+    alone: float
+    seconds: float
+
+    @property
+    def alpha_rms(self) -> float:
+        """Rms of [alpha/M]."""
+        return _rms(self.error[:, LABEL_NAMES.index("alpha_m")])
+
+
+def learn(stars: Stars, alpha_gain: float, seed: int, epochs: int) -> Learned:
     """Train on 80 % of the stars and judge by the rest."""
     rng = np.random.default_rng([seed, 1])
-    inputs, g = measured_inputs(stars, alpha_gain, rng)
+    seen = measured(stars, alpha_gain, rng)
     labels = np.column_stack([getattr(stars.labels, name) for name in LABEL_NAMES])
     order = rng.permutation(len(stars))
     train, test = order[: len(stars) * 4 // 5], order[len(stars) * 4 // 5 :]
     began = time.perf_counter()
-    guess = predicted(inputs, labels, train, seed, epochs)
+    guess = predicted(seen.inputs, labels, train, seed, epochs)
     seconds = time.perf_counter() - began
     correlation, alone = beyond_labels(labels, guess[:, LABEL_NAMES.index("alpha_m")], train, test)
-    return {
-        "error": (guess - labels)[test],
-        "labels": labels[test],
-        "g": g[test],
-        "test": test,
-        "correlation": correlation,
-        "alone": alone,
-        "seconds": seconds,
-    }
+    return Learned(test, (guess - labels)[test], seen, correlation, alone, seconds)
 
 
 def network(n: int, seed: int, epochs: int) -> None:
     """Print what the network learns from a simulated sky, and from its negative control."""
     stars = draw_stars(n, np.random.default_rng(seed), BRIGHT_SKY)
     found = learn(stars, ALPHA_GAIN, seed, epochs)
-    bright, giant = found["g"] < 13.2, found["labels"][:, LABEL_NAMES.index("logg")] < 3.6
+    tested, g = stars.take(found.test), found.seen.g[found.test]
+    transits = {band: found.seen.transits[band][found.test] for band in BANDS}
+    known = information(tested, transits).of("xp_phot")
+    limits = bounds(known), bounds(known + population_knowledge(tested))
+    bright, giant = g < 13.2, tested.labels.logg < GIANT_LOGG
     print(
-        f"{n} simulated stars, {BRIGHT_SKY.min_g} < G < {BRIGHT_SKY.max_g} (median {np.median(found['g']):.1f}), {giant.mean():.0%} giants; 80 % train, 20 % test"
+        f"{n} simulated stars, {BRIGHT_SKY.min_g} < G < {BRIGHT_SKY.max_g} (median {np.median(g):.1f}), {giant.mean():.0%} giants; 80 % train, 20 % test"
     )
-    print(f"network {HIDDEN} x {HIDDEN}, {epochs} epochs, {found['seconds']:.0f} s on one core; alpha gain {ALPHA_GAIN}")
-    print("label      std    rms    rms G<13.2   giants G<13.2")
+    print(f"network {HIDDEN} x {HIDDEN}, {epochs} epochs, {found.seconds:.0f} s on one core; alpha gain {ALPHA_GAIN}")
+    print(" " * 57 + "typical error over the bound from spectra alone, and with the population known")
+    print("label          std       rms  G<13.2  giants G<13.2           all  G<13.2  giants         all  G<13.2  giants")
+    samples = (slice(None), bright, bright & giant)
     for i, name in enumerate(LABEL_NAMES):
-        values = [found["labels"][:, i].std(), *(_rms(found["error"][rows, i]) for rows in (slice(None), bright, bright & giant))]
-        print(f"{name:8s}" + "".join(f"{value:9.0f}" if name == "teff" else f"{value:9.3f}" for value in values))
+        values = [getattr(tested.labels, name).std(), *(_rms(found.error[rows, i]) for rows in samples)]
+        ratios = ["".join(f"{_typical(found.error[rows, i]) / np.median(limit[rows, i]):8.2f}" for rows in samples) for limit in limits]
+        text = "".join(f"{value:10.0f}" if name == "teff" else f"{value:10.3f}" for value in values)
+        print(f"{name:8s}{text}      " + "    ".join(ratios))
     control = learn(stars, 0.0, seed, epochs)
-    for name, each, bar in (("simulated sky", found, "> 0.4"), ("negative control, gain 0", control, "< 0.15")):
-        rms = _rms(each["error"][:, LABEL_NAMES.index("alpha_m")])
+    for title, each, bar in (("simulated sky", found, "> 0.4"), ("negative control, gain 0", control, "< 0.15")):
         print(
-            f"{name}: alpha rms {rms:.3f}; from true labels alone {each['alone']:.3f}; correlation beyond labels {each['correlation']:.2f} (wanted {bar})"
+            f"{title}: alpha rms {each.alpha_rms:.3f}; from true labels alone {each.alone:.3f}; "
+            f"correlation beyond labels {each.correlation:.2f} (wanted {bar})"
         )
 
 
@@ -174,6 +201,21 @@ def speed(n: int, workers: int) -> None:
         f"100,000 stars at this rate: {seconds * 1e5 / n / 60:.1f} min under this load, {cpu * 1e5 / n / workers / 60:.1f} min "
         f"by CPU time alone on {workers} free cores (wanted: 6 on 2)"
     )
+
+
+def population_knowledge(stars: Stars) -> Float64[np.ndarray, "n 11 11"]:
+    """What a network may learn of the labels before it has seen a spectrum: the inverse covariance of giants' and of dwarfs' labels."""
+    labels = np.column_stack([getattr(stars.labels, name) for name in LABEL_NAMES])
+    giant = stars.labels.logg < GIANT_LOGG
+    known = np.zeros((len(stars), len(PARAMETERS), len(PARAMETERS)))
+    for rows in (giant, ~giant):
+        known[rows, : len(LABEL_NAMES), : len(LABEL_NAMES)] = np.linalg.inv(np.cov(labels[rows].T))
+    return known
+
+
+def _typical(errors: np.ndarray) -> float:
+    """The standard deviation of a normal distribution with the median of |error|: the bound of a few stars is too wide for means."""
+    return float(np.median(np.abs(errors)) / 0.6745)
 
 
 def _rms(values: np.ndarray) -> float:

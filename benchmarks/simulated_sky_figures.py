@@ -105,7 +105,7 @@ def draw_spectra(plot: Any, real: Path, out: Path) -> None:
         best = int(np.argmin(difference))
         scale = 10 ** (0.4 * (magnitudes[best, 0] - g[row]))
         of = stars.labels.take([best])
-        name = f"field star, G = {g[row]:.2f}; simulated: {of.teff[0]:.0f} K, log g {of.logg[0]:.1f}, [Fe/H] {of.feh[0]:+.1f}, E(B-V) {stars.ebv[best]:.2f}"
+        name = f"field star, G = {g[row]:.2f}; simulated: {of.teff[0]:.0f} K, log g {of.logg[0]:.1f}, [Fe/H] {of.feh[0]:+.1f}"
         pairs.append((name, theirs, {band: mine[band][[best]] * scale for band in BANDS}))
 
     figure, axes = plot.subplots(2, 2, figsize=(11, 7.2), layout="constrained")
@@ -166,7 +166,7 @@ def draw_noise(plot: Any, real: Path, out: Path) -> None:
         axes[0, column].yaxis.set_major_formatter(ScalarFormatter())
         axes[0, column].yaxis.set_minor_formatter(NullFormatter())
         axes[0, column].set_title(band.upper())
-        axes[1, column].set_ylim(0, 25)
+        axes[1, column].set_ylim(0, 13)
         axes[1, column].set_xlabel("G [mag]")
     axes[0, 0].set_ylabel("S/N of the first coefficient")
     axes[1, 0].set_ylabel(f"coefficients with S/N > {SIGNIFICANT}")
