@@ -141,7 +141,7 @@ def _cells(column: BulkColumn, values: np.ndarray) -> list[bytes]:
         return [
             b"null" if gone or value is None else b'"%s"' % _text(value) for value, gone in zip(np.ma.getdata(values), missing, strict=True)
         ]
-    data = np.ascontiguousarray(np.ma.getdata(values), dtype=column.datatype)
+    data = np.ascontiguousarray(np.ma.filled(values, 0), dtype=column.datatype)  # what lies under a mask may not fit the type
     if len(data) == 0:
         return []
     cells = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")

@@ -11,23 +11,29 @@
 
 Stars are drawn at once (they are small), then each range of level-8 pixels is observed and written by a process of its own, block by block, so
 memory does not grow with the sky. Every block draws its noise from a generator of its own, so the same settings give the same bytes on any
-number of processes. Files are complete or absent, and a range whose files are there already is not made again.
+number of processes. Files are complete or absent, and a range whose files are there already is not made again. One process at a time makes
+a folder, and its workers end with it, however it ends: no worker left behind writes into a sky that is being finished.
 """
 
+import fcntl
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float64
 
-from catalog.errors import DataError, UsageError
+from catalog.errors import DataError, TransientError, UsageError
 from catalog.spectra import Band
 from catalog.version import VERSION
 from ingest.sky.bulk_ecsv import BulkColumn, file_name, pixel_ranges, write_bulk, write_md5_list
@@ -48,7 +54,7 @@ from ingest.sky.xp_noise import draw_transits
 BLOCK_STARS = 2_000
 """Stars observed at a time in one process: some 120 MB."""
 MOST_STARS_A_FILE = 4_000
-LEAST_STARS_A_FILE = 500
+LEAST_STARS_A_FILE = 100
 SETTINGS = "sky.json"
 TRUTH = "truth.parquet"
 INFORMATION = "information.parquet"
@@ -67,7 +73,7 @@ class SkySettings:
     seed: int
     release: Release = "dr3"
     alpha_gain: float = ALPHA_GAIN
-    """Strength of the alpha elements' features; 0 is the negative control, in which the spectra know nothing of alpha."""
+    """Strength of the alpha elements' features in XP; 0 is the negative control, in which XP spectra know next to nothing of alpha."""
     inflate: float = 1.0
     """True noise over stated errors."""
     max_g: float = 17.65
@@ -116,10 +122,21 @@ def tables(release: Release) -> tuple[Table, Table, Table]:
 def make_sky(settings: SkySettings, folder: Path, *, workers: int | None = None, report: Report = lambda done, stars: None) -> MadeSky:
     """Make a simulated sky in ``folder``; the same settings again only finish what is missing.
 
-    DataError where the folder holds a sky of other settings: two skies in one folder would be no sky.
+    DataError where the folder holds a sky of other settings: two skies in one folder would be no sky. TransientError while another process
+    makes this one, or when a worker was killed; the same call then goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _keep_settings(settings, folder)
+    with _held(folder):
+        _keep_settings(settings, folder)
+        try:
+            return _make(settings, folder, workers or os.cpu_count() or 1, report)
+        except BrokenProcessPool as error:
+            raise TransientError(
+                f"a process that made files of {folder} was killed, perhaps for want of memory; the same command goes on, with fewer --workers."
+            ) from error
+
+
+def _make(settings: SkySettings, folder: Path, workers: int, report: Report) -> MadeSky:
     # One generator for the stars; the ranges' own follow from the seed and their first pixel.
     drawn = draw_stars(settings.stars, np.random.default_rng(settings.seed), settings.options())
     drawn = drawn.take(np.argsort(drawn.source_id, kind="stable"))
@@ -161,8 +178,8 @@ def make_sky(settings: SkySettings, folder: Path, *, workers: int | None = None,
     return MadeSky(folder, len(stars), len(files), written, sum(path.stat().st_size for path in files))
 
 
-def _pool(workers: int | None) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn"))
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
 
 
 def _magnitudes(pool: ProcessPoolExecutor, stars: Stars, settings: SkySettings) -> Float64[np.ndarray, "n 8"]:
@@ -209,6 +226,32 @@ def _observed(
             release=settings.release, alpha_gain=settings.alpha_gain, inflate=settings.inflate,
         )  # fmt: skip
         yield rows.gaia_source, rows.xp_continuous, rows.rvs_mean
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Holds the folder against other makers; the system lets go of it when the process ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TransientError(f"another process makes the simulated sky in {folder}; wait for it, or give another folder.") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _end_with_parent() -> None:
+    """A worker ends when its parent does, even when that was killed: it would wait for work for ever, or write on."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _noise_generator(settings: SkySettings, first: int, start: int) -> np.random.Generator:
@@ -258,9 +301,9 @@ def _keep_settings(settings: SkySettings, folder: Path) -> None:
             changed = ", ".join(f"{name} {found.get(name)!r}" for name in wanted if found.get(name) != wanted[name])
             raise DataError(f"{folder} holds a simulated sky of other settings ({changed}); give another folder, or remove that one.")
         return
-    if any(folder.iterdir()):
-        raise DataError(f"{folder} holds other files; give an empty or a new folder.")
     part = path.with_suffix(".part")
+    if any(each != part for each in folder.iterdir()):
+        raise DataError(f"{folder} holds other files; give an empty or a new folder.")
     part.write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n")
     part.rename(path)
 

@@ -87,7 +87,7 @@ def write_apogee_spectra(folder: Path, stars: SurveyInput, apogee: SurveyDraw, r
             ]
         )  # fmt: skip
         table = fits.BinTableHDU.from_columns(columns, name="SPECTRA")
-        table.header["CRVAL1"] = (FIRST_LOG_WAVELENGTH, "log10 of the first vacuum wavelength in Angstrom")
+        table.header["CRVAL1"] = (FIRST_LOG_WAVELENGTH, "log10 of first vacuum wavelength in Angstrom")
         table.header["CDELT1"] = (LOG_WAVELENGTH_STEP, "step of log10 wavelength")
         table.header["SIMULATE"] = (True, "simulated spectra")
         path = folder / f"apogee_spectra_{number:04d}.fits"
