@@ -109,7 +109,6 @@ def test_bounds_of_spectra_go_as_the_root_of_the_transits_and_as_the_noise(stars
 
 
 def test_the_steps_of_the_derivatives_do_not_matter(stars: Stars, known: Information) -> None:
-    # Curvature of the splines, and the ends of the grid, in one star of a hundred.
     for step in (0.25, 4.0):
         other = information(stars, forty(stars), step=step)
         for data_set in DATA_SETS:
@@ -117,7 +116,7 @@ def test_the_steps_of_the_derivatives_do_not_matter(stars: Stars, known: Informa
             both = np.isfinite(one) & np.isfinite(two)
             change = np.abs(two[both] / one[both] - 1)
             assert (np.isfinite(one) == np.isfinite(two)).mean() > 0.995
-            assert np.percentile(change, 99) < 1e-3 and change.max() < 0.05, (step, data_set)
+            assert np.percentile(change, 99) < 1e-3 and change.max() < 0.01, (step, data_set)
 
 
 def test_the_order_of_parameters_and_of_stars_does_not_matter(stars: Stars, known: Information) -> None:
