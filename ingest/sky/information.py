@@ -27,7 +27,7 @@ from ingest.sky.truth import TruthColumn
 from ingest.sky.xp_forward import BANDS, Release
 
 MOST_STARS = 5_000
-"""Of the sample: some 20 seconds on one core."""
+"""Of the sample: 12 to 20 seconds on one core."""
 
 _OF = {
     "xp": "XP spectra alone",

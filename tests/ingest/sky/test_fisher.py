@@ -109,15 +109,14 @@ def test_bounds_of_spectra_go_as_the_root_of_the_transits_and_as_the_noise(stars
 
 
 def test_the_steps_of_the_derivatives_do_not_matter(stars: Stars, known: Information) -> None:
-    # Curvature of the splines, and the ends of the grid, in one star of a hundred.
-    for step in (0.25, 4.0):
+    for step, most in ((0.25, 1e-3), (4.0, 0.02)):
         other = information(stars, forty(stars), step=step)
         for data_set in DATA_SETS:
             one, two = known.bounds(data_set), other.bounds(data_set)
             both = np.isfinite(one) & np.isfinite(two)
             change = np.abs(two[both] / one[both] - 1)
             assert (np.isfinite(one) == np.isfinite(two)).mean() > 0.995
-            assert np.percentile(change, 99) < 1e-3 and change.max() < 0.05, (step, data_set)
+            assert np.percentile(change, 99) < 1e-3 and change.max() < most, (step, data_set)
 
 
 def test_the_order_of_parameters_and_of_stars_does_not_matter(stars: Stars, known: Information) -> None:
