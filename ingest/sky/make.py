@@ -40,13 +40,13 @@ from ingest.sky.bulk_ecsv import BulkColumn, file_name, pixel_ranges, write_bulk
 from ingest.sky.bulk_tables import RVS_MEAN, XP_CONTINUOUS
 from ingest.sky.elements import ALPHA_GAIN
 from ingest.sky.fisher import population_information
-from ingest.sky.gaia_rows import gaia_source_columns, observe_block, true_magnitudes
+from ingest.sky.gaia_rows import EPOCHS, gaia_source_columns, observe_block, true_magnitudes
 from ingest.sky.information import information_columns, information_sample, information_table
 from ingest.sky.options import StarOptions
 from ingest.sky.stars import Stars, draw_stars
 from ingest.sky.survey_files import SURVEY_TRUTH, survey_input, write_surveys
 from ingest.sky.surveys.inputs import SurveyInput
-from ingest.sky.surveys.neighbourhood import draw_mock_dr4, write_neighbourhood
+from ingest.sky.surveys.neighbourhood import NeighbourhoodOptions, draw_mock_dr4, unused_source_ids, write_neighbourhood
 from ingest.sky.truth import truth_table, write_truth
 from ingest.sky.xp_forward import BANDS, Release
 from ingest.sky.xp_noise import draw_transits
@@ -55,6 +55,8 @@ BLOCK_STARS = 2_000
 """Stars observed at a time in one process: some 120 MB."""
 MOST_STARS_A_FILE = 4_000
 LEAST_STARS_A_FILE = 100
+NEW_IN_DR4 = 0.02
+"""Stars of the mock DR4 that DR3 lacks, as a share of DR3's."""
 SETTINGS = "sky.json"
 TRUTH = "truth.parquet"
 INFORMATION = "information.parquet"
@@ -138,13 +140,16 @@ def make_sky(settings: SkySettings, folder: Path, *, workers: int | None = None,
 
 def _make(settings: SkySettings, folder: Path, workers: int, report: Report) -> MadeSky:
     # One generator for the stars; the ranges' own follow from the seed and their first pixel.
-    drawn = draw_stars(settings.stars, np.random.default_rng(settings.seed), settings.options())
+    # A larger sky begins with the stars of a smaller one: those beyond the DR3 sky of the same seed are the mock DR4's new ones.
+    n_new = round(NEW_IN_DR4 * settings.stars) if settings.release == "dr4" else 0
+    whole = draw_stars(settings.stars + n_new, np.random.default_rng(settings.seed), settings.options())
+    drawn, new = whole.take(slice(0, settings.stars)), whole.take(slice(settings.stars, None))
     drawn = drawn.take(np.argsort(drawn.source_id, kind="stable"))
     noise = np.random.default_rng([settings.seed, 3]).standard_normal(len(drawn))
     with _pool(workers) as pool:
         magnitudes = _magnitudes(pool, drawn, settings)
     seen = survey_input(drawn, magnitudes, noise, settings.release, settings.inflate)
-    stars, noise = (drawn, noise) if settings.release == "dr3" else _mock_dr4(drawn, seen, noise, settings, folder)
+    stars, noise = (drawn, noise) if settings.release == "dr3" else _mock_dr4(drawn, new, seen, noise, settings, folder)
     # Some files even for a small sky, so that several processes have work; by the number of stars alone, so that the bytes do not change.
     ranges = pixel_ranges(stars.source_id, min(MOST_STARS_A_FILE, max(LEAST_STARS_A_FILE, settings.stars // 4)))
     pixel = stars.source_id >> 43
@@ -189,10 +194,14 @@ def _magnitudes(pool: ProcessPoolExecutor, stars: Stars, settings: SkySettings) 
 
 
 def _mock_dr4(
-    stars: Stars, seen: SurveyInput, noise: Float64[np.ndarray, " n"], settings: SkySettings, folder: Path
+    stars: Stars, new: Stars, seen: SurveyInput, noise: Float64[np.ndarray, " n"], settings: SkySettings, folder: Path
 ) -> tuple[Stars, Float64[np.ndarray, " m"]]:
-    """The sources of the mock DR4 in the order of their new numbers, at its epoch, and their parallax noise; writes the neighbourhood."""
-    mock = draw_mock_dr4(seen, np.random.default_rng([settings.seed, 4]))
+    """The sources of the mock DR4 in the order of their new numbers, at its epoch, and their parallax noise; writes the neighbourhood.
+
+    ``new`` are stars that DR3 lacks, and so does the neighbourhood.
+    """
+    rng = np.random.default_rng([settings.seed, 4])
+    mock = draw_mock_dr4(seen, rng, NeighbourhoodOptions(new=0.0))
     place = folder / "dr3_neighbourhood"
     place.mkdir(exist_ok=True)
     write_neighbourhood(place, mock)
@@ -200,7 +209,10 @@ def _mock_dr4(
     # A spurious source, split off its star, shows a fainter copy of its light.
     faded = sources.radius * 10.0 ** (-0.2 * mock.magnitude_offset)
     sources = replace(sources, source_id=mock.source_id, ra=mock.ra, dec=mock.dec, radius=faded)
-    return sources, noise[mock.star]
+    numbers = unused_source_ids(new.source_id, np.concatenate([stars.source_id, mock.source_id]), rng)
+    both = Stars.concatenate([sources, replace(new.after(EPOCHS["dr4"] - EPOCHS["dr3"]), source_id=numbers)])
+    order = np.argsort(both.source_id, kind="stable")
+    return both.take(order), np.concatenate([noise[mock.star], rng.standard_normal(len(new))])[order]
 
 
 def write_range(

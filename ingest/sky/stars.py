@@ -3,7 +3,7 @@
 The same seed gives the same stars, the first stars of a larger sky are those of a smaller one, and an option changes only what it speaks of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -103,6 +103,15 @@ class Stars:
         offset = np.hypot(self.pmra, self.pmdec) * years / 3.6e6
         ra, dec = identifiers.moved(self.ra, self.dec, np.abs(offset), np.arctan2(self.pmra, self.pmdec) + (np.pi if years < 0 else 0.0))
         return replace(self, ra=ra, dec=dec)
+
+    @staticmethod
+    def concatenate(parts: Sequence["Stars"]) -> "Stars":
+        """The stars of all parts, in order."""
+        joined: dict[str, Any] = {}
+        for each in fields(Stars):
+            values = [getattr(part, each.name) for part in parts]
+            joined[each.name] = StellarLabels.concatenate(values) if isinstance(values[0], StellarLabels) else np.concatenate(values)
+        return Stars(**joined)
 
     def take(self, index: Any) -> "Stars":
         """The stars of an index or a mask."""

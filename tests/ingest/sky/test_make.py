@@ -279,3 +279,15 @@ def test_gaiaxpy_reads_our_files_without_a_word_and_finds_our_g(sky: Path, tmp_p
     difference = (ours["GaiaDr3Vega_mag_G"] - ours["phot_g_mean_mag"]).abs()
     assert difference[ours["phot_g_mean_mag"] < 15].max() < 0.005
     assert np.sqrt((difference**2).mean()) < 0.005  # the noise of faint spectra included
+
+
+def test_the_mock_dr4_links_its_stars_to_the_dr3_sky_of_the_same_seed_and_has_new_ones(tmp_path: Path) -> None:
+    for release in ("dr3", "dr4"):
+        make_sky(SkySettings(stars=200, seed=9, release=release), tmp_path / release, workers=1)  # type: ignore[arg-type]
+    dr3, dr4 = (set(table(tmp_path / release, "gaia_source")["source_id"]) for release in ("dr3", "dr4"))
+    linked = table(tmp_path / "dr4", "dr3_neighbourhood")
+    real = linked[linked["proper_motion_propagation"].astype(str) == "True"]
+    assert set(real["dr3_source_id"]) <= dr3 and set(linked["dr4_source_id"]) <= dr4
+    unlinked = dr4 - set(linked["dr4_source_id"])
+    assert len(unlinked) == round(0.02 * 200), "stars that DR3 lacks"
+    assert not unlinked & dr3
