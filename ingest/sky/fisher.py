@@ -7,8 +7,9 @@ an RVS spectrum misses the rest frame among them. mu and C are those that the si
 sky, not of Gaia: the features of alpha elements, carbon and nitrogen were written by hand.
 
 What it is not. C counts as known although it depends weakly on the labels. A companion's light, where there is one, counts as known. There is
-no prior: a method that has learned which stars exist (isochrones, the abundances of each population) may do better than this bound, most of
-all where it is wide. Fluxes of G, BP and RP are left out, because they are the light of the XP spectra again.
+no prior: a method that has learned which stars exist (isochrones, the abundances of each population) may do better than this bound, and where
+it is wide, as for carbon and nitrogen in XP, it does. ``population_information`` says how much such knowledge adds, as far as means and
+covariances go. Fluxes of G, BP and RP are left out, because they are the light of the XP spectra again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,10 +30,10 @@ from ingest.sky.gaia_rows import FAINTEST_RVS, g_rvs
 from ingest.sky.labels import LABEL_NAMES
 from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
 from ingest.sky.oddities import OFF_GRID
-from ingest.sky.photometry_noise import parallax_error
+from ingest.sky.photometry_noise import infrared_magnitude_errors, parallax_error
 from ingest.sky.rvs import noise_correlation, rvs_errors, rvs_flux, rvs_signal_to_noise
+from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import Stars
-from ingest.sky.surveys import two_mass, unwise
 from ingest.sky.wavelengths import NIR_BANDS
 from ingest.sky.xp_forward import BANDS, Release, band_operator, synthetic_g_bp_rp
 from ingest.sky.xp_noise import band_noise
@@ -46,8 +47,8 @@ PARAMETERS = (*LABEL_NAMES, "ebv", "ln_parallax", "ln_radius", "rest_frame_shift
 REPORTED = (*LABEL_NAMES, "ebv", "parallax")
 """What ``bounds`` gives; parallax in mas."""
 STEPS: Mapping[str, float] = {"teff": 2.0, "ebv": 2e-3, "rest_frame_shift": 0.1, "rv": 5e-3} | dict.fromkeys(LABEL_NAMES[1:], 2e-3)
-"""Half the width of each central difference. Everything is smooth on ten times this scale, and rounding makes a hundredth of it too small:
-a quarter or four times of all steps change no bound by 0.1 % (tests)."""
+"""Half the width of each central difference: a quarter of all of them changes no bound by 0.1 %, four times of them only those of stars at the
+kink of the titanium oxide's strength near 3,860 K, by up to 2 % (tests)."""
 WIDEST: Mapping[str, float] = dict.fromkeys(PARAMETERS, 100.0) | {"teff": 1e5, "rest_frame_shift": 1e5}
 """A Gaussian prior of this width keeps every matrix regular, whatever a data set knows nothing of."""
 UNKNOWN = 0.1
@@ -60,6 +61,8 @@ DATA_SETS: Mapping[str, tuple[str, ...]] = {
     "all": ("xp", "photometry", "parallax", "rvs"),
 }
 """What is known in each: XP spectra; with 2MASS, unWISE and the parallax; RVS spectra; everything."""
+LEAST_POPULATION = 100
+"""Giants or dwarfs from which a covariance of nine parameters is taken."""
 EDGE_PIXELS = 18
 """Pixels at either end of an RVS spectrum that are left out: so many may be missing."""
 _BLOCK = 128
@@ -86,12 +89,13 @@ class Information:
         """Of all measurements of one of DATA_SETS: independent measurements add."""
         return np.asarray(sum(getattr(self, source) for source in DATA_SETS[data_set]))
 
-    def bounds(self, data_set: str, *, rv_scatter: float = 0.0) -> Float64[np.ndarray, "n 8"]:
+    def bounds(self, data_set: str, *, rv_scatter: float = 0.0, prior: Matrices | float = 0.0) -> Float64[np.ndarray, "n 8"]:
         """Bounds of REPORTED, infinite where the data set knows nothing of a parameter; parallax in mas.
 
-        With ``rv_scatter`` zero R_V is known; else it is a parameter with a Gaussian prior of that width.
+        With ``rv_scatter`` zero R_V is known; else it is a parameter with a Gaussian prior of that width. ``prior`` is added to the data's
+        information.
         """
-        sigma = bounds(self.of(data_set), rv_scatter=rv_scatter)[:, : len(REPORTED)]
+        sigma = bounds(self.of(data_set) + prior, rv_scatter=rv_scatter)[:, : len(REPORTED)]
         sigma[:, _LN_PARALLAX] *= self.stars.parallax
         return sigma
 
@@ -109,6 +113,28 @@ def bounds(information: Matrices, *, rv_scatter: float = 0.0) -> Float64[np.ndar
     return np.where(known, relative * width, np.inf)
 
 
+def population_information(stars: Stars) -> Matrices:
+    """What is known of each star before any measurement, from the covariance of all giants or all dwarfs among these stars.
+
+    Added to the information of measurements it gives the rms error of the best linear estimate that knows mean and covariance of the
+    population, for measurements linear in the parameters (Kay 1993, eq. 12.27). NaN for giants or dwarfs of which there are too few, less
+    than LEAST_POPULATION; R_V has a prior of its own.
+    """
+    labels = [getattr(stars.labels, name) for name in LABEL_NAMES]
+    values = np.column_stack([*labels, stars.ebv, np.log(stars.parallax), np.log(stars.radius)])
+    known, n = np.zeros((len(stars), len(PARAMETERS), len(PARAMETERS))), values.shape[1]
+    giant = stars.labels.logg < GIANT_LOGG
+    for rows in (giant, ~giant):
+        if rows.sum() < LEAST_POPULATION:
+            known[rows] = np.nan
+            continue
+        spread = values[rows].std(axis=0)
+        with threadpool_limits(1, "blas"):
+            # A millionth of independent scatter keeps the inverse from trusting relations beyond what so many stars can tell.
+            known[rows, :n, :n] = np.linalg.inv(np.corrcoef(values[rows].T) + 1e-6 * np.eye(n)) / np.outer(spread, spread)
+    return known
+
+
 def information(
     stars: Stars,
     transits: Mapping[Band, Float64[np.ndarray, " n"]],
@@ -118,7 +144,7 @@ def information(
     inflate: float = 1.0,
     step: float = 1.0,
 ) -> Information:
-    """Fisher's information about stars of the grid, seen in so many transits; some 3 ms a star.
+    """Fisher's information about stars of the grid, seen in so many transits; some 2 ms a star, 5 with an RVS spectrum.
 
     ``inflate`` is the true noise over the stated one, in XP and parallax as when a sky is made; ``step`` multiplies STEPS.
     A missing BP or infrared magnitude tells nothing, and stars beyond the limit of the RVS have no spectrum there. DataError for white
@@ -199,13 +225,6 @@ def infrared_magnitudes(stars: Stars) -> Float64[np.ndarray, "n 5"]:
     return np.column_stack([magnitudes[band] for band in NIR_BANDS])
 
 
-def infrared_errors(magnitudes: Float64[np.ndarray, "n 5"]) -> Float64[np.ndarray, "n 5"]:
-    """Errors in mag of true magnitudes in NIR_BANDS, as the simulated 2MASS and unWISE have them."""
-    ground = [two_mass.sigma_of(magnitudes[:, i], band) for i, band in enumerate(two_mass.BANDS)]
-    faint = [10.0 ** (0.4 * (magnitudes[:, i] - unwise.SNR_10[band])) / 10.0 for i, band in ((3, "w1"), (4, "w2"))]
-    return np.column_stack([*ground, *(2.5 / np.log(10.0) * np.hypot(unwise.FLOOR, share) for share in faint)])
-
-
 def rvs_pixels(stars: Stars) -> Float64[np.ndarray, "n 2365"]:
     """RVS spectra without noise, less EDGE_PIXELS at either end."""
     flux = rvs_flux(stars.labels, ebv=stars.ebv, velocity=stars.rest_frame_shift)
@@ -224,7 +243,7 @@ def _symmetric(matrices: Matrices) -> Matrices:
 def _photometry_information(stars: Stars, step: float) -> Matrices:
     slopes = response(infrared_magnitudes, stars, tuple(PARAMETERS[i] for i in _SHAPE), step=step)
     slopes[:, [_LN_PARALLAX, _LN_RADIUS]] = -5.0 / np.log(10.0)
-    slopes /= infrared_errors(infrared_magnitudes(stars))[:, None]
+    slopes /= infrared_magnitude_errors(infrared_magnitudes(stars))[:, None]
     slopes *= ~stars.missing_nir[:, None]
     return np.asarray(slopes @ slopes.transpose(0, 2, 1))
 

@@ -39,6 +39,7 @@ from catalog.version import VERSION
 from ingest.sky.bulk_ecsv import BulkColumn, file_name, pixel_ranges, write_bulk, write_md5_list
 from ingest.sky.bulk_tables import RVS_MEAN, XP_CONTINUOUS
 from ingest.sky.elements import ALPHA_GAIN
+from ingest.sky.fisher import population_information
 from ingest.sky.gaia_rows import gaia_source_columns, observe_block, true_magnitudes
 from ingest.sky.information import information_columns, information_sample, information_table
 from ingest.sky.options import StarOptions
@@ -86,8 +87,7 @@ class SkySettings:
 
     def options(self) -> StarOptions:
         """The options of the draw: every trouble that real data have."""
-        # Missing bands and wrong matches of the surveys on the ground are the surveys' own, with a truth of their own.
-        return StarOptions.demanding(max_g=self.max_g, rv_scatter=self.rv_scatter, missing_nir_share=0.0, wrong_match_share=0.0)
+        return StarOptions.demanding(max_g=self.max_g, rv_scatter=self.rv_scatter)
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,9 @@ def _information(
         rv_scatter=settings.rv_scatter,
     )
     seen = [{band: transits[band][block] for band in BANDS} for block in blocks]
-    return information_table(list(pool.map(columns, [stars.take(block) for block in blocks], seen)))
+    population = population_information(stars.take(sample))
+    known = [population[start : start + INFORMATION_BLOCK] for start in range(0, len(sample), INFORMATION_BLOCK)]
+    return information_table(list(pool.map(columns, [stars.take(block) for block in blocks], seen, known)))
 
 
 def _keep_settings(settings: SkySettings, folder: Path) -> None:

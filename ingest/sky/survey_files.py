@@ -26,7 +26,8 @@ from ingest.sky.surveys.reddening import draw_reddening, write_reddening
 from ingest.sky.surveys.survey_table import SurveyDraw, write_fits
 from ingest.sky.surveys.two_mass import draw_two_mass, write_two_mass
 from ingest.sky.surveys.unwise import draw_unwise, write_unwise
-from ingest.sky.xp_forward import Release
+from ingest.sky.wavelengths import NIR_BANDS
+from ingest.sky.xp_forward import PHOTOMETRIC_BANDS, Release
 
 SURVEY_TRUTH = "survey_truth.parquet"
 SPECTRA_A_FILE = 400
@@ -38,12 +39,9 @@ def survey_input(
 ) -> SurveyInput:
     """The stars as the surveys get them; ``parallax_noise`` are the standard normal numbers that the catalogue's parallaxes carry."""
     error = parallax_error(magnitudes[:, 0], release)
-    bands = ("g", "bp", "rp", "j", "h", "ks", "w1", "w2")
-    return SurveyInput(
-        source_id=stars.source_id, ra=stars.ra, dec=stars.dec, labels=stars.labels, ebv=stars.ebv, distance=stars.distance,
-        parallax=1.0 / stars.distance + PARALLAX_ZERO_POINT + inflate * error * parallax_noise, parallax_error=error, pmra=stars.pmra,
-        pmdec=stars.pmdec, radial_velocity=stars.radial_velocity, kind=stars.kind, **{band: magnitudes[:, i] for i, band in enumerate(bands)},
-    )  # fmt: skip
+    parallax = 1.0 / stars.distance + PARALLAX_ZERO_POINT + inflate * error * parallax_noise
+    bands = (*PHOTOMETRIC_BANDS, *NIR_BANDS)
+    return SurveyInput.of(stars, {band: magnitudes[:, i] for i, band in enumerate(bands)}, parallax, error)
 
 
 def write_surveys(stars: SurveyInput, folder: Path, seed: int) -> list[Path]:
@@ -107,7 +105,7 @@ def write_survey_truth(path: Path, stars: SurveyInput, truths: Mapping[str, Surv
         parts.append(
             pa.table(
                 {
-                    "survey": pa.array([survey] * n), "survey_row": pa.array(np.arange(n)), "true_source_id": pa.array(stars.source_id[truth.star]),
+                    "survey": pa.array([survey] * n, pa.string()), "survey_row": pa.array(np.arange(n)), "true_source_id": pa.array(stars.source_id[truth.star]),
                     "carried_source_id": carried, "outlier": pa.array(truth.outlier),
                 }
             )

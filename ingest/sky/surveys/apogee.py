@@ -58,9 +58,9 @@ class ApogeeOptions:
     """Of the chosen stars, with a second row that is marked as one."""
     unmarked_duplicates: float = 0.004
     """With a second row under another name that is not."""
-    outliers: float = 0.005
-    wrong_matches: float = 0.003
-    """With the Gaia identifier of another star."""
+    outliers: float = 0.0
+    wrong_matches: float = 0.0
+    """With the Gaia identifier of another star, beside those of the input."""
     without_gaia: float = 0.005
     bad: float = 0.006
     """For which the pipeline failed."""
@@ -72,8 +72,11 @@ def draw_apogee(
     """allStar of the simulated stars, ordered by position; the columns J, H, K copy ``two_mass``."""
     n = len(stars)
     choice = rng.random((n, 3))
-    share = np.where(stars.labels.logg < GIANT_LOGG, options.giants, options.dwarfs)
-    first = np.flatnonzero((stars.g < options.max_g) & (stars.h < options.max_h) & (choice[:, 0] < share) & two_mass.matched)
+    observed = stars.counterpart
+    share = np.where(stars.labels.logg[observed] < GIANT_LOGG, options.giants, options.dwarfs)
+    first = np.flatnonzero(
+        (stars.g[observed] < options.max_g) & (stars.h[observed] < options.max_h) & (choice[:, 0] < share) & two_mass.matched
+    )
     marked = first[choice[first, 1] < options.duplicates]
     unmarked = first[choice[first, 2] < options.unmarked_duplicates]
     star = np.concatenate([first, marked, unmarked])
@@ -83,14 +86,16 @@ def draw_apogee(
     other = other_star(n, rng)[star]
     # Faint stars get more visits, so the S/N falls by less than their light; a few spectra are cut short. [assumed]
     short = np.where(u[:, 4] < 0.03, 0.35, 1.0)
-    snr = np.clip(120.0 * short * 10.0 ** (-0.12 * (stars.h[star] - 12.0)) * np.exp(0.35 * z[:, 0]), 8.0, 500.0)
-    return _rows(stars.take(star), star, other, two_mass, visit, snr, u, z, options, stars)
+    snr = np.clip(120.0 * short * 10.0 ** (-0.12 * (stars.h[observed[star]] - 12.0)) * np.exp(0.35 * z[:, 0]), 8.0, 500.0)
+    return _rows(stars, star, other, two_mass, visit, snr, u, z, options)
 
 
 def _rows(
-    seen: SurveyInput, star: Int64[np.ndarray, " rows"], other: Int64[np.ndarray, " rows"], two_mass: TwoMass, visit: np.ndarray, snr: Vector,
-    u: np.ndarray, z: np.ndarray, options: ApogeeOptions, stars: SurveyInput,
+    stars: SurveyInput, star: Int64[np.ndarray, " rows"], other: Int64[np.ndarray, " rows"], two_mass: TwoMass, visit: np.ndarray, snr: Vector,
+    u: np.ndarray, z: np.ndarray, options: ApogeeOptions,
 ) -> SurveyDraw:  # fmt: skip
+    """The rows of the stars whose positions were observed, and of their counterparts' light."""
+    target, seen = stars.take(star), stars.take(stars.counterpart[star])
     n = len(seen)
     outlier = u[:, 0] < options.outliers
     none = u[:, 1] < options.without_gaia
@@ -104,7 +109,7 @@ def _rows(
     aspcap = _aspcapflag(seen, snr, chi2, failed, no_grid, u)
     labelled = ~no_grid & ~failed
     values: dict[str, Any] = {
-        **_identity(seen, two_mass.designation[star], star, visit, snr), **_flags(snr, aspcap, u), **_gaia(stars, identified, z),
+        **_identity(target, two_mass.designation[star], visit), **_flags(snr, aspcap, u), **_gaia(stars, identified, z),
         **_labels(seen.labels, found, sigma, labelled, z), "ASPCAP_CHI2": np.where(no_grid, np.nan, chi2), "SNR": snr, "SNREV": snr * 0.98,
         "NVISITS": 1 + (u[:, 5] * 5).astype(np.int32), "EXTRATARG": _extratarg(star, visit, snr, seen),
         **{column: two_mass.magnitude[band][star] for column, band in (("J", "j"), ("H", "h"), ("K", "ks"))},
@@ -113,7 +118,7 @@ def _rows(
         "VERR": _verr(snr), "VHELIO_AVG": seen.radial_velocity + _verr(snr) * z[:, 9], "VSCATTER": 0.1 * np.abs(z[:, 10]),
         "N_COMPONENTS": np.ones(n, np.int32), "SRC_H": np.full(n, "2MASS"),
     }  # fmt: skip
-    draw = SurveyDraw(table_of(COLUMNS, n, values), SurveyTruth(star.astype(np.int64), identified.astype(np.int64), outlier & labelled))
+    draw = SurveyDraw(table_of(COLUMNS, n, values), SurveyTruth(stars.counterpart[star], identified.astype(np.int64), outlier & labelled))
     return draw.take(np.lexsort((visit, draw.table["DEC"], draw.table["RA"])))
 
 
@@ -161,7 +166,7 @@ def _flags(snr: Vector, aspcap: Int64[np.ndarray, " rows"], u: np.ndarray) -> di
     }  # fmt: skip
 
 
-def _identity(seen: SurveyInput, designation: np.ndarray, star: np.ndarray, visit: np.ndarray, snr: Vector) -> dict[str, np.ndarray]:
+def _identity(seen: SurveyInput, designation: np.ndarray, visit: np.ndarray) -> dict[str, np.ndarray]:
     """Names and positions; the unmarked second row stands under the name of its position, which APOGEE gives to stars outside 2MASS."""
     galactic = SkyCoord(seen.ra, seen.dec, unit="deg").galactic
     north = seen.dec > -15 + 10 * (visit == 1)

@@ -120,8 +120,9 @@ class GalahOptions:
     """Degrees from the plane."""
     min_g: float = 9.0
     max_g: float = 14.0
-    outliers: float = 0.005
-    wrong_matches: float = 0.002
+    outliers: float = 0.0
+    wrong_matches: float = 0.0
+    """With the Gaia identifiers of another star, beside those of the input."""
     without_gaia: float = 0.003
 
 
@@ -131,12 +132,11 @@ def draw_galah(
     """allstar of the simulated stars, ordered by sobject_id."""
     n = len(stars)
     u, z, other = rng.random((n, 16)), rng.standard_normal((n, 24)), other_star(n, rng)
+    g = stars.g[stars.counterpart]
     latitude = SkyCoord(stars.ra, stars.dec, unit="deg").galactic.b.deg
-    eligible = (
-        (stars.dec < options.max_dec) & (np.abs(latitude) > options.min_latitude) & (stars.g > options.min_g) & (stars.g < options.max_g)
-    )
+    eligible = (stars.dec < options.max_dec) & (np.abs(latitude) > options.min_latitude) & (g > options.min_g) & (g < options.max_g)
     star = np.flatnonzero(eligible & (u[:, 0] < options.share) & two_mass.matched)
-    u, z, seen = u[star], z[star], stars.take(star)
+    u, z, seen = u[star], z[star], stars.take(stars.counterpart[star])
     wrong = (u[:, 1] < options.wrong_matches) & (n > 1)
     identified = np.where(wrong, other[star], star)
     outlier = u[:, 2] < options.outliers
@@ -158,7 +158,7 @@ def draw_galah(
         "ruwe_dr2": np.where((flag_sp & int(FlagSp.RUWE)) != 0, 1.5 + u[:, 14], 1.0 + 0.2 * u[:, 14]),
     }  # fmt: skip
     draw = SurveyDraw(
-        table_of(COLUMNS, len(star), values), SurveyTruth(star.astype(np.int64), identified.astype(np.int64), outlier & labelled)
+        table_of(COLUMNS, len(star), values), SurveyTruth(stars.counterpart[star], identified.astype(np.int64), outlier & labelled)
     )
     return draw.take(np.argsort(draw.table["sobject_id"], kind="stable"))
 

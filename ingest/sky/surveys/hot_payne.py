@@ -31,7 +31,7 @@ class HotPayneOptions:
     min_teff: float = 7000.0
     """True temperature, K."""
     share: float = 0.95
-    outliers: float = 0.005
+    outliers: float = 0.0
 
 
 def draw_hot_payne(

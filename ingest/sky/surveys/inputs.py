@@ -1,5 +1,6 @@
 """The stars as every survey gets them, and what is true of the rows that a survey makes of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,6 +9,9 @@ from jaxtyping import Bool, Float64, Int8, Int64
 
 from catalog.errors import DataError
 from ingest.sky.labels import StellarLabels
+from ingest.sky.oddities import Kind
+from ingest.sky.stars import Stars
+from ingest.sky.wavelengths import NIR_BANDS
 
 Index = np.ndarray[Any, np.dtype[Any]]
 Vector = Float64[np.ndarray, " n"]
@@ -47,18 +51,21 @@ class SurveyInput:
     w1: Vector
     w2: Vector
     kind: Int8[np.ndarray, " n"]
-    """0 is a star of the grid of model atmospheres; the other numbers are those of ``ingest.sky.oddities.Kind``."""
+    """``ingest.sky.oddities.Kind``."""
+    missing: Bool[np.ndarray, "n 5"]
+    """Bands J, H, Ks, W1, W2 in which nothing was measured."""
+    counterpart: Int64[np.ndarray, " n"]
+    """Index of the star whose rows of the surveys this one gets: its own, but for wrong cross-matches."""
 
     def __post_init__(self) -> None:
         for name in ARRAYS:
-            dtype = {"source_id": np.int64, "kind": np.int8}.get(name, np.float64)
+            dtype = {"source_id": np.int64, "counterpart": np.int64, "kind": np.int8, "missing": np.bool_}.get(name, np.float64)
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype))
         shapes = {name: getattr(self, name).shape for name in ARRAYS}
-        wrong = {name: shape for name, shape in shapes.items() if shape != (len(self.labels),)}
+        n = len(self.labels)
+        wrong = {name: shape for name, shape in shapes.items() if shape != ((n, 5) if name == "missing" else (n,))}
         if wrong:
-            raise DataError(
-                f"The arrays of {len(self.labels)} stars have that length, but {', '.join(wrong)} have {sorted(set(wrong.values()))}."
-            )
+            raise DataError(f"The arrays of {n} stars have that length, but {', '.join(wrong)} have {sorted(set(wrong.values()))}.")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,11 +73,35 @@ class SurveyInput:
     @property
     def on_grid(self) -> Bool[np.ndarray, " n"]:
         """Stars whose spectra a survey's pipeline can make sense of."""
-        return self.kind == 0
+        return self.kind == Kind.STAR
+
+    @staticmethod
+    def of(stars: Stars, magnitudes: Mapping[str, Vector], parallax: Vector, parallax_error: Vector) -> "SurveyInput":
+        """Simulated stars with the apparent magnitudes of their light (G, BP, RP, J, H, Ks, W1, W2) and their catalogue parallaxes, mas.
+
+        Wrong cross-matches with a star that is not among them are none.
+        """
+        n = len(stars)
+        order = np.argsort(stars.source_id, kind="stable")
+        place = np.clip(np.searchsorted(stars.source_id, stars.wrong_match, sorter=order), 0, max(n - 1, 0))
+        found = order[place] if n else order
+        counterpart = np.where(stars.source_id[found] == stars.wrong_match, found, np.arange(n))
+        bands: dict[str, Any] = {band.lower(): magnitudes[band] for band in ("G", "BP", "RP", *NIR_BANDS)}
+        same = ("source_id", "ra", "dec", "labels", "ebv", "distance", "pmra", "pmdec", "radial_velocity", "kind")
+        return SurveyInput(
+            **{name: getattr(stars, name) for name in same}, **bands, parallax=parallax, parallax_error=parallax_error,
+            missing=stars.missing_nir, counterpart=counterpart,
+        )  # fmt: skip
 
     def take(self, index: Index) -> "SurveyInput":
-        """The stars of an index or a mask."""
-        return SurveyInput(**{name: getattr(self, name)[index] for name in ARRAYS}, labels=self.labels.take(index))
+        """The stars of an index or a mask; a star whose counterpart is not among them gets its own."""
+        arrays = {name: getattr(self, name)[index] for name in ARRAYS}
+        rows = np.arange(len(self))[index]
+        place = np.full(len(self), NO_STAR)
+        place[rows[::-1]] = np.arange(len(rows))[::-1]
+        here = place[arrays["counterpart"]]
+        own = (arrays["counterpart"] == rows) | (here == NO_STAR)
+        return SurveyInput(**{**arrays, "counterpart": np.where(own, np.arange(len(rows)), here)}, labels=self.labels.take(index))
 
 
 ARRAYS = tuple(field.name for field in fields(SurveyInput) if field.name != "labels")

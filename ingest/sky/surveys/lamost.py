@@ -14,7 +14,7 @@ from pathlib import Path
 
 import healpy as hp
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from ingest.sky.labels import LABEL_NAMES, StellarLabels
 from ingest.sky.surveys import label_noise
@@ -79,9 +79,9 @@ class LamostOptions:
     max_teff: float = 9500.0
     without_labels: float = 0.01
     """Of the spectra: -9999 in place of labels."""
-    outliers: float = 0.005
-    wrong_matches: float = 0.002
-    """Of the spectra: the position is that of another star."""
+    outliers: float = 0.0
+    wrong_matches: float = 0.0
+    """Of the spectra: the position is that of another star, beside those of the input."""
     without_gaia: float = 0.01
 
 
@@ -89,18 +89,18 @@ def draw_lamost(stars: SurveyInput, rng: np.random.Generator, options: LamostOpt
     """The catalogue of the simulated stars, ordered by obsid."""
     n = len(stars)
     choice, other = rng.random((n, 2)), other_star(n, rng)
-    labels = stars.labels
+    g, teff = stars.g[stars.counterpart], stars.labels.teff[stars.counterpart]
     eligible = (
-        (stars.dec > options.min_dec) & (stars.dec < options.max_dec) & (stars.g > options.min_g) & (stars.g < options.max_g)
-        & (labels.teff > options.min_teff) & (labels.teff < options.max_teff) & stars.on_grid
+        (stars.dec > options.min_dec) & (stars.dec < options.max_dec) & (g > options.min_g) & (g < options.max_g)
+        & (teff > options.min_teff) & (teff < options.max_teff) & stars.on_grid[stars.counterpart]
     )  # fmt: skip
     chosen = eligible & (choice[:, 0] < options.share)
     spectra = np.where(chosen, 1 + (choice[:, 1] < options.repeated) + (choice[:, 1] < options.repeated / 3), 0)
     star = np.repeat(np.arange(n), spectra)
     visit = np.arange(len(star)) - np.repeat(np.cumsum(spectra) - spectra, spectra)
     u, z = rng.random((3, n, 8))[visit, star], rng.standard_normal((3, n, 14))[visit, star]
-    snr = _snr(stars, star, z)
-    seen = stars.take(star)
+    target, seen = stars.take(star), stars.take(stars.counterpart[star])
+    snr = _snr(seen, z)
     outlier, wrong = u[:, 0] < options.outliers, (u[:, 1] < options.wrong_matches) & (n > 1)
     sigma = errors_of(seen.labels, snr["g"])
     found = label_noise.measured(seen.labels, sigma, z[:, 5:11], outlier)
@@ -114,7 +114,7 @@ def draw_lamost(stars: SurveyInput, rng: np.random.Generator, options: LamostOpt
         return np.round(np.where(labelled, values, np.nan), digits)
 
     values = {
-        **_observation(seen, visit, u), **{f"snr{band}": np.round(snr[band], 2) for band in "ugriz"},
+        **_observation(target, visit), **{f"snr{band}": np.round(snr[band], 2) for band in "ugriz"},
         "class": np.full(len(star), "STAR"), "subclass": _subclass(seen.labels.teff), "z": velocity / _LIGHT_SPEED, "z_err": rv_error / _LIGHT_SPEED,
         "gaia_source_id": np.where(u[:, 3] < options.without_gaia, NULL, gaia_dr2_source_id(stars.source_id[identified])),
         "teff": where(found.teff, 2), "teff_err": where(sigma.teff, 2), "logg": where(found.logg, 3), "logg_err": where(sigma.logg, 3),
@@ -122,7 +122,7 @@ def draw_lamost(stars: SurveyInput, rng: np.random.Generator, options: LamostOpt
         "ra": np.round(ra, 6), "dec": np.round(dec, 6),
     }  # fmt: skip
     draw = SurveyDraw(
-        table_of(COLUMNS, len(star), values), SurveyTruth(star.astype(np.int64), identified.astype(np.int64), outlier & labelled)
+        table_of(COLUMNS, len(star), values), SurveyTruth(stars.counterpart[star], identified.astype(np.int64), outlier & labelled)
     )
     return draw.take(np.argsort(draw.table["obsid"], kind="stable"))
 
@@ -134,9 +134,9 @@ def errors_of(labels: StellarLabels, snr_g: Vector) -> StellarLabels:
     return StellarLabels(*(getattr(errors, name) * growth for name in LABEL_NAMES))
 
 
-def _snr(stars: SurveyInput, star: Int64[np.ndarray, " rows"], z: np.ndarray) -> dict[str, Vector]:
+def _snr(seen: SurveyInput, z: np.ndarray) -> dict[str, Vector]:
     """S/N of each band: limited by the sky for faint stars; redder bands of redder stars have more. [assumed]"""
-    g, colour = stars.g[star], (stars.bp - stars.rp)[star]
+    g, colour = seen.g, seen.bp - seen.rp
     base = 110.0 * 10 ** (-0.2 * (g - 13.0)) / np.sqrt(1.0 + 10 ** (0.4 * (g - 16.0))) * np.exp(0.35 * z[:, 0])
     slope = {"u": -1.2, "g": -0.35, "r": 0.0, "i": 0.12, "z": 0.05}
     return {
@@ -145,10 +145,10 @@ def _snr(stars: SurveyInput, star: Int64[np.ndarray, " rows"], z: np.ndarray) ->
     }
 
 
-def _observation(seen: SurveyInput, visit: np.ndarray, u: np.ndarray) -> dict[str, np.ndarray]:
+def _observation(target: SurveyInput, visit: np.ndarray) -> dict[str, np.ndarray]:
     """Plates of up to 4,000 fibres: the spectra of a field and a visit share a plan and a night, and no two share a fibre."""
-    n = len(seen)
-    field = hp.ang2pix(16, seen.ra, seen.dec, lonlat=True, nest=True) * 3 + visit
+    n = len(target)
+    field = hp.ang2pix(16, target.ra, target.dec, lonlat=True, nest=True) * 3 + visit
     order = np.argsort(field, kind="stable")
     ordered = field[order]
     within = np.arange(n) - np.searchsorted(ordered, ordered)

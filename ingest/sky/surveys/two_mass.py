@@ -4,7 +4,7 @@ Three tables, to be joined as Zhang, Green & Rix 2023 do: source_id -> clean_tma
 tmass_psc_xsc_best_neighbour and tmass_psc_xsc_join; gaiadr1.tmass_original_valid. [assumed] the names of the join's files, and err_maj, err_min,
 err_ang and j_date of the photometry; the archive's table has more columns.
 
-Noise [assumed]: S/N 10 at J 15.8, H 15.1, Ks 14.3, limited by the sky, with a floor of 0.02 mag. ph_qual follows the rules of the 2MASS
+Errors are those of ``ingest.sky.photometry_noise``, fitted to real rows. ph_qual follows the rules of the 2MASS
 Explanatory Supplement (II.2.a): A, B, C, D by the error, U for an upper limit, which has no error, X for a band without measurement.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from ingest.sky.photometry_noise import infrared_magnitude_errors
 from ingest.sky.surveys.designation import at_epoch, shifted, two_mass_name
 from ingest.sky.surveys.inputs import SurveyInput, SurveyTruth, other_star
 from ingest.sky.surveys.survey_table import SurveyColumn, SurveyTable, table_of, write_delimited
@@ -23,8 +24,6 @@ Vector = Float64[np.ndarray, " n"]
 BANDS = ("j", "h", "ks")
 EPOCH = 1999.5
 """About when 2MASS observed."""
-SNR_10 = {"j": 15.8, "h": 15.1, "ks": 14.3}
-FLOOR = 0.02
 _GRADES = ((0.10857, "A"), (0.15510, "B"), (0.21714, "C"), (0.36191, "D"))
 """Largest error in mag of each grade: S/N 10, 7, 5, and 3."""
 _POSITION_SIGMA = 0.08
@@ -54,10 +53,12 @@ class TwoMassOptions:
     """Without a best neighbour."""
     extended: float = 0.005
     """With the key of an extended source."""
-    missing_band: float = 0.005
-    """With no measurement in a band, each band for itself."""
-    wrong_match: float = 0.003
-    """Whose neighbour is another star."""
+    missing_band: float = 0.0
+    """With no measurement in a band, each band for itself, beside those of the input."""
+    upper_limit: float = 0.01
+    """With an upper limit in a band because of a neighbour; 3 % of real rows in J have one."""
+    wrong_match: float = 0.0
+    """Whose neighbour is another star, beside those of the input."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,20 +83,19 @@ class TwoMass:
         return np.asarray(self.designation != "")
 
 
-def sigma_of(magnitude: Vector, band: str) -> Vector:
-    """Error in mag of a star of that true magnitude."""
-    return np.hypot(FLOOR, 2.5 / np.log(10) / 10.0 * 10.0 ** (0.4 * (magnitude - SNR_10[band])))
-
-
 def draw_two_mass(stars: SurveyInput, rng: np.random.Generator, options: TwoMassOptions = TwoMassOptions()) -> TwoMass:
     """2MASS of the simulated stars."""
     n = len(stars)
-    u, z = rng.random((n, 8)), rng.standard_normal((n, 5))
+    u, z = rng.random((n, 11)), rng.standard_normal((n, 5))
     ra, dec = at_epoch(stars, EPOCH)
     ra, dec = shifted(ra, dec, *(_POSITION_SIGMA / 3600.0 * z[:, column] for column in (3, 4)))
-    matched = u[:, 0] >= options.unmatched
+    matched = (u[:, 0] >= options.unmatched) & ~stars.missing[:, :3].all(axis=1)
     wrong = matched & (u[:, 1] < options.wrong_match)
-    star = np.where(wrong, other_star(n, rng), np.arange(n))
+    star = np.where(wrong, other_star(n, rng), stars.counterpart)
+    wrong |= star != np.arange(n)
+    true = np.stack([getattr(stars, band) for band in (*BANDS, "w1", "w2")], axis=1)[star]
+    # The error that is printed has three digits, and the noise is made of it.
+    sigmas = np.round(infrared_magnitude_errors(true), 3)
     name = np.where(matched, two_mass_name(ra, dec), "")
     # In the order of the designations; two stars in one place are one source, the first of them.
     rows = np.unique(name, return_index=True)[1].astype(np.int64)
@@ -105,7 +105,8 @@ def draw_two_mass(stars: SurveyInput, rng: np.random.Generator, options: TwoMass
     magnitude, error = {}, {}
     grades = np.full((n, 3), "X", "U1")
     for column, band in enumerate(BANDS):
-        values, sigma, grades[:, column] = _band(getattr(stars, band)[star], band, z[:, column], u[:, 2 + column] < options.missing_band)
+        missing, limit = stars.missing[:, column] | (u[:, 2 + column] < options.missing_band), u[:, 8 + column] < options.upper_limit
+        values, sigma, grades[:, column] = _band(true[:, column], sigmas[:, column], z[:, column], missing, limit)
         magnitude[band], error[band] = (np.where(found, array, np.nan) for array in (values, sigma))
     quality = np.where(found, np.array(["".join(grade) for grade in grades.tolist()], "U3"), "")
     oid = np.arange(1, len(rows) + 1, dtype=np.int64) * 1_000 + (u[rows, 5] * 1_000).astype(np.int64)
@@ -118,22 +119,21 @@ def draw_two_mass(stars: SurveyInput, rng: np.random.Generator, options: TwoMass
     return TwoMass(
         magnitude, error, quality, name, _neighbours(stars, rows, oid, name, wrong, z),
         table_of(JOIN, len(rows), {"clean_tmass_psc_xsc_oid": oid, "original_psc_source_id": name[rows]}),
-        table_of(ORIGINAL_VALID, len(rows), photometry), SurveyTruth(star[rows], rows, wrong[rows]),
+        table_of(ORIGINAL_VALID, len(rows), photometry), SurveyTruth(star[rows], rows, np.zeros(len(rows), bool)),
     )  # fmt: skip
 
 
-def _band(true: Vector, band: str, z: Vector, missing: Bool[np.ndarray, " n"]) -> tuple[Vector, Vector, np.ndarray]:
+def _band(
+    true: Vector, sigma: Vector, z: Vector, missing: Bool[np.ndarray, " n"], limit: Bool[np.ndarray, " n"]
+) -> tuple[Vector, Vector, np.ndarray]:
     """Measured magnitude, its error, and the grade."""
-    sigma = sigma_of(true, band)
-    # What is printed says 0.001 mag, so the error is rounded before the noise is made of it.
-    sigma = np.round(sigma, 3)
-    values = np.round(true + sigma * z, 3)
     grade = np.full(len(true), "U", "U1")
     for largest, letter in reversed(_GRADES):
-        grade[sigma <= largest] = letter
+        grade[(sigma <= largest) & ~limit] = letter
     limit = grade == "U"
-    values = np.where(limit, np.round(SNR_10[band] + 1.3 + 0.1 * z, 3), values)
     grade[missing] = "X"
+    # An upper limit is what would have been seen: brighter than the star.
+    values = np.round(np.where(limit, true - 0.5 * np.abs(z), true + sigma * z), 3)
     return np.where(missing, np.nan, values), np.where(missing | limit, np.nan, sigma), grade
 
 

@@ -5,7 +5,7 @@ both bands is a vector [W1, W2]; order as the SDSS copy of the table has it. A b
 sources are matched by position. One file holds the sky; the catalogue has one for each of 18,240 tiles, whose names here are those
 of a grid of 1.5 degrees.
 
-Noise [assumed]: S/N 10 at W1 17.2, W2 16.2, with a floor of 1.6 %, which dflux states (the catalogue's own dflux lacks the floor).
+Errors are those of ``ingest.sky.photometry_noise``; dflux states all of them, as the catalogue's own, which lacks the calibration's, does not.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from ingest.sky.photometry_noise import infrared_magnitude_errors
 from ingest.sky.surveys.designation import at_epoch, shifted
 from ingest.sky.surveys.inputs import SurveyInput, SurveyTruth, other_star
 from ingest.sky.surveys.survey_table import SurveyColumn, SurveyDraw, table_hdu, table_of, write_fits
@@ -22,8 +23,8 @@ Vector = Float64[np.ndarray, " n"]
 
 FILE_NAME = "unwise_simulated.cat.fits"
 EPOCH = 2014.0
-SNR_10 = {"w1": 17.2, "w2": 16.2}
-FLOOR = 0.016 * np.log(10) / 2.5
+DETECTION = 5.0
+"""S/N that a band needs."""
 _POSITION_SIGMA = 0.05
 """Arcsec in each direction."""
 _TILE = 1.5
@@ -49,12 +50,12 @@ class UnwiseOptions:
     """Shares of the stars."""
 
     unmatched: float = 0.01
-    missing_band: float = 0.01
-    """Undetected in a band, each band for itself."""
+    missing_band: float = 0.0
+    """Undetected in a band, each band for itself, beside those of the input."""
     poor_quality: float = 0.02
     """With a quality factor below 0.8."""
-    wrong_match: float = 0.003
-    """Whose position holds another star's light."""
+    wrong_match: float = 0.0
+    """Whose position holds another star's light, beside those of the input."""
 
 
 def draw_unwise(
@@ -64,14 +65,14 @@ def draw_unwise(
     n = len(stars)
     u, z = rng.random((n, 13)), rng.standard_normal((n, 6))
     wrong = u[:, 0] < options.wrong_match
-    star = np.where(wrong, other_star(n, rng), np.arange(n))
+    star = np.where(wrong, other_star(n, rng), stars.counterpart)
     ra, dec = at_epoch(stars, EPOCH)
     ra, dec = shifted(ra, dec, *(_POSITION_SIGMA / 3600.0 * z[:, column] for column in (0, 1)))
-    true = 10.0 ** (0.4 * (22.5 - np.stack([stars.w1, stars.w2], axis=1)[star]))
-    background = np.array([10.0 ** (0.4 * (22.5 - SNR_10[band])) / 10.0 for band in ("w1", "w2")])
-    sigma = np.hypot(background, FLOOR * true).astype(np.float32).astype(np.float64)
+    magnitudes = np.stack([getattr(stars, band) for band in ("j", "h", "ks", "w1", "w2")], axis=1)[star]
+    true = 10.0 ** (0.4 * (22.5 - magnitudes[:, 3:]))
+    sigma = (true * infrared_magnitude_errors(magnitudes)[:, 3:] * np.log(10) / 2.5).astype(np.float32).astype(np.float64)
     flux = true + sigma * z[:, 2:4]
-    detected = (flux > 3 * background) & (u[:, 1:3] >= options.missing_band)
+    detected = (flux > DETECTION * sigma) & (u[:, 1:3] >= options.missing_band) & ~stars.missing[:, 3:]
     neighbour = 10.0 ** (0.4 * np.clip(np.where(np.isnan(norm_dg), -50.0, norm_dg), -50.0, 3.0) + 3.2)
     quality = np.where(u[:, 3:5] < options.poor_quality, 0.79 * u[:, 5:7], 1.0 - 0.05 * u[:, 5:7] ** 4)
     values: dict[str, np.ndarray] = {
@@ -100,7 +101,7 @@ def draw_unwise(
         "primary12": np.where(there, 1, 0), "primary": np.ones(len(rows), np.int32),
         "unwise_objid": np.array([f"{tile}o{k:07d}" for tile, k in zip(coadd[rows].tolist(), number.tolist(), strict=True)], "U16"),
     })  # fmt: skip
-    return SurveyDraw(table, SurveyTruth(star[rows].astype(np.int64), rows.astype(np.int64), wrong[rows]))
+    return SurveyDraw(table, SurveyTruth(star[rows].astype(np.int64), rows.astype(np.int64), np.zeros(len(rows), bool)))
 
 
 def _tile(angle: Vector, largest: float) -> list[float]:

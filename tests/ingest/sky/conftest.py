@@ -46,10 +46,11 @@ def gaiaxpy() -> Iterator[ModuleType]:
     """The package, with matplotlib's settings put back: importing it turns on TeX for every plot. Without warnings of its own import."""
     import matplotlib as mpl
 
+    before = mpl.rcParams["text.usetex"]
     with mpl.rc_context():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it says of itself while it loads; what it says of our files is not ignored
             import gaiaxpy
 
         yield gaiaxpy
-    assert not mpl.rcParams["text.usetex"]
+    assert mpl.rcParams["text.usetex"] == before

@@ -19,7 +19,7 @@ from ingest.sky.options import StarOptions
 from ingest.sky.stars import Stars, draw_stars
 from ingest.sky.survey_files import SURVEY_TRUTH
 
-SETTINGS = SkySettings(stars=120, seed=4, max_g=14.5)
+SETTINGS = SkySettings(stars=240, seed=4, max_g=14.5)
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,11 @@ def test_it_reads_back_with_units_and_sentences_one_row_a_single_ordinary_star(f
     for column in COLUMNS:
         metadata = table.schema.field(column.name).metadata
         assert (metadata[b"unit"].decode(), metadata[b"description"].decode()) == (column.unit, column.description)
-    assert {f"{data_set}_sigma_{name}" for data_set in DATA_SETS for name in REPORTED} < set(table.column_names)
+    assert {f"{data_set}_{word}_{name}" for data_set in DATA_SETS for word in ("sigma", "error") for name in REPORTED} < set(
+        table.column_names
+    )
     assert b"Simulated" in table.schema.metadata[b"description"]
-    fit = (np.array(truth["kind"].to_pylist()) == "star") & ~truth["is_binary"].to_numpy()
+    fit = (np.array(truth["kind"].to_pylist()) == "star") & ~truth["is_binary"].to_numpy() & truth["wrong_match"].is_null().to_numpy()
     assert table["source_id"].to_pylist() == truth["source_id"].to_numpy()[fit].tolist()
 
 
@@ -48,6 +50,12 @@ def test_what_is_not_known_is_null_and_no_number_is_infinite(folder: Path) -> No
     no_spectrum = table["rvs_signal_to_noise"].is_null().to_numpy()
     assert 0 < no_spectrum.sum() < table.num_rows
     assert table["rvs_sigma_teff"].is_null().to_numpy()[no_spectrum].all()
+    few = table["xp_error_teff"].is_null().to_numpy()  # dwarfs, of which the sky has too few
+    assert 0 < few.sum() < table.num_rows // 2
+    for data_set in DATA_SETS:
+        for name in REPORTED:
+            error, sigma = table[f"{data_set}_error_{name}"].to_numpy(), table[f"{data_set}_sigma_{name}"].to_numpy()
+            assert (error <= sigma * 1.000001)[~np.isnan(error) & ~np.isnan(sigma)].all()
     for name in table.column_names[1:]:
         values = table[name].drop_null().to_numpy()
         assert np.isfinite(values).all() and (name == "g" or (values > 0).all()), name
@@ -106,7 +114,7 @@ def test_no_code_of_the_catalogue_or_the_models_names_these_files() -> None:
 
 
 def test_a_large_sky_gets_a_sample_that_the_seed_draws() -> None:
-    some = draw_stars(300, np.random.default_rng(2), StarOptions.demanding(white_dwarf_share=0.1))
+    some = draw_stars(300, np.random.default_rng(2), StarOptions.demanding(white_dwarf_share=0.1, wrong_match_share=0.1))
     many = some.take(np.resize(np.arange(300), 3 * MOST_STARS))
     sample = information_sample(many, 7)
     assert len(sample) == MOST_STARS and (np.diff(sample) > 0).all()
@@ -116,4 +124,4 @@ def test_a_large_sky_gets_a_sample_that_the_seed_draws() -> None:
 
 
 def _fit(stars: Stars) -> np.ndarray:
-    return (stars.kind == Kind.STAR) & ~stars.is_binary
+    return (stars.kind == Kind.STAR) & ~stars.is_binary & (stars.wrong_match == 0)

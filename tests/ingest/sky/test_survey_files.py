@@ -19,7 +19,7 @@ from ingest.sky.surveys.inputs import SurveyInput
 
 @pytest.fixture(scope="module")
 def stars() -> SurveyInput:
-    drawn = draw_stars(400, np.random.default_rng(5), StarOptions.demanding(max_g=14.0, missing_nir_share=0.0, wrong_match_share=0.0))
+    drawn = draw_stars(400, np.random.default_rng(5), StarOptions.demanding(max_g=14.0))
     noise = np.random.default_rng(6).standard_normal(len(drawn))
     return survey_input(drawn, true_magnitudes(drawn), noise, "dr3", 1.0)
 

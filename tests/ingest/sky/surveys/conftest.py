@@ -23,14 +23,18 @@ def _sky(n: int, seed: int) -> SurveyInput:
     )  # fmt: skip
     ra, dec = random.uniform(0, 360, n), np.degrees(np.arcsin(random.uniform(-1, 1, n)))
     pixel = hp.ang2pix(4096, ra, dec, nest=True, lonlat=True).astype(np.int64)
-    g, colour, distance = random.uniform(8.5, 17.6, n), random.uniform(0.5, 1.6, n), random.uniform(0.1, 6.0, n)
+    g, colour, distance = random.uniform(8.5, 18.6, n), random.uniform(0.5, 1.6, n), random.uniform(0.1, 6.0, n)
     j = g - 0.7 * colour
     ks = j - 0.3 - 0.4 * colour
+    missing = random.random((n, 5)) < 0.02
+    wrong = np.flatnonzero(random.random(n) < 0.005)
+    counterpart = np.arange(n)
+    counterpart[wrong] = wrong[::-1]
     kind = np.where(random.random(n) < 0.02, random.integers(1, 5, n), 0).astype(np.int8)
     return SurveyInput(
         (pixel << 35) | ((1 + np.arange(n, dtype=np.int64)) << 7), ra, dec, labels, random.gamma(1.0, 0.2, n), distance, 1 / distance,
         np.full(n, 0.03), random.normal(0, 20, n), random.normal(0, 20, n), random.normal(0, 50, n), g, g + 0.4 * colour, g - 0.6 * colour,
-        j, ks + 0.15, ks, ks - 0.05, ks - 0.06, kind,
+        j, ks + 0.15, ks, ks - 0.05, ks - 0.06, kind, missing, counterpart,
     )  # fmt: skip
 
 
