@@ -24,12 +24,12 @@ from threadpoolctl import threadpool_limits
 
 from catalog.spectra import Band
 from ingest.sky.elements import ALPHA_GAIN
-from ingest.sky.fisher import PARAMETERS, bounds, information, infrared_errors, infrared_magnitudes
+from ingest.sky.fisher import bounds, information, infrared_magnitudes, population_information
 from ingest.sky.labels import LABEL_NAMES
 from ingest.sky.make import SkySettings, make_sky
 from ingest.sky.observed_light import flux_at_earth
 from ingest.sky.options import StarOptions
-from ingest.sky.photometry_noise import gaia_magnitude_errors, measured_magnitudes
+from ingest.sky.photometry_noise import gaia_magnitude_errors, infrared_magnitude_errors, measured_magnitudes
 from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import Stars, draw_stars
 from ingest.sky.xp_forward import BANDS, band_operator, synthetic_g_bp_rp
@@ -64,7 +64,7 @@ def measured(stars: Stars, alpha_gain: float, rng: np.random.Generator) -> Measu
         optical = synthetic_g_bp_rp(true["bp"], true["rp"])
         optical = measured_magnitudes(optical, gaia_magnitude_errors(optical), rng)
         infrared = infrared_magnitudes(block)
-        infrared = measured_magnitudes(infrared, infrared_errors(infrared), rng)
+        infrared = measured_magnitudes(infrared, infrared_magnitude_errors(infrared), rng)
         g = optical[:, 0]
         colours = np.column_stack([optical[:, 1] - optical[:, 2], g - infrared[:, 0], -np.diff(infrared, axis=1)])
         inputs.append(np.hstack([seen * 10 ** (-0.4 * (15.0 - g))[:, None], colours]))
@@ -159,8 +159,9 @@ def network(n: int, seed: int, epochs: int) -> None:
     found = learn(stars, ALPHA_GAIN, seed, epochs)
     tested, g = stars.take(found.test), found.seen.g[found.test]
     transits = {band: found.seen.transits[band][found.test] for band in BANDS}
-    known = information(tested, transits).of("xp_phot")
-    limits = bounds(known), bounds(known + population_knowledge(tested))
+    told = information(tested, transits)
+    known = told.xp + told.photometry  # the network sees no parallax
+    limits = bounds(known), bounds(known + population_information(tested))
     bright, giant = g < 13.2, tested.labels.logg < GIANT_LOGG
     print(
         f"{n} simulated stars, {BRIGHT_SKY.min_g} < G < {BRIGHT_SKY.max_g} (median {np.median(g):.1f}), {giant.mean():.0%} giants; 80 % train, 20 % test"
@@ -201,16 +202,6 @@ def speed(n: int, workers: int) -> None:
         f"100,000 stars at this rate: {seconds * 1e5 / n / 60:.1f} min under this load, {cpu * 1e5 / n / workers / 60:.1f} min "
         f"by CPU time alone on {workers} free cores (wanted: 6 on 2)"
     )
-
-
-def population_knowledge(stars: Stars) -> Float64[np.ndarray, "n 11 11"]:
-    """What a network may learn of the labels before it has seen a spectrum: the inverse covariance of giants' and of dwarfs' labels."""
-    labels = np.column_stack([getattr(stars.labels, name) for name in LABEL_NAMES])
-    giant = stars.labels.logg < GIANT_LOGG
-    known = np.zeros((len(stars), len(PARAMETERS), len(PARAMETERS)))
-    for rows in (giant, ~giant):
-        known[rows, : len(LABEL_NAMES), : len(LABEL_NAMES)] = np.linalg.inv(np.cov(labels[rows].T))
-    return known
 
 
 def _typical(errors: np.ndarray) -> float:
