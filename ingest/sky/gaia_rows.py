@@ -20,10 +20,10 @@ from ingest.sky.emulator import band_magnitudes
 from ingest.sky.observed_light import band_flux_at_earth, flux_at_earth
 from ingest.sky.oddities import OFF_GRID
 from ingest.sky.photometry_noise import (
-    PARALLAX_ZERO_POINT,
+    GAIA_ZERO_POINTS,
     gaia_magnitude_errors,
     measured_magnitudes,
-    parallax_error,
+    measured_parallax,
     proper_motion_errors,
 )
 from ingest.sky.rvs import rvs_flux, rvs_noise, rvs_signal_to_noise
@@ -40,7 +40,6 @@ BASIS_IDS: dict[Release, dict[Band, int]] = {
     "dr3": {"bp": 56, "rp": 57},
     "dr4": {"bp": MOCK_DR4_BASIS_IDS["bp"], "rp": MOCK_DR4_BASIS_IDS["rp"]},
 }
-ZERO_POINTS = {"g": 25.6873668671, "bp": 25.3385422158, "rp": 24.7478955012}
 FAINTEST_RVS = 12.0
 """Magnitude in the RVS band to which spectra are published."""
 FAINTEST_RADIAL_VELOCITY = 14.0
@@ -112,8 +111,7 @@ def _gaia_source(
     errors = gaia_magnitude_errors(optical, release)
     magnitude = measured_magnitudes(optical, errors, rng, inflate=inflate)
     magnitude[stars.missing_bp, 1] = np.nan
-    e_parallax = parallax_error(optical[:, 0], release)
-    parallax = 1.0 / stars.distance + PARALLAX_ZERO_POINT + inflate * e_parallax * parallax_noise
+    parallax, e_parallax = measured_parallax(1.0 / stars.distance, optical[:, 0], parallax_noise, release=release, inflate=inflate)
     e_motion = proper_motion_errors(magnitude[:, 0], release)
     motion = np.column_stack([stars.pmra, stars.pmdec]) + inflate * e_motion * rng.standard_normal((n, 2))
     grvs = g_rvs(magnitude[:, 0], magnitude[:, 2])
@@ -131,8 +129,9 @@ def _gaia_source(
         "phot_variable_flag": np.full(n, "NOT_AVAILABLE", object),
     }  # fmt: skip
     columns["ecl_lon"], columns["ecl_lat"] = ecliptic(columns["ra"], columns["dec"])
-    for i, band in enumerate(ZERO_POINTS):
-        flux = 10 ** (0.4 * (ZERO_POINTS[band] - magnitude[:, i]))
+    for i, (name, zero_point) in enumerate(GAIA_ZERO_POINTS.items()):
+        band = name.lower()
+        flux = 10 ** (0.4 * (zero_point - magnitude[:, i]))
         relative = errors[:, i] * np.log(10) / 2.5
         columns |= {
             f"phot_{band}_mean_mag": magnitude[:, i], f"phot_{band}_mean_flux": flux, f"phot_{band}_mean_flux_error": flux * relative,

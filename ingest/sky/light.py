@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int8
 from ingest.sky import oddities
 from ingest.sky.elements import ALPHA_GAIN
 from ingest.sky.emulator import surface_band_flux, surface_flux
-from ingest.sky.extinction import extinction_curve
+from ingest.sky.extinction import MEAN_RV, extinction_curve
 from ingest.sky.labels import StellarLabels
 from ingest.sky.oddities import OFF_GRID, Kind
 from ingest.sky.wavelengths import NIR_BANDS, XP_GRID
@@ -18,7 +18,6 @@ Vector = Float64[np.ndarray, " n"]
 Kinds = Int8[np.ndarray, " n"]
 Spectra = Float64[np.ndarray, "n 790"]
 
-MEAN_RV = 3.1
 KPC_IN_SOLAR_RADII = 3.0856775814913673e19 / 6.957e8
 """IAU 2012 resolution B2, IAU 2015 resolution B3."""
 

@@ -67,14 +67,17 @@ def infrared_magnitude_errors(magnitudes: Float[np.ndarray, "n 5"]) -> Float[np.
 def measured_parallax(
     parallax: Float[np.ndarray, " n"],
     g: Float[np.ndarray, " n"],
-    rng: np.random.Generator,
+    noise: Float[np.ndarray, " n"],
     *,
     release: Release = "dr3",
     inflate: float = 1.0,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Catalogue parallaxes, zero point left in, and their errors [mas]. ``inflate``: true noise over reported."""
+    """Catalogue parallaxes, zero point left in, and their errors [mas], from true parallaxes and G.
+
+    ``noise`` are standard normal numbers, given because Gaia's rows and the surveys' must carry the same; ``inflate``: true noise over reported.
+    """
     error = parallax_error(g, release)
-    return parallax + PARALLAX_ZERO_POINT + inflate * error * rng.standard_normal(len(error)), error
+    return parallax + PARALLAX_ZERO_POINT + inflate * error * noise, error
 
 
 def measured_magnitudes(

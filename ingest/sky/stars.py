@@ -15,6 +15,7 @@ from ingest.sky import identifiers, kinematics, light, oddities
 from ingest.sky.clusters import CLUSTERS
 from ingest.sky.draws import Draws
 from ingest.sky.dust import DustMap
+from ingest.sky.extinction import MEAN_RV
 from ingest.sky.field import COLUMNS, ApparentG, ClusterStream, FieldStream, Sky, Stream, first_stars, labels_of
 from ingest.sky.galaxy import FIELD, Population, draw_age, galactocentric, sightlines
 from ingest.sky.isochrones import track
@@ -245,7 +246,7 @@ def _whole(
         ra, dec, draws.generator("displacement"), share=options.displaced_share, n_far=min(options.n_far_displaced, n)
     )
     labels = labels_of(star)
-    rv = light.MEAN_RV + options.rv_scatter * draws.generator("rv").standard_normal(n)
+    rv = MEAN_RV + options.rv_scatter * draws.generator("rv").standard_normal(n)
     return Stars(
         source_id=identifiers.source_ids(*detected, draws.generator("source_id")),
         labels=labels,

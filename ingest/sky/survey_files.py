@@ -14,7 +14,7 @@ from astropy.io import fits
 from jaxtyping import Float64
 
 from ingest.sky.hband import FIRST_LOG_WAVELENGTH, H_PIXELS, LOG_WAVELENGTH_STEP, hband_flux, hband_noise
-from ingest.sky.photometry_noise import PARALLAX_ZERO_POINT, parallax_error
+from ingest.sky.photometry_noise import measured_parallax
 from ingest.sky.stars import Stars
 from ingest.sky.surveys.apogee import draw_apogee, write_apogee
 from ingest.sky.surveys.fidelity import draw_fidelity, norm_dg_of, write_fidelity
@@ -38,8 +38,7 @@ def survey_input(
     stars: Stars, magnitudes: Float64[np.ndarray, "n 8"], parallax_noise: Float64[np.ndarray, " n"], release: Release, inflate: float
 ) -> SurveyInput:
     """The stars as the surveys get them; ``parallax_noise`` are the standard normal numbers that the catalogue's parallaxes carry."""
-    error = parallax_error(magnitudes[:, 0], release)
-    parallax = 1.0 / stars.distance + PARALLAX_ZERO_POINT + inflate * error * parallax_noise
+    parallax, error = measured_parallax(1.0 / stars.distance, magnitudes[:, 0], parallax_noise, release=release, inflate=inflate)
     bands = (*PHOTOMETRIC_BANDS, *NIR_BANDS)
     return SurveyInput.of(stars, {band: magnitudes[:, i] for i, band in enumerate(bands)}, parallax, error)
 

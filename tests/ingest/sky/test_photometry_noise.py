@@ -68,7 +68,7 @@ def test_a_later_release_is_better() -> None:
 @pytest.mark.parametrize("inflate", [1.0, 1.3])
 def test_noise_is_drawn_with_the_errors_reported_times_the_inflation(inflate: float) -> None:
     rng, n = np.random.default_rng(3), 50_000
-    parallax, error = measured_parallax(np.full(n, 2.0), np.full(n, 16.0), rng, inflate=inflate)
+    parallax, error = measured_parallax(np.full(n, 2.0), np.full(n, 16.0), rng.standard_normal(n), inflate=inflate)
     normal = (parallax - 2.0 - PARALLAX_ZERO_POINT) / error
     assert abs(normal.mean()) < 0.03
     assert abs(normal.std() / inflate - 1) < 0.02
