@@ -10,7 +10,6 @@ import errno
 import gzip
 import time
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +33,7 @@ from ingest.ledger import LedgerFile, Report, Step, Summary
 from ingest.product import Product
 from ingest.reader import TableReader, blocks_of, describe, format_of, is_known, open_table
 from ingest.registry import PRODUCTS, product_of, seen_in
-from ingest.source_file import ZIP_MAGIC, SourceFile, files_under, source_files, zip_damage
+from ingest.source_file import BROKEN_STREAM, ZIP_MAGIC, SourceFile, files_under, source_files, zip_damage
 
 MOST_DISPLACED = 20
 DISPLACED_SHARE = 1e-3
@@ -259,7 +258,7 @@ def _file_faults(name: str) -> Iterator[None]:
     """A file that the system does not let us read is the file's fault; a full disk is not."""
     try:
         yield
-    except zlib.error as error:
+    except BROKEN_STREAM as error:
         raise DataError(f"{name} is damaged ({error}); fetch it again") from error
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError) as error:
         raise DataError(f"{name} is damaged or truncated ({error}); fetch it again") from error
