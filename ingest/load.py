@@ -1,9 +1,9 @@
 """Files into tables: each file in one transaction, whole or not at all, whatever is killed and however often it is tried.
 
 A file's rows are copied into a temporary table, block by block, while they are read; damage that shows at the end of the file undoes
-everything. Then, one merge at a time in a release, each source keeps its fullest row, ties going to the smallest file sha256; a row that is
-not kept becomes the reject ``duplicate_source`` that names the file which holds the source now. That rule orders all rows of a source, so the
-tables are the same for every order of files and any number of loaders.
+everything. Then, one merge at a time in a release, each key keeps its fullest row, ties going to the smallest file sha256; a row that is
+not kept becomes a reject (``duplicate_source``, ``duplicate_row``) that names the file which holds the key now. That rule orders all rows of a
+key, so the tables are the same for every order of files and any number of loaders.
 """
 
 import errno
@@ -31,10 +31,10 @@ from catalog.statements import statement
 from catalog.version import code_version
 from ingest import ledger
 from ingest.ledger import LedgerFile, Report, Step, Summary
-from ingest.product import Product
+from ingest.product import FileContext, Product
 from ingest.reader import TableReader, blocks_of, describe, format_of, is_known, open_table
 from ingest.registry import PRODUCTS, product_of, seen_in
-from ingest.source_file import ZIP_MAGIC, SourceFile, files_under, source_files, zip_damage
+from ingest.source_file import ZIP_MAGIC, SourceFile, files_under, is_simulated, source_files, zip_damage
 
 MOST_DISPLACED = 20
 DISPLACED_SHARE = 1e-3
@@ -50,12 +50,13 @@ def _silent(step: Step) -> None:
 
 
 def add_paths(
-    database: Database, release: str, paths: Iterable[Path], *, retry: bool = False, work: bool = False, report: Report = _silent
-) -> Summary:
+    database: Database, release: str, paths: Iterable[Path], *, set_name: str | None = None, retry: bool = False, work: bool = False,
+    report: Report = _silent,
+) -> Summary:  # fmt: skip
     """Put every file named by or under ``paths`` into the ledger of a release; with ``work`` load them.
 
     Bytes that are known stay as they are, unless ``retry`` plans failed files and those of no product again. UsageError for a path or a
-    release that does not exist, before anything is written.
+    release that does not exist, before anything is written. ``set_name`` names the set that reference labels among the files make.
     """
     unreadable: list[str] = []
     found = list(files_under(paths, lambda path, error: unreadable.append(f"{_shown(path)} cannot be read ({error.strerror})")))
@@ -74,7 +75,7 @@ def add_paths(
                 continue
             for source, sha256, size in sources:
                 name = str(source.path.resolve()) + source.name.removeprefix(str(source.path))
-                is_new = ledger.add(connection, data_release, name, sha256, size)
+                is_new = ledger.add(connection, data_release, name, sha256, size, set_name)
                 file = ledger.file_of(connection, data_release, sha256)
                 if not is_new and ((retry and file.state in ledger.RETRIED) or (file.state in ledger.PENDING and not _is_there(file))):
                     ledger.plan_again(connection, file, name)
@@ -139,11 +140,14 @@ def _load_file(connection: psycopg.Connection, release: DataRelease, file: Ledge
                 ledger.end(connection, file, "not_a_product", f"{reader.format}, {seen_in(reader.tables)}: neither {products}")
                 return
             product, tables = found
+            context = FileContext(release, file.name, is_simulated(source.path), file.set_name)
             header = {"format": reader.format, "tables": len(reader.tables), "taken": tables, "columns": dict(reader.tables[tables[0]])}
+            for table in tables:
+                header |= product.compare(reader.tables[table], reader.units[table])
             ledger.set_state(connection, file, "verified", product.name, header)
             ledger.set_state(connection, file, "loading", product.name, header)
             with connection.transaction():
-                _load_rows(connection, release, file, product, source, reader, tables)
+                _load_rows(connection, context, file, product, source, reader, tables)
     except DataError as error:
         ledger.end(connection, file, "failed", str(error))
     except (psycopg.IntegrityError, psycopg.DataError) as error:
@@ -151,16 +155,16 @@ def _load_file(connection: psycopg.Connection, release: DataRelease, file: Ledge
 
 
 def _load_rows(
-    connection: psycopg.Connection, release: DataRelease, file: LedgerFile, product: Product, source: SourceFile, reader: TableReader,
+    connection: psycopg.Connection, context: FileContext, file: LedgerFile, product: Product, source: SourceFile, reader: TableReader,
     tables: list[int],
 ) -> None:  # fmt: skip
     """Everything that a file's transaction does."""
-    table = sql.Identifier("store", product.table.name)
+    release, table = context.release, sql.Identifier("store", product.table.name)
     connection.execute(statement("make_staging").format(table=table))
     rows_in = 0
     offsets = _PixelOffsets()
     for block in blocks_of(source, reader, tables, product.fields):
-        checked = product.check(block, release)
+        checked = product.check(block, context)
         rows_in += len(checked.rows) + len(checked.rejects)
         write_rows(connection, _STAGED, _of_file(checked.rows, file.file_id))
         write_rows(connection, _REJECTS, checked.rejects.of_file(file.file_id))
@@ -175,10 +179,20 @@ def _load_rows(
 
 
 def _merge(connection: psycopg.Connection, release: DataRelease, file: LedgerFile, product: Product, table: sql.Identifier) -> int:
-    """Each source keeps its fullest row; returns how many rows of the file stand in the table."""
+    """Each key keeps its fullest row; returns how many rows of the file stand in the table."""
+    has_source = any(column.name == "source_id" for column in product.table.columns)
+    source = "{alias}.source_id" if has_source else "NULL::bigint"
     parts = {
         "table": table,
         "columns": sql.SQL(", ").join(map(sql.Identifier, column_names(product.table.columns))),
+        "key_staged": sql.SQL(", ").join(sql.Identifier("s", name) for name in product.key),
+        "same_key": sql.SQL(" AND ").join(
+            sql.SQL("{} = {}").format(sql.Identifier("t", name), sql.Identifier("s", name)) for name in product.key
+        ),
+        "record_staged": sql.SQL("concat_ws('/', {})").format(sql.SQL(", ").join(sql.Identifier("s", name) for name in product.key)),
+        "source_staged": sql.SQL(source).format(alias=sql.Identifier("s")),
+        "source_held": sql.SQL(source).format(alias=sql.Identifier("t")),
+        "reason": sql.Literal(product.duplicate_reason),
         "completeness_staged": product.completeness("s"),
         "completeness_held": product.completeness("t"),
         "unit": sql.Literal(f" {product.completeness_unit}"),
@@ -192,7 +206,7 @@ def _merge(connection: psycopg.Connection, release: DataRelease, file: LedgerFil
         connection.execute(statement("set_aside_losers").format(**parts))
         connection.execute(statement("take_out_losers").format(**parts), values)
     loaded = connection.execute(statement("insert_staged").format(**parts)).rowcount
-    connection.execute(statement("point_rejects_at_winners"), values)
+    connection.execute(statement("point_rejects_at_winners").format(**parts), values)
     return loaded
 
 
