@@ -1,4 +1,4 @@
-"""CSV and ECSV, streamed in blocks: archive CSV with ``"(a, b)"``, bulk ECSV with ``"[a,b]"``.
+"""CSV, ECSV and tab-separated text, streamed in blocks: archive CSV with ``"(a, b)"``, bulk ECSV with ``"[a,b]"``.
 
 ECSV (Astropy enhancement proposal 6) is CSV under a header of ``#`` lines; column names stand in the first line after it.
 Every field is read as text and typed by the product, so nothing depends on what the first rows look like.
@@ -26,7 +26,7 @@ _BLOCK_BYTES = 8 << 20
 _HEADER_BYTES = 8 << 20
 _BOM = b"\xef\xbb\xbf"
 _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*['\"]?(.)")
-_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype):\s*['\"]?([^,'\"}\n]+)")
+_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):\s*['\"]?([^,'\"}\n]+)")
 
 
 class _Tail(io.RawIOBase):
@@ -82,11 +82,13 @@ class DelimitedReader:
         self._stream = stream
         comments, names_line = self._header_lines()
         delimiter = _ECSV_DELIMITER.search(comments)
-        self.format = "ecsv" if "%ECSV" in comments else "csv"
-        self._delimiter = delimiter[1] if delimiter and self.format == "ecsv" else ","
+        self.format = "ecsv" if "%ECSV" in comments else "tsv" if "\t" in names_line and "," not in names_line else "csv"
+        self._delimiter = {"ecsv": delimiter[1] if delimiter else ",", "tsv": "\t", "csv": ","}[self.format]
         names = next(csv.reader([names_line], delimiter=self._delimiter), [])
         self._names = [name.strip().lower() for name in names]
-        self.tables: list[Mapping[str, str]] = [dict.fromkeys(self._names, "text") | _ecsv_types(comments)]
+        types, units = _ecsv_columns(comments)
+        self.tables: list[Mapping[str, str]] = [dict.fromkeys(self._names, "text") | types]
+        self.units: list[Mapping[str, str]] = [units]
 
     def _header_lines(self) -> tuple[str, str]:
         """The comment lines, and the line of names."""
@@ -109,19 +111,19 @@ class DelimitedReader:
         if self._header_cut:  # asked here and not of the header: any text with a comma may turn out to be no product
             raise DataError("the file ends inside its header, which has no line end: it is truncated; fetch it again")
         wanted = fields_named(self._names, fields)
-        by_name = {field.name: field for field in wanted}
         tail = _Tail(self._stream)
         last = 0
         for part in self._parts(tail, wanted):
             last = max([last, *part.numbers[-1:].tolist(), *part.malformed])
-            yield FileTable(part.numbers, {name: from_text(cells, by_name[name]) for name, cells in part.columns.items()}, part.malformed)
+            columns = {field.name: from_text(part.columns[name], field) for field, name in wanted.items() if name in part.columns}
+            yield FileTable(part.numbers, columns, part.malformed)
         if tail.ends_in_line:  # the last number may have lost digits, and nothing else tells
             raise DataError(
                 f"the file ends inside row {last}, which has no line end: it is truncated; fetch it again (where the row is whole all the "
                 "same, add the line end)"
             )
 
-    def _parts(self, tail: _Tail, wanted: list[Field]) -> Iterator[_Part]:
+    def _parts(self, tail: _Tail, wanted: Mapping[Field, str]) -> Iterator[_Part]:
         """The rows: in chunks without their long cells while lists are wanted and quotes are regular, then as Arrow streams them."""
         before = 0
         begun = b""
@@ -137,7 +139,9 @@ class DelimitedReader:
                 return
         yield from self._streamed(_Continued(begun, tail), wanted, before)
 
-    def _streamed(self, stream: Readable, wanted: list[Field], before: int, restored: Callable[[str], str] = str) -> Iterator[_Part]:
+    def _streamed(
+        self, stream: Readable, wanted: Mapping[Field, str], before: int, restored: Callable[[str], str] = str
+    ) -> Iterator[_Part]:
         """Arrow's batches of text columns, their rows numbered after those ``before``; a row with a wrong number of fields is malformed.
 
         ``restored`` gives the text of a row as it stood in the file.
@@ -153,12 +157,14 @@ class DelimitedReader:
             numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
             numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
             last = int(numbers[-1]) if len(numbers) else last
-            columns = {field.name: batch.column(field.name) for field in wanted}
+            columns = {name: batch.column(name) for name in wanted.values()}
             yield _Part(numbers, columns, {number: bad.pop(number) for number in sorted(bad) if number <= last})
         if bad:
             yield _Part(np.empty(0, np.int64), {}, dict(sorted(bad.items())))
 
-    def _batches(self, stream: Readable, wanted: list[Field], note: Callable[[pyarrow.csv.InvalidRow], str]) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, stream: Readable, wanted: Mapping[Field, str], note: Callable[[pyarrow.csv.InvalidRow], str]
+    ) -> Iterator[pa.RecordBatch]:
         unique = [name if self._names.index(name) == index else f"{name} ({index})" for index, name in enumerate(self._names)]
         try:
             yield from pyarrow.csv.open_csv(
@@ -167,8 +173,8 @@ class DelimitedReader:
                 read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=unique),
                 parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
                 convert_options=pyarrow.csv.ConvertOptions(
-                    include_columns=[field.name for field in wanted],
-                    column_types={field.name: pa.binary() for field in wanted},
+                    include_columns=list(wanted.values()),
+                    column_types=dict.fromkeys(wanted.values(), pa.binary()),
                     strings_can_be_null=False,
                 ),
             )
@@ -177,13 +183,17 @@ class DelimitedReader:
                 raise DataError(f"the rows cannot be told apart ({error})") from error
 
 
-def _ecsv_types(comments: str) -> dict[str, str]:
-    """Column name -> type as an ECSV header states it."""
+def _ecsv_columns(comments: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Column name -> type, and column name -> unit, as an ECSV header states them."""
     types: dict[str, str] = {}
+    units: dict[str, str] = {}
     name = None
     for key, value in _ECSV_COLUMN.findall(comments):
         if key == "name":
             name = value.strip().lower()
         elif name is not None:
-            types[name] = value.strip()
-    return types
+            if key == "unit":
+                units.setdefault(name, value.strip())  # a description may hold the word again
+            else:
+                types[name] = value.strip()
+    return types, units
