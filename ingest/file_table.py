@@ -88,7 +88,7 @@ class Ragged:
         out = np.full((len(fits), length), np.nan)
         if fits.any():
             of_others = bool((lengths[~fits] > 0).any())
-            out[fits] = (self.values[np.repeat(fits, lengths)] if of_others else self.values).reshape(-1, length)
+            out[fits] = (self.values[np.repeat(fits, lengths)] if of_others else self.values).reshape(int(fits.sum()), length)
         return out
 
     def all_nan(self) -> Bool[np.ndarray, " rows"]:

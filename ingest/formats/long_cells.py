@@ -35,7 +35,7 @@ class Shortened:
 
     def restored(self, given: str) -> str:
         """A piece of the text as it stood in the file."""
-        return _TOKEN.sub(lambda token: self.cells[int(token[1])].decode(errors="replace"), given)
+        return _TOKEN.sub(lambda token: f'"{self.cells[int(token[1])].decode(errors="replace")}"', given)
 
 
 class Readable(Protocol):

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import simdjson
-from jaxtyping import Bool
 
 from ingest.file_table import Ragged, TypedColumn
 from ingest.formats.cell_text import NULLS, NUMBER, decoded, told
@@ -31,10 +30,9 @@ def from_cells(cells: Sequence[bytes | None]) -> TypedColumn:
     parser = simdjson.Parser()
     plain = [_plain(parser, cell) for cell in cells]
     lists = _end_to_end(plain)
-    if (lists.values == 0).any():
-        for row in np.flatnonzero(_any_zero(lists)).tolist():
-            if _MINUS_ZERO.search(cells[row] or b""):
-                plain[row] = None
+    for row in _rows_with_zero(lists):
+        if _MINUS_ZERO.search(cells[row] or b""):
+            plain[row] = None
     others = [row for row, found in enumerate(plain) if found is None]
     if not others:
         return TypedColumn(lists, lists.all_nan())
@@ -68,9 +66,9 @@ def _end_to_end(rows: Sequence[Buffer | None]) -> Ragged:
     return Ragged.of_lengths(np.frombuffer(b"".join(buffers), np.float64), lengths)
 
 
-def _any_zero(lists: Ragged) -> Bool[np.ndarray, " rows"]:
-    zeros = np.concatenate([[0], np.cumsum(lists.values == 0)])
-    return np.asarray(zeros[lists.offsets[1:]] != zeros[lists.offsets[:-1]])
+def _rows_with_zero(lists: Ragged) -> list[int]:
+    zeros = np.flatnonzero(lists.values == 0)
+    return np.unique(np.searchsorted(lists.offsets, zeros, side="right") - 1).tolist()
 
 
 def _of_any_form(cells: pa.Array) -> TypedColumn:
