@@ -72,7 +72,7 @@ def test_a_loader_that_meets_rows_not_yet_committed_ends_in_the_same_catalogue(
     one = archive.csv(
         tmp_path / "one.csv", [displaced | dict.fromkeys(first_more), archive.source(SHARED, parallax=1.0, **NEAR, **first_more)]
     )
-    rows = [archive.source(source_id, parallax=2.0, **NEAR, **second_more) for source_id in (SHARED, *SECOND[second])]
+    rows = [archive.source(source_id, parallax=2.0, **NEAR, **second_more) for source_id in (*SECOND[second], SHARED)]
     two = archive.csv(tmp_path / "two.csv", rows)
     add_paths(database, DR3, [two, one], work=True)
     expected = holdings(database)
