@@ -1,30 +1,42 @@
 """Quoted cells taken out of a delimited text, so that a CSV parser does not walk through lists of thousands of digits.
 
 An XP row is 40 kB of digits in six quoted cells and 300 bytes of anything else. Where every quote of a chunk stands at the border of a field,
-the text between two quotes is a cell as it is, and one split finds all of them; the rows are left with a short token in each one's place.
+the text between two quotes is a cell as it is; the rows are left with a short token in its place.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import pyarrow as pa
-
-Cells: TypeAlias = pa.Array | list[bytes]
-"""A column of text: Arrow strings or binary, or the bytes of each row."""
 
 _LONG = 64
 """Bytes from which a cell is taken out."""
 _TOKEN = re.compile(r"\0(\d+)\0")
 
 
-@dataclass(frozen=True)
-class Shortened:
-    """Whole rows whose quoted cells have been taken out."""
+class LongCell(NamedTuple):
+    """A cell within a text that is kept, so that it is not copied before it is read: ``text[start:end]``."""
 
     text: bytes
-    cells: list[bytes]
+    start: int
+    end: int
+
+    def __bytes__(self) -> bytes:
+        return self.text[self.start : self.end]
+
+
+Cells: TypeAlias = pa.Array | list[bytes | LongCell]
+"""A column of text: Arrow strings or binary, or the bytes of each row."""
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """Whole rows whose long cells have been taken out."""
+
+    text: bytes
+    cells: list[LongCell]
 
     def column(self, given: pa.Array) -> Cells:
         """A column of the text as it stood in the file."""
@@ -35,7 +47,7 @@ class Shortened:
 
     def restored(self, given: str) -> str:
         """A piece of the text as it stood in the file."""
-        return _TOKEN.sub(lambda token: f'"{self.cells[int(token[1])].decode(errors="replace")}"', given)
+        return _TOKEN.sub(lambda token: f'"{bytes(self.cells[int(token[1])]).decode(errors="replace")}"', given)
 
 
 class Readable(Protocol):
@@ -55,7 +67,7 @@ def shortened_chunks(stream: Readable, delimiter: bytes, size: int) -> Iterator[
     rest = b""
     while block := stream.read(size):
         end = block.rfind(b"\n") + 1
-        text = rest + block[:end]
+        text = b"".join((rest, memoryview(block)[:end]))
         short = _shortened(text, delimiter) if end else None
         if short is None:
             yield text + block[end:]
@@ -69,23 +81,23 @@ def shortened_chunks(stream: Readable, delimiter: bytes, size: int) -> Iterator[
 
 
 def _shortened(text: bytes, delimiter: bytes) -> Shortened | None:
-    pieces = text.split(b'"')
-    outside, quoted = pieces[0::2], pieces[1::2]
-    borders = delimiter + b"\r\n"
-    regular = (
-        len(pieces) % 2 == 1
-        and all(outside[1:-1])  # an empty one is a doubled quote
-        and all(piece[-1:] in borders for piece in outside[:-1])
-        and all(piece[:1] in borders for piece in outside[1:])
-    )
-    if not regular:
+    quotes: list[int] = []
+    at = text.find(b'"')
+    while at >= 0:
+        quotes.append(at)
+        at = text.find(b'"', at + 1)
+    if len(quotes) % 2:
         return None
-    cells: list[bytes] = []
-    for number, cell in enumerate(quoted):
-        if len(cell) < _LONG:
-            pieces[2 * number + 1] = b'"%b"' % cell
-        else:
-            pieces[2 * number + 1] = b"\0%d\0" % len(cells)
-            cells.append(cell)
-    short = b"".join(pieces)
+    borders = delimiter + b"\r\n"
+    pieces: list[bytes] = []
+    cells: list[LongCell] = []
+    behind = 0
+    for opened, closed in zip(quotes[0::2], quotes[1::2], strict=True):
+        if (opened and text[opened - 1] not in borders) or (closed + 1 < len(text) and text[closed + 1] not in borders):
+            return None
+        if closed - opened > _LONG:
+            pieces += (text[behind:opened], b"\0%d\0" % len(cells))
+            cells.append(LongCell(text, opened + 1, closed))
+            behind = closed + 1
+    short = b"".join((*pieces, text[behind:]))
     return Shortened(short, cells) if short.count(b"\0") == 2 * len(cells) else None

@@ -16,6 +16,7 @@ import simdjson
 
 from ingest.file_table import Ragged, TypedColumn
 from ingest.formats.cell_text import NULLS, NUMBER, decoded, told
+from ingest.formats.long_cells import LongCell
 
 Buffer = Any
 """Bytes, or what simdjson gives in their place."""
@@ -25,18 +26,18 @@ _MINUS_ZERO = re.compile(rb"-0(?![.\deE])")
 """JSON's integer -0, which simdjson reads as 0."""
 
 
-def from_cells(cells: Sequence[bytes | None]) -> TypedColumn:
+def from_cells(cells: Sequence[bytes | LongCell | None]) -> TypedColumn:
     """A column of cells as lists; a cell without a number is null, one with something else than numbers is unparsable."""
     parser = simdjson.Parser()
     plain = [_plain(parser, cell) for cell in cells]
     lists = _end_to_end(plain)
     for row in _rows_with_zero(lists):
-        if _MINUS_ZERO.search(cells[row] or b""):
+        if _MINUS_ZERO.search(bytes(cells[row] or b"")):
             plain[row] = None
     others = [row for row, found in enumerate(plain) if found is None]
     if not others:
         return TypedColumn(lists, lists.all_nan())
-    column = _of_any_form(pa.array([cells[row] for row in others], pa.binary()))
+    column = _of_any_form(pa.array([None if (cell := cells[row]) is None else bytes(cell) for row in others], pa.binary()))
     found_by_arrow = column.values
     assert isinstance(found_by_arrow, Ragged)
     for index, row in enumerate(others):
@@ -45,16 +46,20 @@ def from_cells(cells: Sequence[bytes | None]) -> TypedColumn:
     return TypedColumn(lists, lists.all_nan(), {others[index]: seen for index, seen in column.unparsable.items()})
 
 
-def _plain(parser: simdjson.Parser, cell: bytes | None) -> Buffer | None:
+def _plain(parser: simdjson.Parser, cell: bytes | LongCell | None) -> Buffer | None:
     """The numbers of a flat JSON list, float64; None where the cell is anything else."""
     if cell is None:
         return None
-    if cell[:1] == b"(" and cell[-1:] == b")":
-        cell = b"[" + cell[1:-1] + b"]"
-    if cell.rfind(b"[") != 0:  # no list, or lists within the list, which as_buffer would flatten
+    text, start, end = cell if isinstance(cell, LongCell) else (cell, 0, len(cell))
+    if text[start : start + 1] == b"(" and text[end - 1 : end] == b")":
+        text = b"[" + text[start + 1 : end - 1] + b"]"
+        start, end = 0, len(text)
+    if (
+        text[start : start + 1] != b"[" or text.find(b"[", start + 1, end) >= 0
+    ):  # no list, or lists within the list: as_buffer flattens them
         return None
     try:
-        found = parser.parse(cell)
+        found = parser.parse(memoryview(text)[start:end])
         return found.as_buffer(of_type="d") if isinstance(found, simdjson.Array) else None
     except (ValueError, TypeError, RuntimeError):
         return None

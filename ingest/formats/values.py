@@ -13,6 +13,7 @@ from catalog.schema.column import ColumnType
 from ingest.file_table import DTYPES, Field, Ragged, TypedColumn
 from ingest.formats import number_lists
 from ingest.formats.cell_text import NULLS, NUMBER, decoded, told
+from ingest.formats.long_cells import Cells
 
 _TRUE, _FALSE = pa.array(["true", "t", "1"]), pa.array(["false", "f", "0"])
 _INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
@@ -21,12 +22,12 @@ _LONGEST_INTEGER = 1000
 """Characters; Python refuses to turn thousands of digits into a number."""
 
 
-def from_text(cells: pa.Array | list[bytes], field: Field) -> TypedColumn:
+def from_text(cells: Cells, field: Field) -> TypedColumn:
     """A column of text (Arrow strings or binary, or the bytes of each row) in the field's type."""
     if field.is_array:
         return number_lists.from_cells(cells if isinstance(cells, list) else cells.cast(pa.binary()).to_pylist())
     if isinstance(cells, list):
-        cells = pa.array(cells, pa.binary())
+        cells = pa.array(map(bytes, cells), pa.binary())
     text, undecodable = decoded(cells)
     text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, value_set=NULLS), pa.scalar(None, pa.string()), text)
