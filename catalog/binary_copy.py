@@ -29,6 +29,8 @@ EPOCH = 946_684_800_000_000
 """2000-01-01 UTC, where PostgreSQL's timestamps start, in microseconds since 1970."""
 WRITE_BYTES = 1 << 19
 """Bytes of rows that are encoded and sent at a time: a block stays in the cache, and the server works while the next is made."""
+LEAST_ROWS = 200
+"""Rows that are encoded at a time even where they are long: every column costs some calls a block."""
 
 _LONG_CELL = 64
 """Bytes from which a copy a cell is cheaper than an index a byte."""
@@ -331,7 +333,7 @@ def write_rows(connection: psycopg.Connection[Any], table: sql.Identifier, rows:
         return 0
     columns = sql.SQL(", ").join(sql.Identifier(field.name) for field in rows.fields)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, columns)
-    block = max(1, WRITE_BYTES // _mean_row_bytes(rows))
+    block = max(LEAST_ROWS, WRITE_BYTES // _mean_row_bytes(rows))
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
             copy.write(HEADER)
