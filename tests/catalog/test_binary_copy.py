@@ -283,7 +283,6 @@ def test_postgresql_sees_the_values_that_were_meant(connection: psycopg.Connecti
 @pytest.mark.parametrize("written", [0, 1, 2, 3, 6, 7])
 def test_rows_go_out_in_several_blocks(connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, written: int) -> None:
     monkeypatch.setattr(binary_copy, "WRITE_BYTES", 400)  # about three rows
-    monkeypatch.setattr(binary_copy, "LEAST_ROWS", 1)
     rows = columns_of([SAMPLE[i % 3] for i in range(written)])
     assert write_rows(connection, TABLE, rows) == written
     assert_same(Rows.concatenate([Rows.empty(FIELDS), *read_rows(connection, EVERYTHING, FIELDS)]), rows)
