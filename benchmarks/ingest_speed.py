@@ -284,13 +284,15 @@ def workers(paths: list[Path]) -> None:
             others = psutil.cpu_times()
             share = {"loaders": sum(output[0] for output in outputs), "PostgreSQL": served.server_seconds() - server}
         rate[count] = 1 / wall
-        busy = sum(share.values()) / (count * wall)
         spent = sum(getattr(others, kind) - getattr(machine, kind) for kind in ("user", "system"))
-        print(
-            f"  {count} worker(s) on {count} core(s): {wall:.2f} s, {100 * busy:.0f} % busy ("
-            + ", ".join(f"{name} {100 * value / (count * wall):.0f} %" for name, value in share.items())
-            + f"); the machine's other processes took {max(0.0, spent - sum(share.values())):.2f} s of processor time meanwhile"
-        )
+        elsewhere = max(0.0, spent - sum(share.values()))
+        shown = " + ".join(f"{name} {100 * value / (count * wall):.0f} %" for name, value in share.items())
+        print(f"  {count} worker(s) on {count} core(s): {wall:.2f} s; the cores are busy {shown} of the time")
+        if count == len(available):
+            left = count * wall - elsewhere
+            print(
+                f"    that is {100 * sum(share.values()) / left:.0f} % of what other programs left of the machine (they took {elsewhere:.2f} s)"
+            )
     print(f"  two workers are {rate[2] / rate[1]:.2f} times as fast as one")
 
 
