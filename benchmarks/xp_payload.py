@@ -344,8 +344,9 @@ def report_reading(title: str, costs: dict[str, list[Cost]], rows: int) -> None:
     bares = [name for name in costs if name.startswith("bare")]
     for name, each in costs.items():
         line = f"    {name:<34}{rows / best(each).wall:>9,.0f} rows/s"
-        if name not in bares:
+        if "psql" not in name:
             line += f"   CPU {best(each).client * 1e6 / rows:4.1f} + {best(each).server * 1e6 / rows:4.1f} us/row"
+        if name not in bares:
             for bare in bares:
                 median = statistics.median(cost.wall / other.wall for cost, other in zip(each, costs[bare], strict=True))
                 line += f"   time / {bare.split(', ')[1]}: best {best(each).wall / best(costs[bare]).wall:.2f}, median {median:.2f}"

@@ -45,6 +45,7 @@ class Layout(IntFlag):
 WITHOUT_CORRELATIONS = Layout.BP_COEFFICIENTS | Layout.RP_COEFFICIENTS | Layout.BP_ERRORS | Layout.RP_ERRORS
 CORRELATIONS = Layout.BP_CORRELATIONS | Layout.RP_CORRELATIONS
 _ALL = WITHOUT_CORRELATIONS | CORRELATIONS
+_BP = Layout.BP_COEFFICIENTS | Layout.BP_ERRORS | Layout.BP_CORRELATIONS
 
 
 def n_pairs(n: int) -> int:
@@ -53,7 +54,7 @@ def n_pairs(n: int) -> int:
 
 
 def _width(part: Layout, n_bp: int, n_rp: int) -> int:
-    n = n_bp if part in Layout.BP_COEFFICIENTS | Layout.BP_ERRORS | Layout.BP_CORRELATIONS else n_rp
+    n = n_bp if part in _BP else n_rp
     return n_pairs(n) if part in CORRELATIONS else n
 
 
