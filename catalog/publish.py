@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 from catalog.database import Database, Role
 from catalog.errors import TransientError
 from catalog.schema.column import PublicView, names
-from catalog.schema.public_views import PUBLIC_VIEWS, SCHEMA_DESCRIPTIONS
+from catalog.schema.public_views import OF_DEFAULT_RELEASE, PER_RELEASE, PUBLIC_VIEWS, SCHEMA_DESCRIPTIONS
 from catalog.statements import statement, template
 from catalog.tap_schema import tap_schema_rows
 
@@ -213,24 +213,25 @@ def _schemas(connection: psycopg.Connection[Any], serial: int) -> list[_Schema]:
     common: dict[str, sql.Composable] = {"serial": sql.Literal(serial), "published_runs": published}
     found: list[_Schema] = []
     for kind, views in by_schema.items():
-        if kind not in ("gaia", "labels"):
+        if kind not in PER_RELEASE:
             found.append(_Schema(kind, SCHEMA_DESCRIPTIONS[kind], None, tuple(views), common))
             continue
-        for release_id, release, suffix, n_bp, n_rp, is_default in releases:
+        for release_id, release, suffix, n_bp, n_rp, cut_dialect, is_default in releases:
             models = runs.get(release_id, {})
             fields = common | {
                 "release_id": sql.Literal(release_id),
                 "n_bp": sql.Literal(n_bp),
                 "n_rp": sql.Literal(n_rp),
+                "cut_dialect": sql.Literal(cut_dialect),
                 "release_runs": sql.Literal(list(models.values())),
             }
             # A model without a published run: run_id = NULL is no row, with the same columns.
             for model in {view.model for view in views if view.model}:
                 fields[f"run_{model}"] = sql.Literal(models.get(model))
             described = SCHEMA_DESCRIPTIONS[kind].format(release=release)
-            found.append(_Schema(f"gaia{suffix}" if kind == "gaia" else f"labels_{suffix}", described, release_id, tuple(views), fields))
-            if kind == "labels" and is_default:
-                found.append(_Schema("labels", described, release_id, tuple(views), fields))
+            found.append(_Schema(PER_RELEASE[kind].format(suffix=suffix), described, release_id, tuple(views), fields))
+            if kind in OF_DEFAULT_RELEASE and is_default:
+                found.append(_Schema(kind, described, release_id, tuple(views), fields))
     return found
 
 

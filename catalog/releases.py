@@ -3,7 +3,6 @@
 Nothing beyond this file may take 55 coefficients, an epoch or a cut for granted: they are data of the release.
 """
 
-import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,13 +12,16 @@ from psycopg.rows import class_row
 
 from catalog.database import Database, Role
 from catalog.errors import UsageError
+from catalog.partitions import add_partition
 from catalog.publish import drop_old_publications, publication_lock, publish_in
+from catalog.schema import STORE_TABLES
 from catalog.statements import statement
 
 SIMULATED_SOLUTION_ID = 9_000_000_000_000_000_000
 """The solution_id that every simulated row carries, and no real one: ingest refuses to mix the two."""
 
-PARTITIONED_TABLES = ("gaia_source", "xp_spectrum")
+PARTITIONED_TABLES = tuple(table for table in STORE_TABLES if table.partition_by == "release_id")
+"""Tables with a partition a release; those whose key is source_id are divided further into its ranges."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class DataRelease:
     n_rp: int
     bp_basis_function_id: int
     rp_basis_function_id: int
+    id_system: str
     cut_dialect: str
     largest_pixel_offset: float = 0.0
     is_default: bool = False
@@ -44,10 +47,10 @@ KNOWN_RELEASES = {
     release.name: release
     for release in (
         # Gaia DR3: epoch and coefficient counts from the archive's data model (xp_continuous_mean_spectrum), basis ids 56 and 57.
-        DataRelease(1, "gaia_dr3", "dr3", 2016.0, 55, 55, 56, 57, "gaia_dr3", is_default=True),
+        DataRelease(1, "gaia_dr3", "dr3", 2016.0, 55, 55, 56, 57, "dr3", "gaia_dr3", is_default=True),
         # The simulated sky of `kiel sky make`, in a release of its own: simulated and real stars never stand in one table.
-        DataRelease(101, "sim_dr3", "sim_dr3", 2016.0, 55, 55, 56, 57, "gaia_dr3", is_default=True, simulated=True),
-        DataRelease(102, "sim_dr4", "sim_dr4", 2017.5, 51, 55, 156, 157, "gaia_dr4", simulated=True),
+        DataRelease(101, "sim_dr3", "sim_dr3", 2016.0, 55, 55, 56, 57, "dr3", "gaia_dr3", is_default=True, simulated=True),
+        DataRelease(102, "sim_dr4", "sim_dr4", 2017.5, 51, 55, 156, 157, "dr4", "gaia_dr4", simulated=True),
     )
 }
 
@@ -86,42 +89,8 @@ def add_release(database: Database, name: str, *, ranges: int = 1) -> DataReleas
                 connection.execute(statement("yield_default_to_real"))
             connection.execute(statement("insert_release"), {field.name: getattr(release, field.name) for field in fields(release)})
             for table in PARTITIONED_TABLES:
-                _add_partition(connection, table, release, ranges)
+                add_partition(connection, table, release.release_id, release.suffix, ranges)
             publish_in(connection, f"release {name} added")
     drop_old_publications(database)
     with database.connect(Role.OWNER) as connection:
         return release_named(connection, name)
-
-
-def _add_partition(connection: psycopg.Connection[Any], table: str, release: DataRelease, ranges: int) -> None:
-    """Make the release's partition of ``table`` apart, with its source_id ranges, then attach it.
-
-    Attaching takes a lock that readers of the table do not wait for; CREATE TABLE ... PARTITION OF would make them wait.
-    The CHECK spares PostgreSQL the scan of the rows, and goes once the partition's own bound says the same.
-    """
-    parent = sql.Identifier("store", table)
-    partition = f"{table}_{release.suffix}"
-    child = sql.Identifier("store", partition)
-    check = sql.Identifier(f"{partition}_release_check")
-    connection.execute(
-        sql.SQL(
-            "CREATE TABLE {child} (LIKE {parent} INCLUDING ALL, CONSTRAINT {check} CHECK (release_id = {release_id})) "
-            "PARTITION BY RANGE (source_id)"
-        ).format(child=child, parent=parent, check=check, release_id=sql.Literal(release.release_id))
-    )
-    width = math.ceil(12 * 4**12 / ranges) << 35
-    for number in range(ranges):
-        # The outer ranges are open, so that an identifier out of the sky's range ends as a reject of ingest, not as a lost COPY.
-        first = sql.SQL("MINVALUE") if number == 0 else sql.Literal(number * width)
-        last = sql.SQL("MAXVALUE") if number == ranges - 1 else sql.Literal((number + 1) * width)
-        connection.execute(
-            sql.SQL("CREATE TABLE {part} PARTITION OF {child} FOR VALUES FROM ({first}) TO ({last})").format(
-                part=sql.Identifier("store", f"{partition}_{number:02d}"), child=child, first=first, last=last
-            )
-        )
-    connection.execute(
-        sql.SQL("ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES IN ({release_id})").format(
-            parent=parent, child=child, release_id=sql.Literal(release.release_id)
-        )
-    )
-    connection.execute(sql.SQL("ALTER TABLE {child} DROP CONSTRAINT {check}").format(child=child, check=check))

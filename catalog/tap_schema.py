@@ -1,6 +1,6 @@
 """TAP_SCHEMA of a publication, from the descriptions of the public views (TAP 1.1 section 4)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from catalog.schema.column import Column, PublicView
 
@@ -39,8 +39,8 @@ def tap_schema_rows(serial: int, schemas: Sequence[tuple[str, str, tuple[PublicV
                 }
             )
             rows["tap_columns"] += _columns(serial, table, view)
-    tables = {row["table_name"] for row in rows["tap_tables"]}
-    for number, (source, target, column, target_column) in enumerate(_keys(tables), 1):
+    columns = {f"{schema}.{view.name}": {column.name for column in view.columns} for schema, _, views in schemas for view in views}
+    for number, (source, target, column, target_column) in enumerate(_keys(columns), 1):
         key = f"key_{number:03d}"
         rows["tap_keys"].append(
             {"serial": serial, "key_id": key, "from_table": source, "target_table": target, "description": None, "utype": None}
@@ -49,15 +49,16 @@ def tap_schema_rows(serial: int, schemas: Sequence[tuple[str, str, tuple[PublicV
     return rows
 
 
-def _keys(tables: Iterable[object]) -> list[tuple[str, str, str, str]]:
-    """Joins: TAP_SCHEMA's own five, labels and spectra to their release's gaia_source, chunks and labels to their run."""
-    present = sorted(str(table) for table in tables)
+def _keys(columns: Mapping[str, Collection[str]]) -> list[tuple[str, str, str, str]]:
+    """Joins of tables (name: columns): TAP_SCHEMA's own five, what has a source_id to its release's gaia_source, chunks and labels to their run."""
+    present = sorted(columns)
     keys = [key for key in _TAP_SCHEMA_KEYS if key[0] in present]
     for table in present:
         schema, name = table.split(".")
-        suffix = schema.removeprefix("labels_") if schema.startswith("labels_") else schema.removeprefix("gaia")
+        kind, _, suffix = schema.partition("_")
+        suffix = suffix if kind in ("labels", "surveys") else schema.removeprefix("gaia")
         target = f"gaia{suffix}.gaia_source"
-        if schema != "labels" and target in present and table != target:
+        if suffix and target in present and table != target and "source_id" in columns[table]:
             keys.append((table, target, "source_id", "source_id"))
         if (schema.startswith("labels_") and name != "all_models") or table == "runs.run_chunk":
             keys.append((table, "runs.run", "run_id", "run_id"))

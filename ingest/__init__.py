@@ -5,12 +5,18 @@
     reader          which format the bytes are, and the reader for it
     formats/        one file a format
     product         what a product is: its fields, how its header looks, how its rows are checked
+    described_product   products that follow from the description of their table
     products/       the products, one a file
     registry        the products in the order in which they are tried
     row_checks      the rules a row must keep, by name
     ledger          files and their states
-    load            one file, one transaction
+    add             files into the ledger
+    load            every file that waits
+    load_file       one file, one transaction
+    merge           its rows into their table: the fullest row of a key stays
+    pixel_offsets   how far sources lie outside the pixels of their identifiers
+    faults          whose fault an error is
     commands        kiel ingest
 
-From command to work: commands -> load.add_paths, load.load_pending -> product.rows -> the merge in sql/queries/ingest.sql.
+From command to work: commands -> load.load_pending -> load_file -> product.check, merge -> sql/queries/ingest.sql.
 """

@@ -34,15 +34,17 @@ def command() -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_release_option
 @click.option("--work", is_flag=True, help="Load the files at once.")
+@click.option("--set", "set_name", metavar="NAME", help="Name of the validation set that reference labels among the files make.")
 @click.option("--retry", is_flag=True, help="Plan files again that failed or were no product.")
 @json_option
 @click.pass_context
-def add(ctx: click.Context, paths: tuple[Path, ...], release: str, work: bool, retry: bool, as_json: bool) -> None:
+def add(ctx: click.Context, paths: tuple[Path, ...], release: str, set_name: str | None, work: bool, retry: bool, as_json: bool) -> None:
     """Put files, and every file under folders, into the ledger. Bytes that are known change nothing."""
     from ingest.load import add_paths  # the format libraries take a second, which status and rejects do not need
 
     summary = _with_progress(
-        as_json, lambda step: add_paths(open_database(settings()), release, paths, retry=retry, work=work, report=step)
+        as_json,
+        lambda step: add_paths(open_database(settings()), release, paths, set_name=set_name, retry=retry, work=work, report=step),
     )
     _finish(ctx, summary, as_json)
 

@@ -4,7 +4,7 @@ Types come from the product's fields and are never inferred. A value that is not
 costs no other row.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,18 +26,32 @@ DTYPES: dict[ColumnType, np.dtype] = {
 
 @dataclass(frozen=True)
 class Field:
-    """A column that a product reads from its files; ``is_array`` marks one list of numbers a row."""
+    """A column that a product reads from its files; ``is_array`` marks one list of numbers a row.
+
+    ``synonyms`` are other names (lower case) under which files have it, best first. ``nulls`` are numbers that mean "not measured", such as
+    -9999. ``unit`` is what the values must be in where the file states a unit (VOUnits, None: not asked).
+    """
 
     name: str
     type: ColumnType
     is_array: bool = False
+    synonyms: tuple[str, ...] = ()
+    nulls: tuple[float, ...] = ()
+    unit: str | None = None
+
+    def column_in(self, names: Collection[str]) -> str | None:
+        """The lower-case column name under which a header of these names has the field; None where it has not."""
+        return next((name for name in (self.name, *self.synonyms) if name in names), None)
 
 
-def fields_named(names: Sequence[str], fields: Iterable[Field]) -> list[Field]:
-    """The fields that a header of these names (in either case) has. DataError where it has one of them more than once: which one is meant?"""
+def fields_named(names: Sequence[str], fields: Iterable[Field]) -> dict[Field, str]:
+    """The fields that a header of these names (in either case) has, each with its lower-case name there.
+
+    DataError where it has one of them more than once: which one is meant?
+    """
     lower = [name.strip().lower() for name in names]
-    there = [field for field in fields if field.name in lower]
-    twice = [field.name for field in there if lower.count(field.name) > 1]
+    there = {field: name for field in fields if (name := field.column_in(lower)) is not None}
+    twice = [name for name in there.values() if lower.count(name) > 1]
     if twice:
         raise DataError(f"the header names {', '.join(twice)} more than once; leave one of the columns and add the file again")
     return there
@@ -125,6 +139,16 @@ class FileTable:
         """Where the field is null."""
         column = self.columns.get(name)
         return np.ones(len(self), bool) if column is None else column.null
+
+    def with_nulls(self, fields: Iterable[Field]) -> "FileTable":
+        """The same rows, where a scalar field's ``nulls`` are null."""
+        columns = dict(self.columns)
+        for wanted in fields:
+            column = columns.get(wanted.name)
+            if wanted.nulls and column is not None and isinstance(column.values, np.ndarray):
+                told = np.isin(column.values, np.array(wanted.nulls, column.values.dtype))
+                columns[wanted.name] = TypedColumn(column.values, column.null | told, column.unparsable)
+        return FileTable(self.row_number, columns, self.malformed)
 
     def unparsable(self) -> dict[int, str]:
         """Rows with a value that is not of its type: index in the block -> column and what was seen, first column first."""

@@ -38,6 +38,7 @@ class LedgerFile:
     sha256: str
     name: str
     size: int
+    set_name: str | None
     product: str | None
     state: str
     reason: str | None
@@ -107,9 +108,9 @@ def file_of(connection: psycopg.Connection, release: DataRelease, sha256: str) -
     return found
 
 
-def add(connection: psycopg.Connection, release: DataRelease, name: str, sha256: str, size: int) -> bool:
+def add(connection: psycopg.Connection, release: DataRelease, name: str, sha256: str, size: int, set_name: str | None = None) -> bool:
     """Put a file into the ledger as planned; False when its bytes were there already."""
-    values = {"release_id": release.release_id, "sha256": sha256, "name": name, "size": size}
+    values = {"release_id": release.release_id, "sha256": sha256, "name": name, "size": size, "set_name": set_name}
     return connection.execute(statement("add_file"), values).fetchone() is not None
 
 

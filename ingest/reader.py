@@ -24,10 +24,11 @@ _TEXT_CONTROLS = set(range(32)) - {9, 10, 12, 13}
 
 
 class TableReader(Protocol):
-    """An opened content: its tables' column names (lower case, with the type that the file gives) and their rows."""
+    """An opened content: its tables' column names (lower case) with the types and the units that the file gives, and their rows."""
 
     format: str
     tables: list[Mapping[str, str]]
+    units: list[Mapping[str, str]]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of a table in blocks of bounded size; fields that the table lacks are left out."""
@@ -51,7 +52,8 @@ def format_of(head: bytes) -> str | None:
     if not lines:
         return "csv" if _is_text(head) else None
     whole = lines[0].endswith((b"\n", b"\r")) or len(head) < HEAD_BYTES
-    return "csv" if whole and b"," in lines[0] and _is_text(lines[0]) else None  # a damaged byte further on is its row's fault
+    delimited = b"," in lines[0] or b"\t" in lines[0]
+    return "csv" if whole and delimited and _is_text(lines[0]) else None  # a damaged byte further on is its row's fault
 
 
 def describe(head: bytes) -> str:
@@ -116,7 +118,7 @@ def blocks_of(source: SourceFile, reader: TableReader, tables: list[int], fields
                     block.row_number + before, block.columns, {number + before: seen for number, seen in block.malformed.items()}
                 )
             last = max([last, *block.row_number[-1:].tolist(), *block.malformed])
-            yield block
+            yield block.with_nulls(fields)
         before = last
 
 

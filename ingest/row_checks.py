@@ -3,7 +3,7 @@
 Rules are asked in a fixed order and the first broken one is told. All work on whole columns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,20 +16,20 @@ from catalog.schema.column import ColumnType
 from catalog.schema.ingest_ledger import INGEST_REJECT
 from ingest.file_table import Field, FileTable
 
-DUPLICATE_SOURCE = "duplicate_source"
-"""The reason given in sql/queries/ingest.sql to a row that a fuller one of the same source replaces."""
-
-_REJECT_FIELDS = copy_fields(INGEST_REJECT.pick("file_id", "row_number", "source_id", "reason", "detail"))
+LEVEL_8 = 43
+"""Bits of a source_id below its level-8 HEALPix pixel."""
+_REJECT_FIELDS = copy_fields(INGEST_REJECT.pick("file_id", "row_number", "source_id", "record", "reason", "detail"))
 _DETAIL_LENGTH = 300
 
 
 @dataclass(frozen=True)
 class Rejects:
-    """Rows that are not taken: number in the file, source where it is known, reason and detail."""
+    """Rows that are not taken: number in the file, source where it is known, key in the survey's own terms, reason and detail."""
 
     row_number: Int64[np.ndarray, " n"]
     source_id: Int64[np.ndarray, " n"]
     source_unknown: Bool[np.ndarray, " n"]
+    record: np.ndarray
     reason: np.ndarray
     detail: np.ndarray
 
@@ -42,31 +42,61 @@ class Rejects:
             "file_id": np.full(len(self), file_id, np.int32),
             "row_number": self.row_number,
             "source_id": self.source_id,
+            "record": self.record,
             "reason": self.reason,
             "detail": self.detail,
         }
-        return Rows(_REJECT_FIELDS, values, {"source_id": self.source_unknown})
+        return Rows(_REJECT_FIELDS, values, {"source_id": self.source_unknown, "record": self.record == ""})
 
 
 class RowChecks:
-    """The rules asked so far of a block of rows; it begins with those of every product: readable values, and a source_id on the sky."""
+    """The rules asked so far of a block of rows; it begins with the one of every product: each value is of its type."""
 
     def __init__(self, table: FileTable) -> None:
         self._table = table
         self._good = np.ones(len(table), bool)
         self._reason = np.full(len(table), "", object)
         self._detail = np.full(len(table), "", object)
+        self._record = np.full(len(table), "", object)
+        self._unparsable = table.unparsable()
+        self.source_id = np.zeros(len(table), np.int64)
+        self._unknown = np.ones(len(table), bool)
+        self.reject(self._rows(self._unparsable), "unparsable", lambda row: self._unparsable[row])
+
+    @classmethod
+    def of_sources(cls, table: FileTable, pixels: tuple[int, int] | None = None) -> "RowChecks":
+        """The rules of rows whose key is source_id: it is there, on the sky, and within the level-8 pixels that the file's name promises."""
+        checks = cls(table)
         column = table.columns.get("source_id")
-        self.source_id = np.zeros(len(table), np.int64) if column is None else np.asarray(column.values)
+        source_id = np.zeros(len(table), np.int64) if column is None else np.asarray(column.values)
+        checks.source_id = source_id
         missing = table.null("source_id")
-        unparsable = table.unparsable()
-        self.reject(np.isin(np.arange(len(table)), list(unparsable)), "unparsable", lambda row: unparsable[row])
-        self.reject(missing, "missing_source_id", lambda row: "source_id is null")
-        self.reject(self.source_id <= 0, "source_id_not_positive", lambda row: f"source_id {self.source_id[row]}")
-        self.reject(
-            self.source_id >= END, "source_id_off_the_sky", lambda row: f"source_id {self.source_id[row]}, the largest pixel ends at {END}"
-        )
-        self._unknown = missing | np.isin(np.arange(len(table)), [row for row, seen in unparsable.items() if seen.startswith("source_id:")])
+        checks.reject(missing, "missing_source_id", lambda row: "source_id is null")
+        checks.reject(source_id <= 0, "source_id_not_positive", lambda row: f"source_id {source_id[row]}")
+        checks.reject(source_id >= END, "source_id_off_the_sky", lambda row: f"source_id {source_id[row]}, the largest pixel ends at {END}")
+        if pixels is not None:
+            pixel = source_id >> LEVEL_8
+            outside = (pixel < pixels[0]) | (pixel > pixels[1])
+            checks.reject(
+                outside, "outside_the_files_range",
+                lambda row: f"source_id {source_id[row]} lies in the level-8 pixel {pixel[row]}, the file's name says {pixels[0]} to {pixels[1]}",
+            )  # fmt: skip
+        checks._unknown = missing | checks._rows([row for row, seen in checks._unparsable.items() if seen.startswith("source_id:")])
+        return checks
+
+    def _rows(self, indices: Iterable[int]) -> Bool[np.ndarray, " rows"]:
+        mask = np.zeros(len(self._table), bool)
+        mask[list(indices)] = True
+        return mask
+
+    def name_records(self, record: np.ndarray) -> None:
+        """Say how the survey itself names each row: text (n,), empty where it does not."""
+        self._record = record
+
+    def require(self, *names: str) -> None:
+        """Reject rows in which one of the fields is null: ``missing_NAME``."""
+        for name in names:
+            self.reject(self._table.null(name), f"missing_{name}", lambda row, name=name: f"{name} is null")  # type: ignore[misc]
 
     @property
     def good(self) -> Bool[np.ndarray, " rows"]:
@@ -105,6 +135,7 @@ class RowChecks:
             np.concatenate([self._table.row_number[bad], np.array(list(malformed), np.int64)]),
             np.concatenate([self.source_id[bad], none]),
             np.concatenate([self._unknown[bad], none == 0]),
+            np.concatenate([self._record[bad], np.full(len(malformed), "", object)]),
             np.concatenate([self._reason[bad], np.full(len(malformed), "wrong_field_count", object)]),
             np.concatenate([self._detail[bad], np.array([seen[:_DETAIL_LENGTH] for seen in malformed.values()], object)]),
         )

@@ -29,6 +29,10 @@ HEAD_BYTES = 64 << 10
 """Enough for the header line of any survey table."""
 
 
+SIMULATED_SKY = "sky.json"
+"""The settings that `kiel sky make` leaves in its folder: everything under it is simulated."""
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A file on disk, or one member of a zip archive on disk."""
@@ -129,6 +133,11 @@ def files_under(paths: Iterable[Path], unreadable: Callable[[Path, OSError], Non
             yield path
         else:
             raise UsageError(f"there is no file or folder {path}")
+
+
+def is_simulated(path: Path) -> bool:
+    """Whether a file lies in the folder of a simulated sky: the folder of its table, and that of the sky with its settings, are above it."""
+    return any((folder / SIMULATED_SKY).is_file() for folder in list(path.absolute().parents)[:3])
 
 
 def _is_regular(path: Path, unreadable: Callable[[Path, OSError], None]) -> bool:

@@ -4,6 +4,7 @@
     release         data releases, sources far from their pixel
     ingest_ledger   files and rejected rows
     gaia_source, xp_spectrum        what the archives give
+    fidelity        how far astrometry can be trusted
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
     publication     publications and TAP_SCHEMA
@@ -15,6 +16,7 @@ DDL: ``METADATA`` (alembic compares it with the database). TAP_SCHEMA and docs r
 import sqlalchemy as sa
 
 from catalog.schema.column import StoreTable
+from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
 from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
@@ -30,6 +32,7 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     INGEST_REJECT,
     GAIA_SOURCE,
     XP_SPECTRUM,
+    FIDELITY,
     MODEL_WEIGHTS,
     MODEL_VERSION,
     RUN,

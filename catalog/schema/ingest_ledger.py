@@ -27,12 +27,17 @@ INGEST_FILE = StoreTable(
         ),
         Column("name", ColumnType.TEXT, "Path under which the file was first added.", ucd="meta.id", nullable=False),
         Column("size", ColumnType.BIGINT, "Size of the file in bytes.", unit="byte", nullable=False),
+        Column("set_name", ColumnType.TEXT, "Name that the operator gave to a set of reference labels.", ucd="meta.id"),
         Column("product", ColumnType.TEXT, "What the header says the file is; null where it is no product."),
         Column(
             "state", ColumnType.TEXT, "One of " + ", ".join(FILE_STATES) + ".", ucd="meta.code.status", nullable=False, default="'planned'"
         ),
         Column("reason", ColumnType.TEXT, "Why the file failed or is no product, and what to do.", ucd="meta.note"),
-        Column("header", ColumnType.JSON, "Column names and types as the file's header gives them."),
+        Column(
+            "header",
+            ColumnType.JSON,
+            "The header: its column names and types, and how it differs from what the product expects.",
+        ),
         Column("rows_in", ColumnType.BIGINT, "Rows read from the file.", ucd="meta.number"),
         Column("rows_loaded", ColumnType.BIGINT, "Rows of the file that stand in the catalogue now.", ucd="meta.number"),
         Column(
@@ -60,6 +65,9 @@ INGEST_REJECT = StoreTable(
         Column("row_number", ColumnType.BIGINT, "Row in the file, counted from 1 without header lines.", ucd="meta.number", nullable=False),
         Column("source_id", ColumnType.BIGINT, "Source of the row, where it could be read.", ucd="meta.id"),
         Column(
+            "record", ColumnType.TEXT, "Key of the row in its table as text: the source_id, or the survey's own identifier.", ucd="meta.id"
+        ),
+        Column(
             "reason",
             ColumnType.TEXT,
             "Name of the rule that the row broke, such as duplicate_source.",
@@ -71,5 +79,5 @@ INGEST_REJECT = StoreTable(
     ),
     primary_key=("reject_id",),
     foreign_keys=(("file_id", "ingest_file.file_id"), ("winner_file_id", "ingest_file.file_id")),
-    indexes=(("file_id",), ("source_id",)),
+    indexes=(("file_id",), ("source_id",), ("record",)),
 )

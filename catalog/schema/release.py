@@ -13,6 +13,17 @@ SOURCE_ID = Column(
     nullable=False,
 )
 
+SURVEY_ID = Column(
+    "survey_id", ColumnType.TEXT, "Identifier of the row in its survey, as the survey writes it.", ucd="meta.id;meta.main", nullable=False
+)
+POSITION_KEY = Column(
+    "position_key",
+    ColumnType.BIGINT,
+    "Level-12 nested HEALPix pixel of ra and dec, times 2^35: finds positions through the index as a source_id does.",
+    ucd="meta.id",
+    principal=False,
+)
+
 RELEASE = StoreTable(
     "release",
     "Data releases with their coefficient contract and the sky padding that their identifiers need.",
@@ -25,6 +36,13 @@ RELEASE = StoreTable(
         Column("n_rp", ColumnType.SMALLINT, "Number of RP coefficients of each source.", ucd="meta.number", nullable=False),
         Column("bp_basis_function_id", ColumnType.SMALLINT, "Basis that the BP coefficients refer to.", ucd="meta.id", nullable=False),
         Column("rp_basis_function_id", ColumnType.SMALLINT, "Basis that the RP coefficients refer to.", ucd="meta.id", nullable=False),
+        Column(
+            "id_system",
+            ColumnType.TEXT,
+            "Which Gaia numbering its source_ids follow, dr3 or dr4: a survey's given identifier counts only where it is of the same one.",
+            ucd="meta.code",
+            nullable=False,
+        ),
         Column("cut_dialect", ColumnType.TEXT, "Which columns the quality cuts of the models may use in this release.", nullable=False),
         Column(
             "largest_pixel_offset",

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from catalog.schema.column import Column, PublicView
-from catalog.schema.public_views import PUBLIC_VIEWS
+from catalog.schema.public_views import OF_DEFAULT_RELEASE, PER_RELEASE, PUBLIC_VIEWS
 from catalog.version import ROOT
 
 FOLDER = ROOT / "docs" / "tables"
 
-_QUERIED_AS = {"gaia": "gaiadr3", "labels": "labels_dr3"}
+_QUERIED_AS = {kind: name.format(suffix="dr3") for kind, name in PER_RELEASE.items()}
 """Schemas that are made once a release, under the name that they have for Gaia DR3."""
 
 
@@ -21,8 +21,8 @@ def page(view: PublicView) -> str:
     """A table's page in Markdown: what it is, how it is queried, and every column."""
     schema = _QUERIED_AS.get(view.schema, view.schema)
     lines = [f"# {view.schema}.{view.name}", "", view.description, "", f"    SELECT TOP 10 * FROM {schema}.{view.name}", ""]  # noqa: S608
-    if view.schema == "labels":
-        lines += [f"`labels.{view.name}` is the same table of the default release; other releases have schemas of their own.", ""]
+    if view.schema in OF_DEFAULT_RELEASE:
+        lines += [f"`{view.schema}.{view.name}` is the same table of the default release; other releases have schemas of their own.", ""]
     if view.position is not None:
         lines += [
             f"Positions are found through the index: `DISTANCE({view.position.lon}, {view.position.lat}, lon, lat) < r` in degrees.",

@@ -1,4 +1,4 @@
-"""CSV and ECSV, streamed in blocks: archive CSV with ``"(a, b)"``, bulk ECSV with ``"[a,b]"``.
+"""CSV, ECSV and tab-separated text, streamed in blocks: archive CSV with ``"(a, b)"``, bulk ECSV with ``"[a,b]"``.
 
 ECSV (Astropy enhancement proposal 6) is CSV under a header of ``#`` lines; column names stand in the first line after it.
 Every field is read as text and typed by the product, so nothing depends on what the first rows look like.
@@ -23,7 +23,7 @@ _BLOCK_BYTES = 8 << 20
 _HEADER_BYTES = 8 << 20
 _BOM = b"\xef\xbb\xbf"
 _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*['\"]?(.)")
-_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype):\s*['\"]?([^,'\"}\n]+)")
+_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):\s*['\"]?([^,'\"}\n]+)")
 
 
 class _Tail(io.RawIOBase):
@@ -54,11 +54,13 @@ class DelimitedReader:
         self._stream = stream
         comments, names_line = self._header_lines()
         delimiter = _ECSV_DELIMITER.search(comments)
-        self.format = "ecsv" if "%ECSV" in comments else "csv"
-        self._delimiter = delimiter[1] if delimiter and self.format == "ecsv" else ","
+        self.format = "ecsv" if "%ECSV" in comments else "tsv" if "\t" in names_line and "," not in names_line else "csv"
+        self._delimiter = {"ecsv": delimiter[1] if delimiter else ",", "tsv": "\t", "csv": ","}[self.format]
         names = next(csv.reader([names_line], delimiter=self._delimiter), [])
         self._names = [name.strip().lower() for name in names]
-        self.tables: list[Mapping[str, str]] = [dict.fromkeys(self._names, "text") | _ecsv_types(comments)]
+        types, units = _ecsv_columns(comments)
+        self.tables: list[Mapping[str, str]] = [dict.fromkeys(self._names, "text") | types]
+        self.units: list[Mapping[str, str]] = [units]
 
     def _header_lines(self) -> tuple[str, str]:
         """The comment lines, and the line of names."""
@@ -89,7 +91,7 @@ class DelimitedReader:
             numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
             last = int(numbers[-1]) if len(numbers) else last
             malformed = {number: bad.pop(number) for number in sorted(bad) if number <= last}
-            columns = {field.name: from_text(batch.column(field.name), field) for field in wanted}
+            columns = {field.name: from_text(batch.column(name), field) for field, name in wanted.items()}
             yield FileTable(numbers, columns, malformed)
         if tail.ends_in_line:  # the last number may have lost digits, and nothing else tells
             raise DataError(
@@ -99,7 +101,7 @@ class DelimitedReader:
         if bad:
             yield FileTable(np.empty(0, np.int64), {}, bad)
 
-    def _batches(self, tail: _Tail, wanted: list[Field], bad: dict[int, str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, tail: _Tail, wanted: Mapping[Field, str], bad: dict[int, str]) -> Iterator[pa.RecordBatch]:
         """Arrow's batches of text columns; rows with a wrong number of fields go into ``bad`` by their number."""
 
         def note(row: pyarrow.csv.InvalidRow) -> str:
@@ -114,8 +116,8 @@ class DelimitedReader:
                 read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=unique),
                 parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
                 convert_options=pyarrow.csv.ConvertOptions(
-                    include_columns=[field.name for field in wanted],
-                    column_types={field.name: pa.binary() for field in wanted},
+                    include_columns=list(wanted.values()),
+                    column_types=dict.fromkeys(wanted.values(), pa.binary()),
                     strings_can_be_null=False,
                 ),
             )
@@ -124,13 +126,17 @@ class DelimitedReader:
                 raise DataError(f"the rows cannot be told apart ({error})") from error
 
 
-def _ecsv_types(comments: str) -> dict[str, str]:
-    """Column name -> type as an ECSV header states it."""
+def _ecsv_columns(comments: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Column name -> type, and column name -> unit, as an ECSV header states them."""
     types: dict[str, str] = {}
+    units: dict[str, str] = {}
     name = None
     for key, value in _ECSV_COLUMN.findall(comments):
         if key == "name":
             name = value.strip().lower()
         elif name is not None:
-            types[name] = value.strip()
-    return types
+            if key == "unit":
+                units.setdefault(name, value.strip())  # a description may hold the word again
+            else:
+                types[name] = value.strip()
+    return types, units

@@ -42,6 +42,9 @@ class FitsReader:
             self.tables: list[Mapping[str, str]] = [
                 {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._tables
             ]
+            self.units: list[Mapping[str, str]] = [
+                {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._tables
+            ]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one binary table, typed."""
@@ -51,7 +54,7 @@ class FitsReader:
         rows = hdu.header["NAXIS2"]
         for first in range(0, rows, _BLOCK_ROWS):
             block = hdu.data[first : first + _BLOCK_ROWS]
-            typed = {field.name: _typed(block, columns[field.name], field) for field in wanted}
+            typed = {field.name: _typed(block, columns[name], field) for field, name in wanted.items()}
             yield FileTable(np.arange(first + 1, first + 1 + len(block), dtype=np.int64), typed)
 
 

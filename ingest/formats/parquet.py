@@ -26,13 +26,16 @@ class ParquetReader:
         self._stored_name = {name.strip().lower(): name for name in schema.names}
         shown = [name.strip().lower().replace("\0", "\ufffd") for name in schema.names]  # PostgreSQL holds no character with code 0
         self.tables: list[Mapping[str, str]] = [{name: str(schema.field(i).type) for i, name in enumerate(shown)}]
+        self.units: list[Mapping[str, str]] = [
+            {name: unit.decode(errors="replace") for i, name in enumerate(shown) if (unit := (schema.field(i).metadata or {}).get(b"unit"))}
+        ]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows, typed."""
         wanted = fields_named(self._file.schema_arrow.names, fields)
         first = 1
-        for batch in self._file.iter_batches(_BLOCK_ROWS, columns=[self._stored_name[field.name] for field in wanted]):
-            columns = {field.name: _typed(batch.column(self._stored_name[field.name]), field) for field in wanted}
+        for batch in self._file.iter_batches(_BLOCK_ROWS, columns=[self._stored_name[name] for name in wanted.values()]):
+            columns = {field.name: _typed(batch.column(self._stored_name[name]), field) for field, name in wanted.items()}
             yield FileTable(np.arange(first, first + batch.num_rows, dtype=np.int64), columns)
             first += batch.num_rows
 

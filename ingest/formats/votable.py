@@ -42,6 +42,9 @@ class VotableReader:
             {field.name.strip().lower(): field.datatype + (f"[{field.arraysize}]" if field.arraysize else "") for field in table.fields}
             for table in self._tables
         ]
+        self.units: list[Mapping[str, str]] = [
+            {field.name.strip().lower(): str(field.unit) for field in table.fields if field.unit is not None} for table in self._tables
+        ]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one TABLE, typed."""
@@ -50,7 +53,7 @@ class VotableReader:
         wanted = fields_named([field.name for field in self._tables[table].fields], fields)
         for first in range(0, len(rows), _BLOCK_ROWS):
             block = rows[first : first + _BLOCK_ROWS]
-            typed = {field.name: _typed(block[columns[field.name].ID], field) for field in wanted}
+            typed = {field.name: _typed(block[columns[name].ID], field) for field, name in wanted.items()}
             yield FileTable(np.arange(first + 1, first + 1 + len(block), dtype=np.int64), typed)
 
 

@@ -1,1 +1,1 @@
-"""The products, one a file: xp_continuous (BP/RP mean spectra as coefficients) and gaia_source. ingest.registry lists them."""
+"""The products, one a file; ingest.registry lists them in the order in which headers are tried against them."""

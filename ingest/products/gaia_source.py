@@ -11,11 +11,10 @@ import numpy as np
 from psycopg import sql
 
 from catalog.binary_copy import Rows, copy_fields
-from catalog.releases import DataRelease
 from catalog.schema.column import ColumnType
 from catalog.schema.gaia_source import GAIA_SOURCE
 from ingest.file_table import Field, FileTable
-from ingest.product import CheckedRows, Product
+from ingest.product import CheckedRows, FileContext, Product
 from ingest.row_checks import RowChecks
 
 REQUIRED = frozenset({"source_id", "ra", "dec"})
@@ -23,7 +22,7 @@ _SPECTRUM = frozenset({"flux", "flux_error", "wavelength"})
 _COLUMNS = GAIA_SOURCE.without("release_id", "file_id", "row_number")
 _STAGED = copy_fields(GAIA_SOURCE.without("file_id"))
 
-FIELDS = tuple(Field(column.name, column.type) for column in _COLUMNS)
+FIELDS = tuple(Field(column.name, column.type, unit=column.unit) for column in _COLUMNS)
 
 ARCHIVE_COLUMNS = frozenset(
     """
@@ -60,9 +59,10 @@ def recognises(names: Collection[str]) -> bool:
     return REQUIRED.issubset(names) and not _SPECTRUM.intersection(names) and 2 * len(known) >= len(names)
 
 
-def check(table: FileTable, release: DataRelease) -> CheckedRows:
+def check(table: FileTable, file: FileContext) -> CheckedRows:
     """The rows with a position on the sky, at the release's epoch."""
-    checks = RowChecks(table)
+    release = file.release
+    checks = RowChecks.of_sources(table, file.pixels)
     checks.keep_worlds_apart(release)
     ra, dec, epoch = (table.values(Field(name, ColumnType.DOUBLE)) for name in ("ra", "dec", "ref_epoch"))
     checks.reject(table.null("ra") | table.null("dec"), "missing_position", lambda row: "ra or dec is null")
@@ -86,5 +86,13 @@ def _completeness(alias: str) -> sql.Composable:
 
 
 GAIA_SOURCE_ROWS = Product(
-    "gaia_source", GAIA_SOURCE, FIELDS, recognises, check, _completeness, f"of {len(_COLUMNS)} columns have a value", has_positions=True
+    "gaia_source",
+    GAIA_SOURCE,
+    FIELDS,
+    recognises,
+    check,
+    _completeness,
+    f"of {len(_COLUMNS)} columns have a value",
+    required=tuple(sorted(REQUIRED)),
+    has_positions=True,
 )

@@ -12,13 +12,12 @@ from jaxtyping import Bool, Float32
 from psycopg import sql
 
 from catalog.binary_copy import Rows, copy_fields
-from catalog.errors import DataError
 from catalog.releases import DataRelease
 from catalog.schema.column import ColumnType
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 from catalog.spectra import Layout, SpectrumBatch, layout_of, n_pairs, pack
 from ingest.file_table import Field, FileTable
-from ingest.product import CheckedRows, Product
+from ingest.product import CheckedRows, FileContext, Product
 from ingest.row_checks import RowChecks
 
 BANDS = ("bp", "rp")
@@ -35,17 +34,14 @@ FIELDS = (
 
 
 def recognises(names: Collection[str]) -> bool:
-    """Whether a header is one of XP coefficients. DataError when it has them but no source_id to say whose they are."""
-    if not {f"{band}_coefficients" for band in BANDS}.intersection(names):
-        return False
-    if "source_id" not in names:
-        raise DataError("the file has XP coefficients but no column source_id; xp_continuous needs it")
-    return True
+    """Whether a header is one of XP coefficients."""
+    return bool({f"{band}_coefficients" for band in BANDS}.intersection(names))
 
 
-def check(table: FileTable, release: DataRelease) -> CheckedRows:
+def check(table: FileTable, file: FileContext) -> CheckedRows:
     """The rows whose arrays fit the release's contract, packed."""
-    checks = RowChecks(table)
+    release = file.release
+    checks = RowChecks.of_sources(table, file.pixels)
     checks.keep_worlds_apart(release)
     lengths = {"bp": release.n_bp, "rp": release.n_rp}
     bases = {"bp": release.bp_basis_function_id, "rp": release.rp_basis_function_id}
@@ -146,5 +142,5 @@ def _completeness(alias: str) -> sql.Composable:
 
 XP_CONTINUOUS = Product(
     "xp_continuous", XP_SPECTRUM, FIELDS, recognises, check, _completeness,
-    "of 26 points (a band's coefficients 1, errors 3, correlations 9)",
+    "of 26 points (a band's coefficients 1, errors 3, correlations 9)", required=("source_id",),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from catalog.database import Role
 from catalog.embedded_server import open_database
 from catalog.errors import TransientError
+from catalog.partitions import complete_partitions
 from catalog.publish import drop_public_schemas, publication_lock, publish_in
 from catalog.schema import METADATA
 from catalog.settings import settings
@@ -101,6 +102,7 @@ def run() -> None:
             for path in sorted((ROOT / "sql" / "functions").glob("*.sql")):
                 outer.execute(path.read_text())
             outer.execute((ROOT / "sql" / "roles" / "grants.sql").read_text())
+            complete_partitions(outer)
             publish_in(outer, f"migrated to {head}")
 
 

@@ -1,20 +1,20 @@
 -- name: add_file
 -- A new file in the ledger; nothing when its bytes are there already.
-INSERT INTO store.ingest_file (release_id, sha256, name, size)
-VALUES (%(release_id)s, %(sha256)s, %(name)s, %(size)s)
+INSERT INTO store.ingest_file (release_id, sha256, name, size, set_name)
+VALUES (%(release_id)s, %(sha256)s, %(name)s, %(size)s, %(set_name)s)
 ON CONFLICT (release_id, sha256) DO NOTHING
 RETURNING file_id;
 
 -- name: ledger_files
 -- The ledger's files of a release, in the order in which they were added.
-SELECT file_id, sha256, name, size, product, state, reason, rows_in, rows_loaded, rows_rejected
+SELECT file_id, sha256, name, size, set_name, product, state, reason, rows_in, rows_loaded, rows_rejected
 FROM store.ingest_file
 WHERE release_id = %(release_id)s
 ORDER BY file_id;
 
 -- name: ledger_file
 -- One file of the ledger, by its bytes.
-SELECT file_id, sha256, name, size, product, state, reason, rows_in, rows_loaded, rows_rejected
+SELECT file_id, sha256, name, size, set_name, product, state, reason, rows_in, rows_loaded, rows_rejected
 FROM store.ingest_file
 WHERE release_id = %(release_id)s AND sha256 = %(sha256)s;
 
@@ -56,73 +56,73 @@ SELECT pg_advisory_xact_lock(%(class)s, %(release_id)s);
 CREATE TEMPORARY TABLE staged (LIKE {table} INCLUDING STORAGE) ON COMMIT DROP;
 
 -- name: make_rivals
--- The staged rows whose source the table holds already.
+-- The staged rows whose key the table holds already, by their row in the file.
 CREATE TEMPORARY TABLE rival (
-    source_id bigint PRIMARY KEY, held_by integer NOT NULL, wins boolean NOT NULL
+    row_number integer PRIMARY KEY, record text NOT NULL, held_by integer NOT NULL, wins boolean NOT NULL
 ) ON COMMIT DROP;
 
 -- name: set_aside_duplicates_within
--- Of the rows of one source in one file the fullest stays, the lower row number on a tie; the others become rejects.
+-- Of the rows of one key in one file the fullest stays, the lower row number on a tie; the others become rejects.
 WITH placed AS (
     SELECT s.row_number,
-           row_number() OVER (PARTITION BY s.source_id ORDER BY {completeness_staged} DESC, s.row_number) AS place
+           row_number() OVER (PARTITION BY {key_staged} ORDER BY {completeness_staged} DESC, s.row_number) AS place
     FROM staged AS s
 ), lost AS (
     DELETE FROM staged AS s USING placed AS p
     WHERE p.row_number = s.row_number AND p.place > 1
-    RETURNING s.file_id, s.row_number, s.source_id, {completeness_staged} AS completeness
+    RETURNING s.file_id, s.row_number, {source_staged} AS source_id, {record_staged} AS record, {completeness_staged} AS completeness
 )
-INSERT INTO store.ingest_reject (file_id, row_number, source_id, reason, detail, winner_file_id)
-SELECT file_id, row_number, source_id, 'duplicate_source', completeness || {unit}, file_id
+INSERT INTO store.ingest_reject (file_id, row_number, source_id, record, reason, detail, winner_file_id)
+SELECT file_id, row_number, source_id, record, {reason}, completeness || {unit}, file_id
 FROM lost;
 
 -- name: find_rivals
 -- Which staged rows meet a row of the table, and whether they win: the fuller row, on a tie the one of the smaller file sha256.
-INSERT INTO rival (source_id, held_by, wins)
-SELECT s.source_id, t.file_id,
+INSERT INTO rival (row_number, record, held_by, wins)
+SELECT s.row_number, {record_staged}, t.file_id,
        {completeness_staged} > {completeness_held}
        OR ({completeness_staged} = {completeness_held} AND %(sha256)s COLLATE "C" < f.sha256 COLLATE "C")
 FROM staged AS s
-JOIN {table} AS t ON t.release_id = %(release_id)s AND t.source_id = s.source_id
+JOIN {table} AS t ON t.release_id = %(release_id)s AND {same_key}
 JOIN store.ingest_file AS f ON f.file_id = t.file_id;
 
 -- name: set_aside_losers
 -- Staged rows that lose against the row that the table holds become rejects.
 WITH lost AS (
     DELETE FROM staged AS s USING rival AS r
-    WHERE r.source_id = s.source_id AND NOT r.wins
-    RETURNING s.file_id, s.row_number, s.source_id, {completeness_staged} AS completeness, r.held_by
+    WHERE r.row_number = s.row_number AND NOT r.wins
+    RETURNING s.file_id, s.row_number, {source_staged} AS source_id, r.record, {completeness_staged} AS completeness, r.held_by
 )
-INSERT INTO store.ingest_reject (file_id, row_number, source_id, reason, detail, winner_file_id)
-SELECT file_id, row_number, source_id, 'duplicate_source', completeness || {unit}, held_by
+INSERT INTO store.ingest_reject (file_id, row_number, source_id, record, reason, detail, winner_file_id)
+SELECT file_id, row_number, source_id, record, {reason}, completeness || {unit}, held_by
 FROM lost;
 
 -- name: take_out_losers
 -- Rows of the table that lose against a staged row become rejects of their own files, whose counts follow.
 WITH lost AS (
-    DELETE FROM {table} AS t USING rival AS r
-    WHERE t.release_id = %(release_id)s AND t.source_id = r.source_id AND r.wins
-    RETURNING t.file_id, t.row_number, t.source_id, {completeness_held} AS completeness
+    DELETE FROM {table} AS t USING staged AS s, rival AS r
+    WHERE t.release_id = %(release_id)s AND {same_key} AND r.row_number = s.row_number AND r.wins
+    RETURNING t.file_id, t.row_number, {source_held} AS source_id, r.record, {completeness_held} AS completeness
 ), counted AS (
     UPDATE store.ingest_file AS f SET rows_loaded = f.rows_loaded - l.rows, rows_rejected = f.rows_rejected + l.rows
     FROM (SELECT file_id, count(*) AS rows FROM lost GROUP BY file_id) AS l
     WHERE f.file_id = l.file_id
 )
-INSERT INTO store.ingest_reject (file_id, row_number, source_id, reason, detail, winner_file_id)
-SELECT file_id, row_number, source_id, 'duplicate_source', completeness || {unit}, %(file_id)s
+INSERT INTO store.ingest_reject (file_id, row_number, source_id, record, reason, detail, winner_file_id)
+SELECT file_id, row_number, source_id, record, {reason}, completeness || {unit}, %(file_id)s
 FROM lost;
 
 -- name: insert_staged
--- The rows that are left, in the order of their place on the sky.
+-- The rows that are left, in the order of their key.
 INSERT INTO {table} ({columns})
-SELECT {columns} FROM staged ORDER BY source_id;
+SELECT {columns} FROM staged AS s ORDER BY {key_staged};
 
 -- name: point_rejects_at_winners
--- Every duplicate of a source, of this file and of earlier ones, names the file that holds the source now.
+-- Every duplicate of a key, of this file and of earlier ones, names the file that holds the key now.
 UPDATE store.ingest_reject AS j
 SET winner_file_id = CASE WHEN r.wins THEN %(file_id)s ELSE r.held_by END
 FROM rival AS r, store.ingest_file AS f
-WHERE j.source_id = r.source_id AND j.reason = 'duplicate_source'
+WHERE j.record = r.record AND j.reason = {reason}
   AND f.file_id = j.file_id AND f.release_id = %(release_id)s AND f.product = %(product)s
   AND j.winner_file_id IS DISTINCT FROM CASE WHEN r.wins THEN %(file_id)s ELSE r.held_by END;
 
@@ -156,7 +156,7 @@ ORDER BY f.file_id, j.reason;
 
 -- name: rejects
 -- Every row that was not taken, with the file that holds its source where it is a duplicate.
-SELECT f.name AS file, f.sha256, j.row_number, j.source_id, j.reason, j.detail, w.name AS winner, w.sha256 AS winner_sha256
+SELECT f.name AS file, f.sha256, j.row_number, j.source_id, j.record, j.reason, j.detail, w.name AS winner, w.sha256 AS winner_sha256
 FROM store.ingest_reject AS j
 JOIN store.ingest_file AS f ON f.file_id = j.file_id
 LEFT JOIN store.ingest_file AS w ON w.file_id = j.winner_file_id

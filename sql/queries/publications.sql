@@ -31,7 +31,7 @@ SELECT release_id, model, run_id FROM store.published ORDER BY release_id, model
 
 -- name: all_releases
 -- The releases with what their views need.
-SELECT release_id, name, suffix, n_bp, n_rp, is_default FROM store.release ORDER BY release_id;
+SELECT release_id, name, suffix, n_bp, n_rp, cut_dialect, is_default FROM store.release ORDER BY release_id;
 
 -- name: lock_reader
 -- Keeps a publication's schemas alive for this session.

@@ -1,3 +1,3 @@
-SELECT f.file_id, d.name AS release, f.sha256, f.name, f.size, f.product, f.state, f.reason, f.rows_in, f.rows_loaded, f.rows_rejected, f.added, f.finished
+SELECT f.file_id, d.name AS release, f.sha256, f.name, f.size, f.set_name, f.product, f.state, f.reason, f.rows_in, f.rows_loaded, f.rows_rejected, f.added, f.finished
 FROM store.ingest_file AS f
 JOIN store.release AS d ON d.release_id = f.release_id

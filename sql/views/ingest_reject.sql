@@ -1,2 +1,2 @@
-SELECT reject_id, file_id, row_number, source_id, reason, detail, winner_file_id
+SELECT reject_id, file_id, row_number, source_id, record, reason, detail, winner_file_id
 FROM store.ingest_reject
