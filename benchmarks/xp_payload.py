@@ -1,6 +1,6 @@
 """What an XP spectrum costs on disk and in time, for several layouts, and how near reading batches comes to a bare COPY; in one run.
 
-    python -m benchmarks.xp_payload --data ../shared/data/real [--rows 10000] [--repeat 3] [--part layouts|rounding|reading]
+    python -m benchmarks.xp_payload --data ../shared/data/real [--rows 10000] [--repeat 3] [--part layouts|rounding|partitions|reading]
 
 Real spectra with full covariances, loaded by ingest from the folder ``xp_continuous`` of --data and repeated to --rows (TOAST compresses
 row by row, so that repetition cannot flatter a compression). Throw-away servers: the embedded one, and a system PostgreSQL if it knows lz4.
@@ -47,6 +47,7 @@ from ingest.load import add_paths
 DR3_SPECTRA = 219_197_643
 LAST_SOURCE_ID = (12 * 4**12 << 35) - 1
 BLOCK_BYTES = 2 << 20
+PARTS = ("layouts", "rounding", "partitions", "reading")
 
 
 @dataclass
@@ -238,6 +239,28 @@ def compare_rounding(batch: SpectrumBatch) -> None:
         print(line)
 
 
+# --- partitions -------------------------------------------------------------------------------------------------------------
+
+
+def planning(database: Database) -> None:
+    """How long PostgreSQL plans, warm, with more and more source_id ranges in a release."""
+    print("\nplanning, warm, best of 20, with the partitions of xp_spectrum and gaia_source empty")
+    for ranges in (1, 8, 32):
+        other = database.named(f"ranges_{ranges}")
+        with database.connect(None, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"ranges_{ranges}")))
+        upgrade(other)
+        release = add_release(other, "gaia_dr3", ranges=ranges)
+        with other.connect(Role.WORKER, autocommit=True) as connection:
+            line = f"  {ranges:>2} ranges:"
+            for what, width in (("one source", 0), ("a 3,386th of the sky", LAST_SOURCE_ID // 3386), ("everything", LAST_SOURCE_ID)):
+                keys = {"release_id": release.release_id, "first_source_id": 5, "last_source_id": 5 + width}
+                explain = sql.SQL("EXPLAIN (SUMMARY, FORMAT JSON) {}").format(statement("spectra"))
+                times = [psycopg.ClientCursor(connection).execute(explain, keys).fetchone() for _ in range(20)]
+                line += f" {what} {min(each[0][0]['Planning Time'] for each in times if each):.2f} ms;"
+        print(line.rstrip(";"))
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------------
 
 
@@ -358,9 +381,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--part", choices=("layouts", "rounding", "reading"), action="append")
+    parser.add_argument("--part", choices=PARTS, action="append")
     arguments = parser.parse_args()
-    parts = arguments.part or ["layouts", "rounding", "reading"]
+    parts = arguments.part or PARTS
     torch.set_num_threads(1)
     print(f"python -m benchmarks.xp_payload {' '.join(sys.argv[1:])}   {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"psycopg {psycopg.__version__} ({psycopg.pq.__impl__}), numpy {np.__version__}, torch {torch.__version__}")
@@ -373,6 +396,8 @@ def main() -> None:
                 compare_layouts(connection, repeated, arguments.repeat)
         if "rounding" in parts:
             compare_rounding(real)
+        if "partitions" in parts:
+            planning(database)
         if "reading" in parts:
             fill_catalogue(database, arguments.rows)
             compare_reading(database, arguments.rows, arguments.repeat)

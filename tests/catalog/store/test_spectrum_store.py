@@ -1,6 +1,7 @@
 """Spectra read from PostgreSQL are those that were written, in batches and ranges, with or without correlations."""
 
 import itertools
+import re
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from catalog.errors import DataError
 from catalog.releases import DataRelease, add_release, release_named
 from catalog.schema import GAIA_SOURCE, XP_SPECTRUM
 from catalog.spectra import SpectrumBatch, n_pairs, pack
+from catalog.statements import statement
 from catalog.store import spectrum_store
 from catalog.store.spectrum_store import read_spectra
 
@@ -96,6 +98,20 @@ def test_spectra_of_another_release_come_back_whatever_is_received_at_a_time(
             for name in ("source_id", *(ARRAYS if correlations else ARRAYS[:4]), "g_mean_flux", "g_mean_mag"):
                 found = np.concatenate([getattr(batch, name) for batch in batches])
                 assert np.array_equal(found, getattr(written, name), equal_nan=True), name
+
+
+@pytest.mark.parametrize("name", ["spectra", "spectra_without_correlations"])
+def test_a_range_of_sources_reads_its_own_partitions_alone(database: Database, name: str) -> None:
+    add_release(database, "sim_dr4", ranges=8)
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "sim_dr4")
+        first = 12 * 4**12 // 8 * 5 << 35
+        parameters = {
+            "release_id": release.release_id, "n_bp": 51, "n_rp": 55, "first_source_id": first, "last_source_id": first + 1000,
+        }  # fmt: skip
+        explained = psycopg.ClientCursor(connection).execute(sql.SQL("EXPLAIN {}").format(statement(name)), parameters)
+        read = {table for (line,) in explained.fetchall() for table in re.findall(r"(?:gaia_source|xp_spectrum)_sim_dr4_\d\d", line)}
+        assert read == {"gaia_source_sim_dr4_05", "xp_spectrum_sim_dr4_05"}
 
 
 def test_batches_that_are_kept_are_not_overwritten(database: Database) -> None:
