@@ -187,15 +187,15 @@ def pack(batch: SpectrumBatch) -> Array:
 
 
 def unpack(
-    source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], payload: PackedVectors, n_bp: int, n_rp: int, *,
+    source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], payload: Array, n_bp: int, n_rp: int, *,
     correlations: bool = True, g_mean_flux: Array | None = None, g_mean_mag: Array | None = None,
 ) -> SpectrumBatch:  # fmt: skip
-    """The spectra of packed payloads of a release with n_bp and n_rp coefficients.
+    """The spectra of packed payloads (an object array of bytes, as :func:`pack` gives) of a release with n_bp and n_rp coefficients.
 
     Without ``correlations`` those are left packed. DataError names the source whose payload does not have its layout's length.
     """
     batch = SpectrumBatch.blank(len(source_id), n_bp, n_rp, correlations=correlations)
-    unpack_into(batch, source_id, layout, payload)
+    unpack_into(batch, source_id, layout, PackedVectors.joined(payload.tolist()))
     for photometry, given in ((batch.g_mean_flux, g_mean_flux), (batch.g_mean_mag, g_mean_mag)):
         photometry[:] = np.nan if given is None else given
     return batch
