@@ -36,6 +36,8 @@ WRITE_BYTES = 1 << 19
 
 _LONG_CELL = 64
 """Bytes from which a copy a cell is cheaper than an index a byte."""
+_LONG_ROW = 1 << 10
+"""Bytes from which a copy a row is dearer than a buffer object a row."""
 _INT64 = np.iinfo(np.int64)
 
 
@@ -377,7 +379,6 @@ def raw_blocks(
     leaves the connection usable outside its transaction. DataError where the server's stream ends before its trailer.
     """
     with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query), parameters) as copy:
-        # Each message is libpq's own copy of a row and stays where it is until a block of them is joined.
         messages: list[Buffer] = []
         size, ended = 0, False
         for number, row in enumerate(copy):
@@ -388,7 +389,8 @@ def raw_blocks(
             if length == len(TRAILER) and row == TRAILER:
                 ended = True
             elif length:
-                messages.append(row)
+                # A long row stays in libpq's buffer until the block is joined; short ones cost less as bytes, which are not garbage-collected.
+                messages.append(row if length >= _LONG_ROW else bytes(row))
                 size += length
             if len(messages) == block_rows or (block_bytes is not None and size >= block_bytes):
                 yield _joined(messages)
