@@ -55,7 +55,8 @@ class DelimitedReader:
         comments, names_line = self._header_lines()
         delimiter = _ECSV_DELIMITER.search(comments)
         self.format = "ecsv" if "%ECSV" in comments else "tsv" if "\t" in names_line and "," not in names_line else "csv"
-        self._delimiter = {"ecsv": delimiter[1] if delimiter else ",", "tsv": "\t", "csv": ","}[self.format]
+        unsaid = "," if "," in names_line else " "  # a blank is ECSV's own default, which astropy writes
+        self._delimiter = {"ecsv": delimiter[1] if delimiter else unsaid, "tsv": "\t", "csv": ","}[self.format]
         names = next(csv.reader([names_line], delimiter=self._delimiter), [])
         self._names = [name.strip().lower() for name in names]
         types, units = _ecsv_columns(comments)

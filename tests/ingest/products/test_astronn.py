@@ -15,14 +15,18 @@ from ingest.product import CheckedRows, Product
 from ingest.products.astronn import ASTRONN_ROWS
 
 Check = Callable[[Path, Product], CheckedRows]
-ELEMENTS = "C CI N O NA MG AL SI P S K CA TI TIII V CR MN FE CO NI".split()
+ELEMENTS = ("C", "CI", "N", "O", "NA", "MG", "AL", "SI", "P", "S", "K", "CA", "TI", "TIII", "V", "CR", "MN", "FE", "CO", "NI")
 
 
 def catalogue(path: Path, n: int = 3, *, field: bool = False, **changes: Any) -> Path:
     """A file of the columns that the catalogue's code writes, all of one star; ``changes`` give columns their values."""
     numbers = {f"{name}{error}": "E" for name in ("TEFF", "LOGG", *(f"{x}_H" for x in ELEMENTS)) for error in ("", "_ERR")}
-    numbers |= dict.fromkeys(("dist", "dist_error", "dist_model_error", "nn_parallax", "fakemag", "weighted_dist", "weighted_dist_error"), "D")
-    numbers |= dict.fromkeys(("age", "age_linear_correct", "age_lowess_correct", "age_total_error", "age_model_error", "galr", "e", "e_err"), "D")
+    numbers |= dict.fromkeys(
+        ("dist", "dist_error", "dist_model_error", "nn_parallax", "fakemag", "weighted_dist", "weighted_dist_error"), "D"
+    )
+    numbers |= dict.fromkeys(
+        ("age", "age_linear_correct", "age_lowess_correct", "age_total_error", "age_model_error", "galr", "e", "e_err"), "D"
+    )
     numbers |= dict.fromkeys(("Lz", "Lz_err", "Energy", "EminusEc", "ref_epoch", "RA_APOGEE", "DEC_APOGEE", "RA", "DEC"), "D")
     values: dict[str, Any] = {name: np.full(n, 10.0 + place) for place, name in enumerate(numbers)} | changes
     columns = [
