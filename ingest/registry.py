@@ -11,12 +11,15 @@ from ingest.products.gaia_source import GAIA_SOURCE_ROWS
 from ingest.products.galah import GALAH_ROWS
 from ingest.products.hot_payne import HOT_PAYNE_ROWS
 from ingest.products.lamost import LAMOST_ROWS
+from ingest.products.reddening import REDDENING_ROWS
 from ingest.products.reference_label import REFERENCE_LABELS
+from ingest.products.two_mass import TWO_MASS_PRODUCTS
+from ingest.products.unwise import UNWISE_PRODUCTS
 from ingest.products.xp_continuous import XP_CONTINUOUS
 
 PRODUCTS: tuple[Product, ...] = (
-    XP_CONTINUOUS, FIDELITY_ROWS, GAIA_SOURCE_ROWS, APOGEE_ROWS, APOGEE_SPECTRA, ASTRONN_ROWS, LAMOST_ROWS, HOT_PAYNE_ROWS, GALAH_ROWS,
-    REFERENCE_LABELS,
+    XP_CONTINUOUS, FIDELITY_ROWS, APOGEE_ROWS, APOGEE_SPECTRA, ASTRONN_ROWS, LAMOST_ROWS, HOT_PAYNE_ROWS, GALAH_ROWS,
+    *TWO_MASS_PRODUCTS, *UNWISE_PRODUCTS, REDDENING_ROWS, GAIA_SOURCE_ROWS, REFERENCE_LABELS,
 )  # fmt: skip
 """Reference labels stand last: their header may be any that names stars and labels."""
 
