@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from ingest.product import Product
 from ingest.products.fidelity import FIDELITY_ROWS
 from ingest.products.gaia_source import GAIA_SOURCE_ROWS
+from ingest.products.rvs_mean import RVS_MEAN
 from ingest.products.xp_continuous import XP_CONTINUOUS
+from ingest.products.xp_sampled import XP_SAMPLED
 
-PRODUCTS: tuple[Product, ...] = (XP_CONTINUOUS, FIDELITY_ROWS, GAIA_SOURCE_ROWS)
+PRODUCTS: tuple[Product, ...] = (XP_CONTINUOUS, RVS_MEAN, XP_SAMPLED, FIDELITY_ROWS, GAIA_SOURCE_ROWS)
 
 
 def product_of(tables: list[Mapping[str, str]]) -> tuple[Product, list[int]] | None:

@@ -3,7 +3,7 @@
     column          Column, StoreTable, PublicView: what a description is
     release         data releases, sources far from their pixel
     ingest_ledger   files and rejected rows
-    gaia_source, xp_spectrum        what the archives give
+    gaia_source, xp_spectrum, xp_sampled_spectrum, rvs_spectrum     what the archives give
     fidelity        how far astrometry can be trusted
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
@@ -23,6 +23,8 @@ from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
+from catalog.schema.rvs_spectrum import RVS_SPECTRUM
+from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
 STORE_TABLES: tuple[StoreTable, ...] = (
@@ -32,6 +34,8 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     INGEST_REJECT,
     GAIA_SOURCE,
     XP_SPECTRUM,
+    XP_SAMPLED_SPECTRUM,
+    RVS_SPECTRUM,
     FIDELITY,
     MODEL_WEIGHTS,
     MODEL_VERSION,

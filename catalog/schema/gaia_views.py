@@ -4,6 +4,8 @@ from catalog.schema.column import Column, ColumnType, Position, PublicView
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
 from catalog.schema.release import SOURCE_ID
+from catalog.schema.rvs_spectrum import RVS_SPECTRUM
+from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
 _RA, _DEC = GAIA_SOURCE.pick("ra", "dec")
@@ -56,8 +58,28 @@ XP_VIEW = PublicView(
     position=Position(),
 )
 
+_OF_SPECTRUM = ("release_id", "source_id", "file_id", "row_number")
+
+XP_SAMPLED_VIEW = PublicView(
+    "gaia",
+    "xp_sampled_mean_spectrum",
+    "Sampled XP (BP and RP) mean spectra, externally calibrated: fluxes and errors as the archive gives them, 336 to 1020 nm by 2 nm.",
+    (SOURCE_ID, RA, DEC, *XP_SAMPLED_SPECTRUM.without(*_OF_SPECTRUM)),
+    "xp_sampled_mean_spectrum",
+    position=Position(),
+)
+
+RVS_VIEW = PublicView(
+    "gaia",
+    "rvs_mean_spectrum",
+    "Mean RVS spectra, continuum-normalised and at rest: fluxes and errors as the archive gives them, 846 to 870 nm by 0.01 nm.",
+    (SOURCE_ID, RA, DEC, *RVS_SPECTRUM.without(*_OF_SPECTRUM)),
+    "rvs_mean_spectrum",
+    position=Position(),
+)
+
 FIDELITY_VIEW = PublicView(
     "gaia", "gaiaedr3_spurious", FIDELITY.description, FIDELITY.without("release_id", "file_id", "row_number"), "gaiaedr3_spurious"
 )
 
-GAIA_VIEWS: tuple[PublicView, ...] = (GAIA_SOURCE_VIEW, XP_VIEW, FIDELITY_VIEW)
+GAIA_VIEWS: tuple[PublicView, ...] = (GAIA_SOURCE_VIEW, XP_VIEW, XP_SAMPLED_VIEW, RVS_VIEW, FIDELITY_VIEW)
