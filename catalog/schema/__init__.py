@@ -4,6 +4,8 @@
     release         data releases, sources far from their pixel
     ingest_ledger   files and rejected rows
     gaia_source, xp_spectrum, xp_sampled_spectrum, rvs_spectrum     what the archives give
+    astrophysical_parameters        what Gaia's own pipelines found
+    id_map          sources of earlier releases
     fidelity        how far astrometry can be trusted
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
@@ -15,9 +17,11 @@ DDL: ``METADATA`` (alembic compares it with the database). TAP_SCHEMA and docs r
 
 import sqlalchemy as sa
 
+from catalog.schema.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS
 from catalog.schema.column import StoreTable
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
+from catalog.schema.id_map import ID_MAP
 from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
@@ -36,6 +40,8 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     XP_SPECTRUM,
     XP_SAMPLED_SPECTRUM,
     RVS_SPECTRUM,
+    ASTROPHYSICAL_PARAMETERS,
+    ID_MAP,
     FIDELITY,
     MODEL_WEIGHTS,
     MODEL_VERSION,
