@@ -17,7 +17,7 @@ from ingest.formats.values import from_text
 
 _NAMES = {name: name for name in ("source_id", "solution_id", "combined_transits", "combined_ccds", "deblended_ccds")}
 _NAMES |= {"sourceid": "source_id", "solution": "solution_id"}
-"""Names that count, in lower case, also in the eight letters of a FITS keyword -> column."""
+"""Names that count where their value is a whole number, in lower case, also in the eight letters of a FITS keyword -> column."""
 _META = re.compile(rb"^#\s*(\w+):\s*([0-9]+)\s*$", re.MULTILINE)
 _ARCHIVE_NAME = re.compile(r"(?:XP_SAMPLED|RVS)-Gaia[ _]DR\d[ _]([1-9]\d{0,18})\.")
 

@@ -146,6 +146,82 @@ def test_a_product_is_told_by_its_columns(name: str) -> None:
     assert (found and found[0]) is product
 
 
+def table_of(product: str) -> dict[str, tuple[str, str]]:
+    """Column -> unit and value of a small row of each product."""
+    lists = {length: '"[' + ",".join(["0.5"] * length) + ']"' for length in (343, 2401)}
+    return {
+        "rvs_mean": {"source_id": ("", str(GOOD)), "flux": ("", lists[2401]), "flux_error": ("", lists[2401]), "combined_transits": ("", "9")},
+        "xp_sampled": {
+            "source_id": ("", str(GOOD)), "solution_id": ("", "5"), "flux": ("W.m**-2.nm**-1", lists[343]),
+            "flux_error": ("W.m**-2.nm**-1", lists[343]),
+        },
+        "astrophysical_parameters": {"source_id": ("", str(GOOD)), "teff_gspphot": ("K", "5000.0"), "distance_gspphot": ("pc", "100.0")},
+        "dr2_neighbourhood": {"dr2_source_id": ("", "5"), "dr3_source_id": ("", str(GOOD)), "angular_distance": ("mas", "1.5")},
+        "gaia_source": {"source_id": ("", str(GOOD)), "ra": ("deg", "45.0046"), "dec": ("deg", "0.02"), "parallax": ("mas", "1.5")},
+    }[product]  # fmt: skip
+
+
+def write_ecsv(path: Path, names: list[str], table: dict[str, tuple[str, str]]) -> Path:
+    lines = ["%ECSV 1.0", "---", "delimiter: ','", "datatype:"]
+    for name in names:
+        unit, _ = table[name]
+        lines += ["-", f"  name: {name}", "  datatype: string", *([f"  unit: {unit}"] if unit else [])]
+    rows = [",".join(names), ",".join(table[name][1] for name in names), ""]
+    path.write_text("".join(f"# {line}\n" for line in lines) + "\n".join(rows))
+    return path
+
+
+ANOTHER_UNIT = {"rvs_mean": ("wavelength", "Angstrom"), "xp_sampled": ("flux", "erg.s**-1.cm**-2.nm**-1"), "astrophysical_parameters": ("distance_gspphot", "kpc"),
+                "dr2_neighbourhood": ("angular_distance", "arcsec"), "gaia_source": ("parallax", "arcsec")}  # fmt: skip
+WITHOUT = {"rvs_mean": "source_id", "xp_sampled": "source_id", "astrophysical_parameters": "source_id", "dr2_neighbourhood": "dr3_source_id",
+           "gaia_source": "dec"}  # fmt: skip
+
+
+@pytest.mark.parametrize("product", WITHOUT)
+def test_columns_in_another_order_and_unknown_ones_are_taken_and_told(product: str, database: Database, tmp_path: Path) -> None:
+    table = table_of(product) | {"my_note": ("", '"seen twice"')}
+    (file,) = add_paths(database, "gaia_dr3", [write_ecsv(tmp_path / "file", list(table)[::-1], table)], work=True).files
+    assert (file.product, file.state, file.rows_loaded) == (product, "loaded", 1)
+    with database.connect(Role.WORKER) as connection:
+        header = connection.execute("SELECT header->'unknown_columns', header->'missing_columns' FROM store.ingest_file").fetchone()
+    assert header is not None
+    assert header[0] == ["my_note"]
+    assert not set(table).intersection(header[1])
+
+
+@pytest.mark.parametrize("product", WITHOUT)
+def test_a_column_that_comes_twice_refuses_the_file(product: str, database: Database, tmp_path: Path) -> None:
+    table = table_of(product)
+    twice = list(table)[-1]
+    (file,) = add_paths(database, "gaia_dr3", [write_ecsv(tmp_path / "file", [*table, twice], table)], work=True).files
+    assert (file.product, file.state) == (product, "failed")
+    assert f"names {twice} more than once" in (file.reason or "")
+
+
+@pytest.mark.parametrize("product", WITHOUT)
+def test_a_unit_of_another_kind_refuses_the_file(product: str, database: Database, tmp_path: Path) -> None:
+    name, unit = ANOTHER_UNIT[product]
+    table = table_of(product)
+    table[name] = (unit, table.get(name, ("", "0.5"))[1])
+    (file,) = add_paths(database, "gaia_dr3", [write_ecsv(tmp_path / "file", list(table), table)], work=True).files
+    assert file.state == "failed"
+    assert f"gives {name} in '{unit}'" in (file.reason or "")
+
+
+@pytest.mark.parametrize("product", WITHOUT)
+def test_a_missing_identifier_or_position_is_told(product: str, database: Database, tmp_path: Path) -> None:
+    names = [name for name in table_of(product) if name != WITHOUT[product]]
+    table = table_of(product) | {"wavelength": ("nm", "336.0")}
+    names += ["wavelength"] if product == "xp_sampled" else []
+    (file,) = add_paths(database, "gaia_dr3", [write_ecsv(tmp_path / "file", names, table)], work=True).files
+    assert file.rows_loaded is None
+    if file.state == "failed":
+        assert f"the header is one of {product} but has no column {WITHOUT[product]}" in (file.reason or "")
+    else:
+        assert file.state == "not_a_product"
+        assert ", ".join(names) in (file.reason or "")
+
+
 @pytest.mark.parametrize("spelling", ["True", "true", "t", "1", '"True"', "TRUE"])
 def test_every_spelling_of_a_boolean_and_of_null_is_understood_in_gaia_source(spelling: str, tmp_path: Path) -> None:
     nulls = ("", "null", "NULL", "nan", "NaN", "\\N")
