@@ -130,7 +130,7 @@ def _typed(values: np.ndarray, column: _Column, field: Field) -> TypedColumn:
     """One column of a block of rows."""
     rows = len(values)
     nothing = np.zeros(rows, bool)
-    if h5py.check_vlen_dtype(column.dtype) is not None:
+    if h5py.check_vlen_dtype(column.dtype) is not None and h5py.check_string_dtype(column.dtype) is None:
         if not field.is_array:
             raise DataError(f"column {field.name} holds lists where one value a row is expected")
         lengths = np.array([np.size(row) for row in values], np.int64)

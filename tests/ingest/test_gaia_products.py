@@ -134,6 +134,7 @@ HEADERS = {
     "labels of a survey with one parameter": (["source_id", "teff", "logg", "fe_h", "teff_gspphot"], None),
     "neighbours of DR2": (["angular_distance", "dr3_source_id", "dr2_source_id", "note"], DR2_NEIGHBOURHOOD),
     "neighbours of DR3": (["dr3_source_id", "dr4_source_id"], DR3_NEIGHBOURHOOD),
+    "a survey with identifiers of both releases": (["star_id", "dr2_source_id", "dr3_source_id", "ra", "dec", "teff", "logg"], None),
     "a survey with identifiers of one release": (["dr3_source_id", "teff"], None),
     "gaia_source with the spellings of DR4": (["source_id", "ra", "dec", "astrometric_params"], GAIA_SOURCE_ROWS),
 }
