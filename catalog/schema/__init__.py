@@ -7,6 +7,9 @@
     astrophysical_parameters        what Gaia's own pipelines found
     id_map          sources of earlier releases
     fidelity        how far astrometry can be trusted
+    two_mass        infrared photometry by source, and the tables that it is joined from
+    unwise          infrared fluxes by position
+    reddening       E of maps of the dust
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
     publication     publications and TAP_SCHEMA
@@ -26,8 +29,11 @@ from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
+from catalog.schema.reddening import REDDENING
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
 from catalog.schema.rvs_spectrum import RVS_SPECTRUM
+from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
+from catalog.schema.unwise import UNWISE
 from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
@@ -43,6 +49,12 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     ASTROPHYSICAL_PARAMETERS,
     ID_MAP,
     FIDELITY,
+    TWO_MASS,
+    TMASS_BEST_NEIGHBOUR,
+    TMASS_JOIN,
+    TMASS_PSC,
+    UNWISE,
+    REDDENING,
     MODEL_WEIGHTS,
     MODEL_VERSION,
     RUN,
