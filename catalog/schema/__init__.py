@@ -3,6 +3,7 @@
     column          Column, StoreTable, PublicView: what a description is
     release         data releases, sources far from their pixel
     ingest_ledger   files and rejected rows
+    archive_ledger  queries to archives, and their ranges
     gaia_source, xp_spectrum        what the archives give
     fidelity        how far astrometry can be trusted
     model_run       weights, versions, runs, chunks, sources without a label, what is published
@@ -15,6 +16,7 @@ DDL: ``METADATA`` (alembic compares it with the database). TAP_SCHEMA and docs r
 
 import sqlalchemy as sa
 
+from catalog.schema.archive_ledger import ARCHIVE_QUERY, ARCHIVE_RANGE
 from catalog.schema.column import StoreTable
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
@@ -30,6 +32,8 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     DISPLACED_SOURCE,
     INGEST_FILE,
     INGEST_REJECT,
+    ARCHIVE_QUERY,
+    ARCHIVE_RANGE,
     GAIA_SOURCE,
     XP_SPECTRUM,
     FIDELITY,
