@@ -57,7 +57,12 @@ XP_VIEW = PublicView(
 )
 
 FIDELITY_VIEW = PublicView(
-    "gaia", "gaiaedr3_spurious", FIDELITY.description, FIDELITY.without("release_id", "file_id", "row_number"), "gaiaedr3_spurious"
+    "gaia",
+    "gaiaedr3_spurious",
+    FIDELITY.description,
+    FIDELITY.without("release_id", "file_id", "row_number"),
+    "gaiaedr3_spurious",
+    archive_schema="external",
 )
 
 GAIA_VIEWS: tuple[PublicView, ...] = (GAIA_SOURCE_VIEW, XP_VIEW, FIDELITY_VIEW)

@@ -153,6 +153,7 @@ class _Fetch:
         waiting = deque(range_ledger.resume(self.connection, self.release, known))
         running: dict[Future[Answer], KnownRange] = {}
         ready = time.monotonic()
+        self.service.stopping.clear()
         with ThreadPoolExecutor(self.options.parallel) as pool:
             try:
                 while waiting or running:

@@ -4,10 +4,10 @@ Between questions there is a pause. After faults that pass the waits double, wit
 together, and never end before the service's own Retry-After. When nothing has worked for a stated time, we give up.
 """
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 from catalog.errors import TransientError
 
@@ -30,7 +30,7 @@ class Politeness:
     first_wait: float = 1.0
     longest_wait: float = 120.0
     clock: Callable[[], float] = time.monotonic
-    random: random.Random = field(default_factory=random.Random)
+    random: Random = field(default_factory=Random)
     _faults: int = 0
     _failing_since: float | None = None
 

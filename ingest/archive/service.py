@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
 
 import pyvo
 import requests
@@ -25,7 +26,7 @@ from astropy.io import votable
 from pyvo.dal.exceptions import DALAccessError, DALFormatError, DALQueryError, DALRateLimitError, DALServiceError
 from pyvo.dal.tap import AsyncTAPJob, TAPQuery, TAPResults
 
-from catalog.errors import DataError, TransientError
+from catalog.errors import DataError, TransientError, UsageError
 from catalog.version import VERSION
 from ingest.archive.politeness import PassingError
 from ingest.archive.query_set import ArchiveQuery
@@ -81,6 +82,9 @@ class ArchiveService:
     """A TAP service, as far as its own descriptions tell. ``rows`` is the most that one question asks for."""
 
     def __init__(self, url: str, *, rows: int, seconds: float = 600.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise UsageError(f"{url} is no address of a TAP service; give one such as https://archive.example/tap")
         self.url = url.rstrip("/")
         self.rows = rows
         self.has_jobs = False
@@ -254,8 +258,6 @@ def _told() -> Iterator[None]:
         raise RefusedError(f"the archive refuses the query: {words}") from error
     except DALAccessError as error:
         raise PassingError(_line(error)) from error
-    except (requests.exceptions.MissingSchema, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-        raise RefusedError(f"that is no address of a TAP service: {_line(error)}") from error
     except requests.Timeout as error:
         raise PassingError(f"no answer in time ({_line(error)})", slow=True) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError) as error:
