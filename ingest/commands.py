@@ -20,6 +20,7 @@ from catalog.settings import settings
 from catalog.statements import statement
 from ingest import ledger
 from ingest.archive.options import FetchOptions, archive_options
+from ingest.dust_commands import reddening
 from ingest.ledger import LedgerFile, Step, Summary
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ _release_option = click.option("--release", default=DEFAULT_RELEASE, show_defaul
 @click.group("ingest")
 def command() -> None:
     """Survey files into tables."""
+
+
+command.add_command(reddening)
 
 
 @command.command()
