@@ -4,7 +4,9 @@
     release         data releases, sources far from their pixel
     ingest_ledger   files and rejected rows
     archive_ledger  queries to archives, and their ranges
-    gaia_source, xp_spectrum        what the archives give
+    gaia_source, xp_spectrum, xp_sampled_spectrum, rvs_spectrum     what the archives give
+    astrophysical_parameters        what Gaia's own pipelines found
+    id_map          sources of earlier releases
     fidelity        how far astrometry can be trusted
     two_mass        infrared photometry by source, and the tables that it is joined from
     unwise          infrared fluxes by position
@@ -20,17 +22,21 @@ DDL: ``METADATA`` (alembic compares it with the database). TAP_SCHEMA and docs r
 import sqlalchemy as sa
 
 from catalog.schema.archive_ledger import ARCHIVE_QUERY, ARCHIVE_RANGE
+from catalog.schema.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS
 from catalog.schema.column import StoreTable
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
+from catalog.schema.id_map import ID_MAP
 from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
 from catalog.schema.reddening import REDDENING
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
+from catalog.schema.rvs_spectrum import RVS_SPECTRUM
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
 from catalog.schema.unwise import UNWISE
+from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
 STORE_TABLES: tuple[StoreTable, ...] = (
@@ -42,6 +48,10 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     ARCHIVE_RANGE,
     GAIA_SOURCE,
     XP_SPECTRUM,
+    XP_SAMPLED_SPECTRUM,
+    RVS_SPECTRUM,
+    ASTROPHYSICAL_PARAMETERS,
+    ID_MAP,
     FIDELITY,
     TWO_MASS,
     TMASS_BEST_NEIGHBOUR,

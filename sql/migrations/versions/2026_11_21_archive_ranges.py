@@ -1,14 +1,14 @@
 """The ledger of what is fetched from archives over TAP.
 
-Revision ID: 0005_archive_ranges
-Revises: 0004_fidelity
+Revision ID: archive_ranges
+Revises: gaia_products
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005_archive_ranges"
-down_revision = "0004_fidelity"
+revision = "archive_ranges"
+down_revision = "gaia_products"
 branch_labels = None
 depends_on = None
 
