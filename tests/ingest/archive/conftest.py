@@ -20,7 +20,7 @@ import pytest
 import uvicorn
 from psycopg import sql
 
-from catalog.database import Database
+from catalog.database import Database, Role
 from catalog.migrate import upgrade
 from catalog.releases import add_release
 from ingest.archive.fetch import FetchedQuery, fetch_queries
@@ -51,11 +51,26 @@ def archive_database(postgres: Database, archive_sky: Path) -> Iterator[Database
     database = postgres.named(name)
     upgrade(database)
     add_release(database, RELEASE)
-    loaded = add_paths(database, RELEASE, [archive_sky / "gaia_source", archive_sky / "surveys"], work=True)
+    surveys = archive_sky / "surveys"
+    loaded = add_paths(database, RELEASE, [archive_sky / "gaia_source", *surveys.glob("gedr3spur*"), *surveys.glob("tmass*")], work=True)
     assert not loaded.failed
+    _add_what_the_sky_lacks(database)
     yield database
     with postgres.named("postgres").connect(None, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _add_what_the_sky_lacks(database: Database) -> None:
+    """Astrophysical parameters of every second star, and two neighbours in DR2 of each."""
+    with database.connect(Role.WORKER) as connection:
+        connection.execute(
+            """INSERT INTO store.astrophysical_parameters (release_id, source_id, solution_id, teff_gspphot, libname_gspphot, file_id)
+            SELECT release_id, source_id, solution_id, 5000.5, 'MARCS', file_id FROM store.gaia_source WHERE (source_id >> 35) % 2 = 0"""
+        )
+        connection.execute(
+            """INSERT INTO store.id_map (release_id, from_system, from_source_id, source_id, angular_distance, file_id)
+            SELECT release_id, 'dr2', source_id + i, source_id, 10.5 * i, file_id FROM store.gaia_source, generate_series(0, 1) AS i"""
+        )
 
 
 Serve = Callable[..., AbstractContextManager[str]]

@@ -15,9 +15,11 @@ from psycopg import sql
 
 from catalog.database import Database, Role
 from catalog.errors import DataError, TransientError, UsageError
+from catalog.schema.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS
 from catalog.schema.column import StoreTable
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
+from catalog.schema.id_map import ID_MAP
 from catalog.version import ROOT, VERSION
 from ingest.load import add_paths
 from tap_service.limits import Limits
@@ -36,6 +38,7 @@ def rows(database: Database, table: StoreTable, where: str = "true") -> list[tup
         return connection.execute(query).fetchall()
 
 
+MATCH = "source_id, designation, tm_ra, tm_dec, j_m, j_msigcom, h_m, h_msigcom, ks_m, ks_msigcom, ph_qual, angular_distance"
 WITH_XP = "t.source_id IN (SELECT source_id FROM store.gaia_source WHERE has_xp_continuous)"
 
 
@@ -63,7 +66,7 @@ def command(env: dict[str, str], url: str, into: Path, *words: str) -> list[str]
 def test_a_catalogue_that_fetches_ends_with_the_rows_of_the_one_that_serves(
     archive_url: str, archive_database: Database, catalogue: Database, database_url_env: dict[str, str], tmp_path: Path
 ) -> None:
-    words = ("--ranges", "3", "--pause", "0", "--rows", "60", "--query", "gaia_source", "--query", "fidelity", "--work", "--json")
+    words = ("--ranges", "3", "--pause", "0", "--rows", "60", "--work", "--json")
     done = subprocess.run(
         command(database_url_env, archive_url, tmp_path / "files", *words), env=database_url_env, cwd=ROOT, capture_output=True, text=True
     )
@@ -73,12 +76,37 @@ def test_a_catalogue_that_fetches_ends_with_the_rows_of_the_one_that_serves(
     assert len(expected) > 60
     assert rows(catalogue, GAIA_SOURCE) == expected
     assert rows(catalogue, FIDELITY) == rows(archive_database, FIDELITY, WITH_XP)
-    assert {file["product"] for file in told["files"]} == {"gaia_source", "fidelity"}
-    assert [(query["name"], query["rows"], query["counted"], query["trouble"]) for query in told["fetched"]] == [
-        ("gaia_source", len(expected), len(expected), None), ("fidelity", len(expected), len(expected), None)
-    ]  # fmt: skip
-    assert told["rows_loaded"] == told["rows_in"] == 2 * len(expected)
+    assert rows(catalogue, ASTROPHYSICAL_PARAMETERS) == rows(archive_database, ASTROPHYSICAL_PARAMETERS, WITH_XP)
+    assert set(rows(catalogue, ID_MAP)) == set(rows(archive_database, ID_MAP, WITH_XP))
+    with archive_database.connect(Role.TAP_READER) as connection:
+        matches = connection.execute(
+            f"""SELECT {MATCH} FROM gaiasim_dr3.two_mass WHERE ph_qual LIKE '%A%' AND ext_key IS NULL
+            AND source_id IN (SELECT source_id FROM gaiasim_dr3.gaia_source WHERE has_xp_continuous) ORDER BY source_id"""
+        ).fetchall()
+    assert len(matches) > 30
+    with catalogue.connect(Role.WORKER) as connection:
+        assert connection.execute(f"SELECT {MATCH} FROM store.two_mass ORDER BY source_id").fetchall() == matches
+    n = {"gaia_source": len(expected), "fidelity": len(expected), "two_mass": len(matches)}
+    n |= {"astrophysical_parameters": len(rows(catalogue, ASTROPHYSICAL_PARAMETERS)), "dr2_neighbourhood": 2 * len(expected)}
+    assert 0 < n["astrophysical_parameters"] < len(expected)
+    assert {file["product"] for file in told["files"]} == set(n)
+    assert {query["name"]: (query["rows"], query["counted"], query["trouble"]) for query in told["fetched"]} == {
+        name: (rows, rows, None) for name, rows in n.items()
+    }
+    assert told["rows_loaded"] == told["rows_in"] == sum(n.values())
     assert not list(tmp_path.glob("**/*.part"))
+
+
+def test_the_papers_two_queries_load_as_what_they_say(
+    archive_url: str, archive_database: Database, catalogue: Database, fetch: Fetch
+) -> None:
+    done = {query.name: query for query in fetch(archive_url, query_set="zgr23", only=())}
+    assert [query.trouble for query in done.values()] == [None, None]
+    loaded = add_paths(catalogue, RELEASE, [path for query in done.values() for path in query.files], work=True)
+    assert {file.product for file in loaded.files} == {query.product for query in done.values()} == {"two_mass", "gaia_source"}
+    assert loaded.rows_loaded == sum(query.rows for query in done.values())
+    kept = [row[:2] for row in rows(catalogue, GAIA_SOURCE)]
+    assert kept == [row[:2] for row in rows(archive_database, ASTROPHYSICAL_PARAMETERS, WITH_XP)]
 
 
 @pytest.mark.parametrize(
