@@ -48,7 +48,7 @@ ARCHIVE_RANGE = StoreTable(
         Column(
             "overflow", ColumnType.BOOLEAN, "Whether an answer was cut by the service's limit of rows.", nullable=False, default="false"
         ),
-        Column("file_name", ColumnType.TEXT, "File that holds the answer.", ucd="meta.file"),
+        Column("file_name", ColumnType.TEXT, "File that holds the answer.", ucd="meta.id"),
         Column("sha256", ColumnType.TEXT, "SHA-256 of that file, by which the ledger of files knows it.", ucd="meta.id"),
         Column("attempts", ColumnType.INTEGER, "How often it was asked.", ucd="meta.number", nullable=False, default="0"),
         Column("last_error", ColumnType.TEXT, "Why the last attempt that failed did.", ucd="meta.note"),

@@ -17,7 +17,7 @@ from typing import TypeVar
 import psycopg
 
 from catalog.database import Database, Role
-from catalog.errors import DataError, TransientError
+from catalog.errors import DataError
 from catalog.releases import SIMULATED_SOLUTION_ID, DataRelease, release_named
 from ingest.archive import range_ledger
 from ingest.archive.options import FetchOptions
@@ -129,8 +129,6 @@ class _Fetch:
             trouble, counted = None, known.counted
             try:
                 self._fetch_all(known)
-            except TransientError:
-                raise
             except DataError as error:
                 trouble = f"{self.query.name}: {error}"
             ranges = range_ledger.ranges(self.connection, known)

@@ -95,14 +95,13 @@ class ArchiveService:
 
     def learn(self) -> None:
         """Read the service's limits, and whether it has asynchronous jobs. PassingError, or RefusedError where there is no TAP service."""
+        limits = []
         with _told():
             tap = pyvo.dal.TAPService(self.url, session=self._session)
-            limits = []
+            self._check_that_it_is_one(tap)
             for name in ("maxrec", "hardlimit"):
                 with suppress(DALServiceError):  # the service does not tell it
                     limits.append(int(getattr(tap, name)))
-            if tap.get_tap_capability() is None:
-                raise RefusedError(f"{self.url} describes no TAP service; give the address that /sync belongs to")
             with self._session.get(f"{self.url}/async", stream=True) as jobs:
                 if jobs.status_code >= 500 and jobs.status_code not in _ABSENT:
                     raise _judged(jobs)
@@ -111,6 +110,21 @@ class ArchiveService:
         if hard is not None:
             self.rows = min(self.rows, hard)
         self._limits = tuple(limits)
+
+    def _check_that_it_is_one(self, tap: pyvo.dal.TAPService) -> None:
+        """RefusedError where the address is none of a TAP service."""
+        told = f"{self.url} describes no TAP service; give the address that /sync belongs to"
+        try:
+            tap.get_tap_capability()
+        except DALServiceError as error:
+            response = getattr(error.cause, "response", None)
+            if error.cause is None or (response is not None and response.status_code in _ABSENT):
+                raise RefusedError(told) from error
+            raise
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+            raise
+        except Exception as error:  # a page for people in place of the document
+            raise RefusedError(f"{told} ({_line(error)})") from error
 
     def number(self, query: str) -> int | None:
         """The one number that a query gives; None where it gives no row, or null. PassingError, TooLargeError, RefusedError."""
@@ -218,7 +232,9 @@ def _results(document: BinaryIO) -> TAPResults:
 
 def _judged(response: requests.Response) -> Exception:
     """Whose fault an HTTP error is."""
-    body = response.raw.read(_ERROR_BYTES, decode_content=True) or b""
+    body = b""
+    with suppress(urllib3.exceptions.HTTPError, OSError):  # the status says enough
+        body = response.raw.read(_ERROR_BYTES, decode_content=True) or b""
     words = _words(body)
     told = f"HTTP {response.status_code}: {words or response.reason or 'no reason given'}"
     if words and _TOO_SLOW.search(words) and response.status_code != 429:
@@ -226,6 +242,8 @@ def _judged(response: requests.Response) -> Exception:
     if response.status_code >= 500 or response.status_code in _PASSING:
         wait = DALRateLimitError.from_response(response).retry_after_seconds
         return PassingError(told, wait, slow=response.status_code in (408, 504))
+    if response.status_code in _ABSENT and words is None:
+        return RefusedError(f"{response.url} is not there ({told}); give the address that /sync belongs to")
     return RefusedError(f"the archive refuses the query: {told}")
 
 

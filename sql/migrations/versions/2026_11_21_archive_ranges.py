@@ -16,7 +16,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "archive_query",
-        sa.Column("query_id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column("query_id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("release_id", sa.SmallInteger(), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("url", "set_name", "name")),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("first_id", "last_id")),
@@ -33,7 +33,7 @@ def upgrade() -> None:
     )  # fmt: skip
     op.create_table(
         "archive_range",
-        sa.Column("range_id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column("range_id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("query_id", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("first_id", "last_id")),
         sa.Column("state", sa.Text(), server_default=sa.text("'planned'"), nullable=False),

@@ -318,6 +318,12 @@ def test_simulated_stars_of_an_archive_stay_out_of_a_real_release(archive_url: s
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/tables/gaiasim_dr3.gaia_source", "/.."])
+def test_an_address_without_a_tap_service_is_told(path: str, archive_url: str, fetch: Fetch) -> None:
+    with pytest.raises(DataError, match="give the address that /sync belongs to"):
+        fetch(f"{archive_url}{path}")
+
+
 def test_a_schema_that_the_archive_lacks_is_refused_with_its_words(archive_url: str, fetch: Fetch) -> None:
     with pytest.raises(DataError, match="gaiadr9"):
         fetch(archive_url, schemas={"gaia": "gaiadr9"})
