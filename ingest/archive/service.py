@@ -115,16 +115,22 @@ class ArchiveService:
         """RefusedError where the address is none of a TAP service."""
         told = f"{self.url} describes no TAP service; give the address that /sync belongs to"
         try:
-            tap.get_tap_capability()
-        except DALServiceError as error:
-            response = getattr(error.cause, "response", None)
-            if error.cause is None or (response is not None and response.status_code in _ABSENT):
-                raise RefusedError(told) from error
+            _ = tap.capabilities  # reads the document
+        except DALServiceError as error:  # in which pyvo keeps no status
+            with self._session.get(f"{self.url}/capabilities", stream=True) as response:
+                if response.status_code in _ABSENT:
+                    raise RefusedError(told) from error
+                if response.status_code >= 400:
+                    raise _judged(response) from error
             raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
             raise
-        except Exception as error:  # a page for people in place of the document
+        except Exception as error:  # a page for people in its place
             raise RefusedError(f"{told} ({_line(error)})") from error
+        try:
+            tap.get_tap_capability()
+        except DALServiceError as error:
+            raise RefusedError(told) from error
 
     def number(self, query: str) -> int | None:
         """The one number that a query gives; None where it gives no row, or null. PassingError, TooLargeError, RefusedError."""
