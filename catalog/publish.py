@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 from catalog.database import Database, Role
 from catalog.errors import TransientError
 from catalog.schema.column import PublicView, names
-from catalog.schema.public_views import OF_DEFAULT_RELEASE, PER_RELEASE, PUBLIC_VIEWS, SCHEMA_DESCRIPTIONS
+from catalog.schema.public_views import ARCHIVE_RELEASE, OF_DEFAULT_RELEASE, PER_RELEASE, PUBLIC_VIEWS, SCHEMA_DESCRIPTIONS
 from catalog.statements import statement, template
 from catalog.tap_schema import tap_schema_rows
 
@@ -232,6 +232,10 @@ def _schemas(connection: psycopg.Connection[Any], serial: int) -> list[_Schema]:
             found.append(_Schema(PER_RELEASE[kind].format(suffix=suffix), described, release_id, tuple(views), fields))
             if kind in OF_DEFAULT_RELEASE and is_default:
                 found.append(_Schema(kind, described, release_id, tuple(views), fields))
+            if release == ARCHIVE_RELEASE:
+                for name in dict.fromkeys(view.archive_schema for view in views if view.archive_schema is not None):
+                    kept = tuple(view for view in views if view.archive_schema == name)
+                    found.append(_Schema(name, SCHEMA_DESCRIPTIONS[name].format(release=release), release_id, kept, fields))
     return found
 
 

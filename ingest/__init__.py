@@ -16,6 +16,7 @@
     merge           its rows into their table: the fullest row of a key stays
     pixel_offsets   how far sources lie outside the pixels of their identifiers
     faults          whose fault an error is
+    archive/        files from an archive's TAP service
     commands        kiel ingest
 
 From command to work: commands -> load.load_pending -> load_file -> product.check, merge -> sql/queries/ingest.sql.

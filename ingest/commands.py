@@ -1,10 +1,10 @@
 """The commands ``kiel ingest``: files into the ledger, files into tables, and what became of them."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from psycopg.rows import dict_row
@@ -14,12 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from catalog.command_output import json_option, report
 from catalog.database import Database, Role
 from catalog.embedded_server import open_database
+from catalog.errors import UsageError
 from catalog.releases import release_named
 from catalog.settings import settings
 from catalog.statements import statement
 from ingest import ledger
+from ingest.archive.options import FetchOptions, archive_options
 from ingest.dust_commands import reddening
 from ingest.ledger import LedgerFile, Step, Summary
+
+if TYPE_CHECKING:
+    from ingest.archive.fetch import FetchedQuery
 
 DEFAULT_RELEASE = "gaia_dr3"
 
@@ -35,22 +40,45 @@ command.add_command(reddening)
 
 
 @command.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @_release_option
 @click.option("--work", is_flag=True, help="Load the files at once.")
 @click.option("--set", "set_name", metavar="NAME", help="Name of the validation set that reference labels among the files make.")
 @click.option("--retry", is_flag=True, help="Plan files again that failed or were no product.")
+@archive_options
 @json_option
 @click.pass_context
-def add(ctx: click.Context, paths: tuple[Path, ...], release: str, set_name: str | None, work: bool, retry: bool, as_json: bool) -> None:
-    """Put files, and every file under folders, into the ledger. Bytes that are known change nothing."""
+def add(
+    ctx: click.Context, paths: tuple[Path, ...], release: str, set_name: str | None, work: bool, retry: bool, archive: FetchOptions | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Put files, and every file under folders, into the ledger. Bytes that are known change nothing.
+
+    With --tap and --query-set the files are fetched first, from an archive's TAP service.
+    """
     from ingest.load import add_paths  # the format libraries take a second, which status and rejects do not need
 
+    if archive is None and not paths:
+        raise UsageError("name files or folders (PATHS), or an archive with --tap URL --query-set NAME")
+    fetched = () if archive is None else _fetch(release, archive)
+    paths = (*paths, *(path for query in fetched for path in query.files))
     summary = _with_progress(
         as_json,
         lambda step: add_paths(open_database(settings()), release, paths, set_name=set_name, retry=retry, work=work, report=step),
     )
-    _finish(ctx, summary, as_json)
+    _finish(ctx, summary, as_json, fetched)
+
+
+def _fetch(release: str, options: FetchOptions) -> "tuple[FetchedQuery, ...]":
+    """Fetch from an archive, with one structured line a step on stderr."""
+    from ingest.archive.fetch import fetch_queries  # pyvo and astropy take two seconds
+
+    def said(step: Mapping[str, object]) -> None:
+        print(
+            " ".join(f"{key}={word!r}" if key == "reason" else f"{key}={word}" for key, word in step.items()), file=sys.stderr, flush=True
+        )
+
+    return fetch_queries(open_database(settings()), release, options, said)
 
 
 @command.command()
@@ -144,9 +172,10 @@ def _counts(summary: Summary) -> str:
     )
 
 
-def _finish(ctx: click.Context, summary: Summary, as_json: bool) -> None:
-    """One line of result; exit code 1 when a file failed or could not be opened."""
+def _finish(ctx: click.Context, summary: Summary, as_json: bool, fetched: "tuple[FetchedQuery, ...]" = ()) -> None:
+    """One line of result; exit code 1 when a file failed or could not be opened, or an archive did not give what was asked."""
     troubles = [
+        *(f"not fetched: {query.trouble}" for query in fetched if query.trouble is not None),
         *(f"failed: {file.name}: {file.reason}" for file in summary.failed),
         *(f"unreadable: {told}" for told in summary.unreadable),
     ]
@@ -158,6 +187,9 @@ def _finish(ctx: click.Context, summary: Summary, as_json: bool) -> None:
         "rows_loaded": summary.rows_loaded,
         "rows_rejected": summary.rows_rejected,
     }
-    report(values, "\n".join([*troubles, f"{summary.added} new; {_counts(summary)}"]), as_json)
+    if fetched:
+        values["fetched"] = [asdict(query) | {"files": [str(path) for path in query.files]} for query in fetched]
+    lines = [f"{query.name}: {query.rows} rows in {len(query.files)} files; the archive counts {query.counted}" for query in fetched]
+    report(values, "\n".join([*troubles, *lines, f"{summary.added} new; {_counts(summary)}"]), as_json)
     if troubles:
         ctx.exit(1)

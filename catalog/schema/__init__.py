@@ -3,6 +3,7 @@
     column          Column, StoreTable, PublicView: what a description is
     release         data releases, sources far from their pixel
     ingest_ledger   files and rejected rows
+    archive_ledger  queries to archives, and their ranges
     gaia_source, xp_spectrum, xp_sampled_spectrum, rvs_spectrum     what the archives give
     astrophysical_parameters        what Gaia's own pipelines found
     id_map          sources of earlier releases
@@ -24,6 +25,7 @@ import sqlalchemy as sa
 
 from catalog.schema.apogee import APOGEE
 from catalog.schema.apogee_spectrum import APOGEE_SPECTRUM
+from catalog.schema.archive_ledger import ARCHIVE_QUERY, ARCHIVE_RANGE
 from catalog.schema.astronn import ASTRONN
 from catalog.schema.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS
 from catalog.schema.column import StoreTable
@@ -51,6 +53,8 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     DISPLACED_SOURCE,
     INGEST_FILE,
     INGEST_REJECT,
+    ARCHIVE_QUERY,
+    ARCHIVE_RANGE,
     GAIA_SOURCE,
     XP_SPECTRUM,
     XP_SAMPLED_SPECTRUM,

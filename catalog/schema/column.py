@@ -154,6 +154,8 @@ class PublicView:
 
     ``schema`` is the public schema: ``gaia`` and ``labels`` are made once a release (``gaiadr3``, ``labels_dr3``), ``labels``
     once more for the default release; any other name is made once. ``model`` names the model whose published run it shows.
+    ``archive_schema`` is where the Gaia archive keeps the table, where that is no schema of the release: Gaia DR3's view stands there as well, so
+    that the archive's queries run as they are.
     """
 
     schema: str
@@ -164,6 +166,7 @@ class PublicView:
     model: str | None = None
     position: Position | None = None
     indexed: tuple[str, ...] = ("source_id",)
+    archive_schema: str | None = None
 
 
 def names(columns: Iterable[Column]) -> list[str]:

@@ -103,7 +103,12 @@ def _neighbourhood(earlier: str, later: str) -> PublicView:
 
 
 FIDELITY_VIEW = PublicView(
-    "gaia", "gaiaedr3_spurious", FIDELITY.description, FIDELITY.without("release_id", "file_id", "row_number"), "gaiaedr3_spurious"
+    "gaia",
+    "gaiaedr3_spurious",
+    FIDELITY.description,
+    FIDELITY.without("release_id", "file_id", "row_number"),
+    "gaiaedr3_spurious",
+    archive_schema="external",
 )
 
 GAIA_VIEWS: tuple[PublicView, ...] = (

@@ -10,9 +10,17 @@ from catalog.schema.unwise import BANDS, UNWISE
 _OURS = ("release_id", "file_id", "row_number")
 
 
-def _as_stored(name: str, table: StoreTable, position: Position | None = None, indexed: Iterable[str] = ("source_id",)) -> PublicView:
+def _as_stored(
+    name: str,
+    table: StoreTable,
+    position: Position | None = None,
+    indexed: Iterable[str] = ("source_id",),
+    archive_schema: str | None = None,
+) -> PublicView:
     """A view of the schema gaia with the columns of its table."""
-    return PublicView("gaia", name, table.description, _columns(table), name, position=position, indexed=tuple(indexed))
+    return PublicView(
+        "gaia", name, table.description, _columns(table), name, position=position, indexed=tuple(indexed), archive_schema=archive_schema
+    )
 
 
 def _columns(table: StoreTable) -> tuple[Column, ...]:
@@ -57,7 +65,7 @@ PHOTOMETRY_VIEWS: tuple[PublicView, ...] = (
     TWO_MASS_VIEW,
     _as_stored("tmass_psc_xsc_best_neighbour", TMASS_BEST_NEIGHBOUR),
     _as_stored("tmass_psc_xsc_join", TMASS_JOIN, indexed=("clean_tmass_psc_xsc_oid",)),
-    _as_stored("tmass_original_valid", TMASS_PSC, Position(key="position_key"), ("designation", "position_key")),
+    _as_stored("tmass_original_valid", TMASS_PSC, Position(key="position_key"), ("designation", "position_key"), "gaiadr1"),
     _as_stored("reddening", REDDENING),
     UNWISE_VIEW,
 )

@@ -18,6 +18,8 @@ from catalog.schema.survey_views import SURVEY_VIEWS
 
 SCHEMA_DESCRIPTIONS = {
     "gaia": "Gaia sources and spectra of the release {release}, with the archive's names and units.",
+    "gaiadr1": "Copies of other catalogues under the name that the Gaia archive keeps them by, for the sources of {release}.",
+    "external": "What others found about the sources of {release}, under the name that the Gaia archive keeps it by.",
     "surveys": "Labels and spectra of other surveys, linked to the sources of the release {release}; training samples of the models.",
     "labels": "Labels that the models gave the sources of the release {release}: the published runs.",
     "runs": "Runs, model versions, releases and files: what made each number.",
@@ -28,5 +30,8 @@ PER_RELEASE = {"gaia": "gaia{suffix}", "surveys": "surveys_{suffix}", "labels": 
 """Schemas that are made once a release, with the name that they get."""
 OF_DEFAULT_RELEASE = ("surveys", "labels")
 """Of these, the ones that stand once more under their bare name, for the default release."""
+
+ARCHIVE_RELEASE = "gaia_dr3"
+"""The release whose views stand in the archive's other schemas as well (``PublicView.archive_schema``)."""
 
 PUBLIC_VIEWS: tuple[PublicView, ...] = (*GAIA_VIEWS, *PHOTOMETRY_VIEWS, *SURVEY_VIEWS, *LABEL_VIEWS, *RUN_VIEWS, *TAP_SCHEMA_VIEWS)

@@ -23,6 +23,8 @@ def page(view: PublicView) -> str:
     lines = [f"# {view.schema}.{view.name}", "", view.description, "", f"    SELECT TOP 10 * FROM {schema}.{view.name}", ""]  # noqa: S608
     if view.schema in OF_DEFAULT_RELEASE:
         lines += [f"`{view.schema}.{view.name}` is the same table of the default release; other releases have schemas of their own.", ""]
+    if view.archive_schema is not None:
+        lines += [f"`{view.archive_schema}.{view.name}`, the archive's own name, is the same table of Gaia DR3.", ""]
     if view.position is not None:
         lines += [
             f"Positions are found through the index: `DISTANCE({view.position.lon}, {view.position.lat}, lon, lat) < r` in degrees.",
