@@ -1,0 +1,67 @@
+"""The tables of 2MASS, unWISE and reddening.
+
+Revision ID: photometry
+Revises: 0004_fidelity
+"""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "photometry"
+down_revision = "0004_fidelity"
+branch_labels = None
+depends_on = None
+
+MAGNITUDES = ("j_m", "j_msigcom", "h_m", "h_msigcom", "ks_m", "ks_msigcom")
+
+
+def table(name: str, key: sa.Column, *columns: sa.Column) -> None:
+    """A table with a partition a release, its rows known by their file."""
+    op.create_table(
+        name,
+        sa.Column("release_id", sa.SmallInteger(), nullable=False),
+        key,
+        *columns,
+        sa.Column("file_id", sa.Integer(), nullable=False),
+        sa.Column("row_number", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("release_id", key.name, name=f"{name}_pkey"),
+        schema="store",
+        postgresql_partition_by="LIST (release_id)",
+    )
+
+
+def key(name: str, kind: sa.types.TypeEngine) -> sa.Column:
+    return sa.Column(name, kind, nullable=False)
+
+
+def columns(kind: sa.types.TypeEngine, names: Iterable[str]) -> list[sa.Column]:
+    return [sa.Column(name, kind, nullable=True) for name in names]
+
+
+def upgrade() -> None:
+    smallint, integer, bigint = sa.SmallInteger(), sa.Integer(), sa.BigInteger()
+    real, double, text = sa.REAL(), sa.DOUBLE_PRECISION(), sa.Text()
+    table(
+        "two_mass", key("source_id", bigint), *columns(text, ["designation"]), *columns(double, ["tm_ra", "tm_dec"]), *columns(real, MAGNITUDES),
+        *columns(text, ["ph_qual"]), *columns(integer, ["ext_key"]), *columns(real, ["angular_distance"]),
+        *columns(smallint, ["xm_flag", "number_of_neighbours", "number_of_mates"]),
+    )  # fmt: skip
+    table(
+        "tmass_best_neighbour", key("source_id", bigint), *columns(text, ["original_ext_source_id"]), *columns(real, ["angular_distance"]),
+        *columns(smallint, ["xm_flag"]), *columns(bigint, ["clean_tmass_psc_xsc_oid"]),
+        *columns(smallint, ["number_of_neighbours", "number_of_mates"]),
+    )  # fmt: skip
+    table("tmass_join", key("clean_tmass_psc_xsc_oid", bigint), *columns(text, ["original_psc_source_id", "original_xsc_source_id"]))
+    table(
+        "tmass_psc", key("designation", text), *columns(bigint, ["tmass_oid"]), *columns(double, ["ra", "dec"]),
+        *columns(real, ["err_maj", "err_min", "err_ang", *MAGNITUDES]), *columns(text, ["ph_qual"]), *columns(integer, ["ext_key"]),
+        *columns(double, ["j_date"]), *columns(bigint, ["position_key"]),
+    )  # fmt: skip
+    op.create_index("tmass_psc_position_key_idx", "tmass_psc", ["position_key"], schema="store")
+
+
+def downgrade() -> None:
+    for name in ("tmass_psc", "tmass_join", "tmass_best_neighbour", "two_mass"):
+        op.drop_table(name, schema="store")
