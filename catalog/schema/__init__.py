@@ -8,6 +8,7 @@
     apogee, apogee_spectrum, astronn, lamost, hot_payne, galah      surveys, in their own terms (survey_row: what their rows share)
     reference_label     labels of any other table, as named sets
     two_mass        infrared photometry by source, and the tables that it is joined from
+    survey_link     which source each row of a survey is
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
     publication     publications and TAP_SCHEMA
@@ -33,6 +34,7 @@ from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUB
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
 from catalog.schema.reference_label import REFERENCE_LABEL
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
+from catalog.schema.survey_link import SURVEY_LINK, SURVEY_LINKING
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
@@ -55,6 +57,8 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     TMASS_BEST_NEIGHBOUR,
     TMASS_JOIN,
     TMASS_PSC,
+    SURVEY_LINK,
+    SURVEY_LINKING,
     MODEL_WEIGHTS,
     MODEL_VERSION,
     RUN,

@@ -110,7 +110,13 @@ SURVEY_LINKING = StoreTable(
     (
         RELEASE_ID,
         Column("survey", ColumnType.TEXT, "Table of the survey.", ucd="meta.id", nullable=False),
-        Column("fingerprint", ColumnType.TEXT, "Digest of the rules and of the files that the link follows from.", ucd="meta.code", nullable=False),
+        Column(
+            "fingerprint",
+            ColumnType.TEXT,
+            "Digest of the rules and of the files that the link follows from.",
+            ucd="meta.code",
+            nullable=False,
+        ),
         Column("rows", ColumnType.BIGINT, "Rows of the survey.", ucd="meta.number", nullable=False),
         Column("linked", ColumnType.BIGINT, "Rows with a source.", ucd="meta.number", nullable=False),
         Column("seconds", ColumnType.DOUBLE, "How long linking took.", "s", "time.duration", nullable=False),
@@ -119,4 +125,3 @@ SURVEY_LINKING = StoreTable(
     primary_key=("release_id", "survey"),
     foreign_keys=(("release_id", "release.release_id"),),
 )
-

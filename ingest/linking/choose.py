@@ -107,6 +107,8 @@ def _several_neighbours(identified: Identified, best: np.ndarray) -> np.ndarray:
     chosen = {(int(row[i]), int(identified.place[i])): int(named.source_id[i]) for i in best if identified.method[i] == NEIGHBOURHOOD}
     through = np.flatnonzero(identified.method == NEIGHBOURHOOD)
     return np.array(
-        sorted({int(row[i]) for i in through if chosen.get((int(row[i]), int(identified.place[i])), named.source_id[i]) != named.source_id[i]}),
+        sorted(
+            {int(row[i]) for i in through if chosen.get((int(row[i]), int(identified.place[i])), named.source_id[i]) != named.source_id[i]}
+        ),
         np.int64,
     )

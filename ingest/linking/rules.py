@@ -13,7 +13,6 @@ NEARLY_AS_NEAR_ARCSEC = 0.1
 """or no further than this beyond it."""
 
 
-
 @dataclass(frozen=True)
 class GivenId:
     """A column with a Gaia source_id that the survey gives, and the Gaia release (dr2, dr3, dr4) whose number it is.
