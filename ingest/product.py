@@ -1,7 +1,7 @@
 """What a product is: the columns read from its files, how its header looks, how its rows are checked, and which row of a key wins."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,12 +55,22 @@ class CheckedRows:
 
 
 @dataclass(frozen=True)
+class Gathering:
+    """How lines become rows (ingest.spectrum_lines): a file with the column ``by`` has a line for each of its values; ``row`` says what a row is then."""
+
+    by: str
+    row: str
+    rows: Callable[[Iterator[FileTable]], Iterator[FileTable]]
+
+
+@dataclass(frozen=True)
 class Product:
     """A kind of file.
 
     ``recognises`` looks at a header's column names (lower case). ``required`` names the fields that a file of the product must have.
     ``completeness`` gives SQL for how full a row is (the highest of a key is kept), from the alias of its table; ``completeness_unit`` says what
     that number counts. ``key`` is the table's primary key but for release_id. ``has_positions`` marks rows with ra and dec of their source_id.
+    ``gathering`` makes rows of the lines of files that have several a row; None where a line is a row.
     """
 
     name: str
@@ -73,11 +83,16 @@ class Product:
     required: tuple[str, ...] = ()
     key: tuple[str, ...] = ("source_id",)
     has_positions: bool = False
+    gathering: Gathering | None = None
 
     @property
     def duplicate_reason(self) -> str:
         """Why a row is rejected that is not the one kept of its key."""
         return "duplicate_source" if self.key == ("source_id",) else "duplicate_row"
+
+    def rows(self, blocks: Iterator[FileTable]) -> Iterator[FileTable]:
+        """Blocks of a file's rows, of the blocks that its reader gives."""
+        return blocks if self.gathering is None else self.gathering.rows(blocks)
 
     def compare(self, columns: Mapping[str, str], column_units: Mapping[str, str]) -> dict[str, Any]:
         """The header against the contract: what the ledger keeps of it. DataError where a required column is missing or a unit is another one.
@@ -101,7 +116,8 @@ class Product:
                 raise DataError(
                     f"the header gives {name} in {stated!r}, {self.name} takes {field.unit}; convert the column and add the file again"
                 )
-        return {
+        row = {"row": self.gathering.row} if self.gathering is not None and self.gathering.by in columns else {}
+        return row | {
             "unknown_columns": sorted(set(columns) - set(there.values())),
             "missing_columns": [field.name for field in self.fields if field not in there],
             "unknown_units": unknown_units,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from catalog.errors import DataError, KielError, TransientError
 from ingest.file_table import Field, FileTable
+from ingest.formats.constants import WithConstants
 from ingest.formats.delimited import DelimitedReader
 from ingest.formats.fits_table import FitsReader
 from ingest.formats.parquet import ParquetReader
@@ -99,6 +100,7 @@ def open_table(source: SourceFile) -> Iterator[TableReader]:
                 reader = ParquetReader(opened.enter_context(source.seekable()))
             else:
                 raise DataError(f"{source.name} is {describe(head)}; readers know CSV, ECSV, FITS, VOTable and Parquet")
+            reader = WithConstants(reader, head, source.name)
         yield reader
 
 

@@ -3,12 +3,26 @@
 from collections.abc import Mapping
 
 from ingest.product import Product
+from ingest.products.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS_ROWS
 from ingest.products.fidelity import FIDELITY_ROWS
 from ingest.products.gaia_source import GAIA_SOURCE_ROWS
+from ingest.products.neighbourhood import DR2_NEIGHBOURHOOD, DR3_NEIGHBOURHOOD
+from ingest.products.rvs_mean import RVS_MEAN
 from ingest.products.two_mass import TWO_MASS_PRODUCTS
 from ingest.products.xp_continuous import XP_CONTINUOUS
+from ingest.products.xp_sampled import XP_SAMPLED
 
-PRODUCTS: tuple[Product, ...] = (XP_CONTINUOUS, FIDELITY_ROWS, *TWO_MASS_PRODUCTS, GAIA_SOURCE_ROWS)
+PRODUCTS: tuple[Product, ...] = (
+    XP_CONTINUOUS,
+    RVS_MEAN,
+    XP_SAMPLED,
+    ASTROPHYSICAL_PARAMETERS_ROWS,
+    DR2_NEIGHBOURHOOD,
+    DR3_NEIGHBOURHOOD,
+    FIDELITY_ROWS,
+    *TWO_MASS_PRODUCTS,
+    GAIA_SOURCE_ROWS,
+)
 
 
 def product_of(tables: list[Mapping[str, str]]) -> tuple[Product, list[int]] | None:

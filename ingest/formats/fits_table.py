@@ -45,6 +45,7 @@ class FitsReader:
             self.units: list[Mapping[str, str]] = [
                 {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._tables
             ]
+            self.constants: list[Mapping[str, str]] = [{key: str(value) for key, value in hdu.header.items()} for hdu in self._tables]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one binary table, typed."""

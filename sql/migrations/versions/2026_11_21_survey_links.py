@@ -1,14 +1,14 @@
 """The links of survey rows to Gaia sources.
 
 Revision ID: survey_links
-Revises: survey_labels, photometry
+Revises: survey_labels, photometry, gaia_products
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "survey_links"
-down_revision = ("survey_labels", "photometry")
+down_revision = ("survey_labels", "photometry", "gaia_products")
 branch_labels = None
 depends_on = None
 
