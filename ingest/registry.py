@@ -7,8 +7,10 @@ from ingest.products.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS_RO
 from ingest.products.fidelity import FIDELITY_ROWS
 from ingest.products.gaia_source import GAIA_SOURCE_ROWS
 from ingest.products.neighbourhood import DR2_NEIGHBOURHOOD, DR3_NEIGHBOURHOOD
+from ingest.products.reddening import REDDENING_ROWS
 from ingest.products.rvs_mean import RVS_MEAN
 from ingest.products.two_mass import TWO_MASS_PRODUCTS
+from ingest.products.unwise import UNWISE_PRODUCTS
 from ingest.products.xp_continuous import XP_CONTINUOUS
 from ingest.products.xp_sampled import XP_SAMPLED
 
@@ -21,6 +23,8 @@ PRODUCTS: tuple[Product, ...] = (
     DR3_NEIGHBOURHOOD,
     FIDELITY_ROWS,
     *TWO_MASS_PRODUCTS,
+    *UNWISE_PRODUCTS,
+    REDDENING_ROWS,
     GAIA_SOURCE_ROWS,
 )
 

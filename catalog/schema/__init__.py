@@ -11,6 +11,8 @@
     reference_label     labels of any other table, as named sets
     two_mass        infrared photometry by source, and the tables that it is joined from
     survey_link     which source each row of a survey is
+    unwise          infrared fluxes by position
+    reddening       E of maps of the dust
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
     publication     publications and TAP_SCHEMA
@@ -36,11 +38,13 @@ from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.lamost import LAMOST
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
+from catalog.schema.reddening import REDDENING
 from catalog.schema.reference_label import REFERENCE_LABEL
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
 from catalog.schema.rvs_spectrum import RVS_SPECTRUM
 from catalog.schema.survey_link import SURVEY_LINK, SURVEY_LINKING
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
+from catalog.schema.unwise import UNWISE
 from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
@@ -69,6 +73,8 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     TMASS_PSC,
     SURVEY_LINK,
     SURVEY_LINKING,
+    UNWISE,
+    REDDENING,
     MODEL_WEIGHTS,
     MODEL_VERSION,
     RUN,

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
-from catalog.schema.column import Column, Position, PublicView, StoreTable
+from catalog.schema.column import Column, ColumnType, Position, PublicView, StoreTable
+from catalog.schema.reddening import REDDENING
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
+from catalog.schema.unwise import BANDS, UNWISE
 
 _OURS = ("release_id", "file_id", "row_number")
 
@@ -25,9 +27,37 @@ TWO_MASS_VIEW = PublicView(
     "two_mass",
 )
 
+UNWISE_VIEW = PublicView(
+    "surveys",
+    "unwise",
+    UNWISE.description,
+    (
+        *_columns(UNWISE),
+        *(
+            column
+            for band, (name, ucd) in BANDS.items()
+            for column in (
+                Column(
+                    f"{band}_mag",
+                    ColumnType.REAL,
+                    f"Magnitude in {name}, Vega scale; null without a positive flux.",
+                    "mag",
+                    f"phot.mag;{ucd}",
+                ),
+                Column(f"{band}_mag_error", ColumnType.REAL, f"Error of {band}_mag, to first order.", "mag", f"stat.error;phot.mag;{ucd}"),
+            )
+        ),
+    ),
+    "unwise",
+    position=Position(key="position_key"),
+    indexed=("survey_id", "position_key"),
+)
+
 PHOTOMETRY_VIEWS: tuple[PublicView, ...] = (
     TWO_MASS_VIEW,
     _as_stored("tmass_psc_xsc_best_neighbour", TMASS_BEST_NEIGHBOUR),
     _as_stored("tmass_psc_xsc_join", TMASS_JOIN, indexed=("clean_tmass_psc_xsc_oid",)),
     _as_stored("tmass_original_valid", TMASS_PSC, Position(key="position_key"), ("designation", "position_key")),
+    _as_stored("reddening", REDDENING),
+    UNWISE_VIEW,
 )

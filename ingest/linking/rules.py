@@ -83,13 +83,15 @@ RULES: tuple[LinkRules, ...] = (
         given=(GivenId("dr3_source_id", "dr3"), GivenId("dr2_source_id", "dr2")),
         epoch=2015.5, designation="star_id",
     ),
-    # A row stands for a row of allStar; positions are Gaia's. The same spectrum is primary in both: see the statement.
+    # A row stands for a row of allStar; positions are Gaia's where the file gives Gaia's identifier.
     LinkRules(
         "astronn",
         Duplicates((("teff_err", False),)),
         given=(GivenId("given_source_id", "dr3"),),
         epoch=2016.0, designation="apogee_id", designation_prefix="2M", follows=(("apogee", "follow_apogee"),),
     ),
+    # Coadds of 2010 to 2020, of which the mean is about 2014; Zhang, Green & Rix 2023 take the nearest within 0.5 arcsec.
+    LinkRules("unwise", Duplicates((("is_primary", True), ("w1_flux", True))), epoch=2014.0, radius=0.5),
     # Tables of other authors: what they give is believed, and APOGEE's or GALAH's link of the star serves where they give nothing of Gaia.
     LinkRules(
         "reference_label",

@@ -59,9 +59,24 @@ def upgrade() -> None:
         *columns(real, ["err_maj", "err_min", "err_ang", *MAGNITUDES]), *columns(text, ["ph_qual"]), *columns(integer, ["ext_key"]),
         *columns(double, ["j_date"]), *columns(bigint, ["position_key"]),
     )  # fmt: skip
-    op.create_index("tmass_psc_position_key_idx", "tmass_psc", ["position_key"], schema="store")
+    bands = [
+        column
+        for band in ("w1", "w2")
+        for column in (
+            *columns(real, [f"{band}_{name}" for name in ("flux", "dflux", "qf", "fracflux", "rchi2")]),
+            *columns(integer, [f"{band}_{name}" for name in ("nm", "flags_unwise", "flags_info")]),
+            *columns(smallint, [f"{band}_primary"]),
+        )
+    ]
+    table(
+        "unwise", key("survey_id", text), key("ra", double), key("dec", double), *columns(text, ["coadd_id"]), *columns(smallint, ["is_primary"]),
+        *bands, *columns(bigint, ["position_key"]),
+    )  # fmt: skip
+    table("reddening", key("source_id", bigint), *columns(text, ["reddening_map"]), *columns(real, ["reddening", "reddening_error"]))
+    for name in ("tmass_psc", "unwise"):
+        op.create_index(f"{name}_position_key_idx", name, ["position_key"], schema="store")
 
 
 def downgrade() -> None:
-    for name in ("tmass_psc", "tmass_join", "tmass_best_neighbour", "two_mass"):
+    for name in ("reddening", "unwise", "tmass_psc", "tmass_join", "tmass_best_neighbour", "two_mass"):
         op.drop_table(name, schema="store")
