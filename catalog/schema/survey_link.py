@@ -3,6 +3,7 @@
 Survey tables keep what their files say; what linking found (ingest/linking) stands here and can be made again at any time.
 """
 
+from dataclasses import replace
 from enum import IntFlag
 
 from catalog.schema.column import Column, ColumnType, StoreTable
@@ -125,3 +126,14 @@ SURVEY_LINKING = StoreTable(
     primary_key=("release_id", "survey"),
     foreign_keys=(("release_id", "release.release_id"),),
 )
+
+LINK_COLUMNS: tuple[Column, ...] = (
+    LINKED_SOURCE,
+    LINK_METHOD.renamed("link_method"),
+    SEPARATION.renamed("link_separation"),
+    replace(N_CANDIDATES.renamed("link_candidates"), nullable=True),
+    replace(LINK_FLAGS, nullable=True),
+    replace(LINK_AMBIGUOUS.renamed("link_ambiguous"), nullable=True),
+    replace(IS_PRIMARY, nullable=True),
+)
+"""What the views of the surveys show of a link; all null until `kiel ingest link` has run."""
