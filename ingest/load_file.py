@@ -59,7 +59,7 @@ def _load_rows(
     rows_in = 0
     offsets = PixelOffsets()
     writer = TableWriter(connection, context.release, file, product)
-    for block in product.rows(blocks_of(source, reader, tables, product.fields)):
+    for block in product.rows(blocks_of(source, reader, tables, product.fields_in(reader.tables[tables[0]]))):
         checked = product.check(block, context)
         rows_in += len(checked.rows) + len(checked.rejects)
         writer.write(checked)

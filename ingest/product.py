@@ -71,6 +71,7 @@ class Product:
     ``completeness`` gives SQL for how full a row is (the highest of a key is kept), from the alias of its table; ``completeness_unit`` says what
     that number counts. ``key`` is the table's primary key but for release_id. ``has_positions`` marks rows with ra and dec of their source_id.
     ``gathering`` makes rows of the lines of files that have several a row; None where a line is a row.
+    ``other_fields`` are read besides, by the columns that a header has and their types: for products that keep more than they understand.
     """
 
     name: str
@@ -84,6 +85,11 @@ class Product:
     key: tuple[str, ...] = ("source_id",)
     has_positions: bool = False
     gathering: Gathering | None = None
+    other_fields: Callable[[Mapping[str, str]], tuple[Field, ...]] = lambda columns: ()
+
+    def fields_in(self, columns: Mapping[str, str]) -> tuple[Field, ...]:
+        """What is read of a file whose columns have these names and types."""
+        return (*self.fields, *self.other_fields(columns))
 
     @property
     def duplicate_reason(self) -> str:
@@ -118,7 +124,7 @@ class Product:
                 )
         row = {"row": self.gathering.row} if self.gathering is not None and self.gathering.by in columns else {}
         return row | {
-            "unknown_columns": sorted(set(columns) - set(there.values())),
+            "unknown_columns": sorted(set(columns) - {field.column_in(columns) for field in self.fields_in(columns)}),
             "missing_columns": [field.name for field in self.fields if field not in there],
             "unknown_units": unknown_units,
         }

@@ -116,7 +116,7 @@ class DelimitedReader:
                 read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=unique),
                 parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
                 convert_options=pyarrow.csv.ConvertOptions(
-                    include_columns=list(wanted.values()),
+                    include_columns=list(dict.fromkeys(wanted.values())),  # two fields may be of one column
                     column_types=dict.fromkeys(wanted.values(), pa.binary()),
                     strings_can_be_null=False,
                 ),

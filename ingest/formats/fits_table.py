@@ -1,4 +1,8 @@
-"""FITS binary tables (FITS standard 4.0, section 7.3): fixed and variable-length columns, nulls by TNULL and NaN."""
+"""FITS binary tables (FITS standard 4.0, section 7.3): fixed and variable-length columns, nulls by TNULL and NaN.
+
+Only the columns that are asked for are read: the rest of a row of 10 kB costs nothing but its place on disk. A file whose images are a spectrum of
+APOGEE counts as a table of one row (ingest.formats.apogee_star).
+"""
 
 import os
 import warnings
@@ -11,9 +15,12 @@ from astropy.utils.exceptions import AstropyWarning
 
 from catalog.errors import DataError
 from ingest.file_table import Field, FileTable, TypedColumn, fields_named
+from ingest.formats.apogee_star import apogee_star
 from ingest.formats.values import from_lists, from_numbers
 
 _BLOCK_ROWS = 1000
+_BLOCK_BYTES = 16 << 20
+"""Of the columns that are asked for: a block of spectra has fewer rows."""
 _RECORD = 2880
 """Bytes of a FITS record: every HDU ends with one (FITS standard 4.0, section 3.1)."""
 
@@ -38,23 +45,34 @@ class FitsReader:
                 raise DataError(
                     f"no whole HDU follows byte {end}, but the file goes on to {size}: it is damaged or truncated; fetch it again"
                 )
-            self._tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-            self.tables: list[Mapping[str, str]] = [
-                {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._tables
+            self._star = apogee_star(hdus)
+            images: list[Mapping[str, str]] = [] if self._star is None else [self._star.types]
+            self._hdus = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+            self.tables: list[Mapping[str, str]] = images + [
+                {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._hdus
             ]
-            self.units: list[Mapping[str, str]] = [
-                {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._tables
+            self.units: list[Mapping[str, str]] = [{} for _ in images] + [
+                {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._hdus
             ]
             self.constants: list[Mapping[str, str]] = [{key: str(value) for key, value in hdu.header.items()} for hdu in self._tables]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
-        """The rows of one binary table, typed."""
-        hdu = self._tables[table]
+        """The rows of one binary table, typed; or the one of a star's images, which count as the first table."""
+        if self._star is not None:
+            if table == 0:
+                yield self._star.block(fields)
+                return
+            table -= 1
+        hdu = self._hdus[table]
         columns = {column.name.strip().lower(): column for column in hdu.columns}
         wanted = fields_named(hdu.columns.names, fields)
         rows = hdu.header["NAXIS2"]
-        for first in range(0, rows, _BLOCK_ROWS):
-            block = hdu.data[first : first + _BLOCK_ROWS]
+        width = sum(hdu.columns.dtype[columns[name].name].itemsize for name in wanted.values())
+        step = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // max(1, width)))
+        for first in range(0, rows, step):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AstropyWarning)  # about names with brackets
+                block = hdu.data[first : first + step]
             typed = {field.name: _typed(block, columns[name], field) for field, name in wanted.items()}
             yield FileTable(np.arange(first + 1, first + 1 + len(block), dtype=np.int64), typed)
 

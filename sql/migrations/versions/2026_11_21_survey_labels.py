@@ -1,7 +1,7 @@
 """The tables of the surveys' labels and spectra, and of reference labels.
 
 Revision ID: survey_labels
-Revises: 0004_fidelity
+Revises: 0005_chunk_device
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "survey_labels"
-down_revision = "0004_fidelity"
+down_revision = "0005_chunk_device"
 branch_labels = None
 depends_on = None
 
@@ -42,7 +42,7 @@ _TABLES = {
         ce_fe_spec:f ce_fe_flag:l yb_fe:f yb_fe_err:f yb_fe_spec:f yb_fe_flag:l
     """,
     "apogee_spectrum": """
-        survey_id:t! survey_release:t apogee_id:t telescope:t field:t snr:f flux_kind:t flux:b! flux_error:b! mask:b!
+        survey_id:t! survey_release:t apogee_id:t telescope:t field:t snr:f flux_kind:t flux:b! flux_error:b! mask:b
     """,
     "astronn": """
         survey_id:t! survey_release:t apogee_id:t telescope:t location_id:i field:t ra:d dec:d position_key:l ra_apogee:d dec_apogee:d
