@@ -19,6 +19,7 @@ from catalog.settings import settings
 from catalog.statements import statement
 from ingest import ledger
 from ingest.ledger import LedgerFile, Step, Summary
+from ingest.link_commands import cuts, link, link_loaded
 
 DEFAULT_RELEASE = "gaia_dr3"
 
@@ -28,6 +29,10 @@ _release_option = click.option("--release", default=DEFAULT_RELEASE, show_defaul
 @click.group("ingest")
 def command() -> None:
     """Survey files into tables."""
+
+
+command.add_command(link)
+command.add_command(cuts)
 
 
 @command.command()
@@ -46,6 +51,8 @@ def add(ctx: click.Context, paths: tuple[Path, ...], release: str, set_name: str
         as_json,
         lambda step: add_paths(open_database(settings()), release, paths, set_name=set_name, retry=retry, work=work, report=step),
     )
+    if work:
+        link_loaded(open_database(settings()), release)
     _finish(ctx, summary, as_json)
 
 
@@ -58,6 +65,7 @@ def work(ctx: click.Context, release: str, as_json: bool) -> None:
     from ingest.load import load_pending
 
     summary = _with_progress(as_json, lambda step: load_pending(open_database(settings()), release, report=step))
+    link_loaded(open_database(settings()), release)
     _finish(ctx, summary, as_json)
 
 

@@ -135,6 +135,8 @@ class _Linking:
             last = connection.execute(statement("last_linking"), key).fetchone()
             if last is not None and last[0] == fingerprint and not again:
                 return _counted(connection, key, int(last[1]), relinked=False, seconds=time.monotonic() - started)
+            if last is None and not _has_rows(connection, rules, key):
+                return None
             connection.execute(statement("make_link_tables"))
             stray = self._stray_sources(connection, rules, epoch)
             connection.execute(statement("plan_for_lookups"))
@@ -144,8 +146,6 @@ class _Linking:
                 write_rows(connection, sql.Identifier("linked"), block.links(part))
                 rows += len(part)
                 self._report(rules.survey, rows)
-            if rows == 0 and last is None:
-                return None
             connection.execute(statement("plan_for_whole_tables"))
             for _, follow in rules.follows:
                 connection.execute(statement(follow), key)
@@ -185,6 +185,11 @@ class _Linking:
         with _same_snapshot(self._database, row[0]) as reader:
             query = _survey_query(rules)
             yield from read_rows(reader, query, _survey_fields(rules), {"release_id": self._release.release_id}, block_rows=BLOCK_ROWS)
+
+
+def _has_rows(connection: psycopg.Connection, rules: LinkRules, key: dict[str, object]) -> bool:
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE release_id = %(release_id)s)").format(sql.Identifier("store", rules.survey))
+    return bool((connection.execute(query, key).fetchone() or (False,))[0])
 
 
 @contextmanager

@@ -55,4 +55,6 @@ def test_missing_motions_count_as_none_and_leave_the_position_as_it_was() -> Non
 def test_separations_keep_their_digits_from_a_microarcsecond_to_the_antipode() -> None:
     dec = np.array([10.0, 10.0, -80.0, 0.0])
     other = dec + np.array([1e-9, 1.0 / 3600, 90.0, 0.0])
-    np.testing.assert_allclose(separation(np.full(4, 5.0), dec, np.array([5.0, 5.0, 5.0, 185.0]), other), [3.6e-6, 1.0, 324000, 648000], rtol=1e-5)
+    np.testing.assert_allclose(
+        separation(np.full(4, 5.0), dec, np.array([5.0, 5.0, 5.0, 185.0]), other), [3.6e-6, 1.0, 324000, 648000], rtol=1e-5
+    )

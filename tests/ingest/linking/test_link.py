@@ -8,7 +8,7 @@ import pytest
 
 from catalog.database import Database, Role
 from catalog.healpix import ARCSEC
-from ingest.linking.epoch import at_epoch, separation
+from ingest.linking.epoch import at_epoch
 from ingest.linking.link import LinkedSurvey, link_surveys
 from ingest.linking.rules import FAST_MAS_YR
 from ingest.sky.identifiers import displaced, moved, source_ids
@@ -46,9 +46,7 @@ class Sky:
         self.pmra, self.pmdec = speed * np.sin(angle * 7), speed * np.cos(angle * 7)
         self.pmra[1::50] = self.pmdec[1::50] = np.nan
         self.g = random.uniform(8, 20, n)
-        self.then = at_epoch(
-            self.ra, self.dec, self.pmra, self.pmdec, np.full(n, np.nan), np.full(n, np.nan), np.full(n, epoch - 2016.0)
-        )
+        self.then = at_epoch(self.ra, self.dec, self.pmra, self.pmdec, np.full(n, np.nan), np.full(n, np.nan), np.full(n, epoch - 2016.0))
         seen = random.choice(n, n // 2, replace=False)
         self.row_ra, self.row_dec = moved(self.then[0][seen], self.then[1][seen], ARCSEC * random.gamma(1.0, 0.6, len(seen)), angle[seen])
         self.survey_id = np.array([f"row{number:05d}" for number in random.permutation(len(seen))], object)
