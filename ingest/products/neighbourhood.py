@@ -17,7 +17,8 @@ from ingest.row_checks import RowChecks
 
 def neighbourhood(from_system: str, to_system: str) -> Product:
     """The product of the table that links the sources of two releases."""
-    names = frozenset({f"{from_system}_source_id", f"{to_system}_source_id"})
+    # GALAH's table has identifiers of two releases as well.
+    names = frozenset({f"{from_system}_source_id", f"{to_system}_source_id", "angular_distance"})
 
     def make(block: FileTable, file: FileContext) -> Made:
         if file.release.id_system != to_system:

@@ -18,7 +18,7 @@ FROM (
             (s.n_fe)::real AS n_fe, (s.n_fe_err)::real AS e_n_fe,
             s.snr, 'training' AS purpose,
             coalesce(l.is_primary, false) AS cut_primary,
-            EXISTS (SELECT FROM store.xp_spectrum AS x WHERE x.release_id = {release_id} AND x.source_id = l.source_id) AS cut_has_xp,
+            x.source_id IS NOT NULL AS cut_has_xp,
             coalesce(s.aspcapflag & 8608481563 = 0, false) AS cut_flags,
             coalesce(s.teff BETWEEN 3000 AND 7000, false) AS cut_teff,
             coalesce(s.logg BETWEEN 0 AND 5.5, false) AS cut_logg,
@@ -31,10 +31,12 @@ FROM (
             coalesce(s.m_h_err <= 0.02, false) AS cut_metallicity_error,
             coalesce(s.alpha_m_err <= 0.02, false) AS cut_alpha_error,
             coalesce(s.snr > 200, false) AS cut_snr,
-            EXISTS (SELECT FROM store.apogee_spectrum AS p WHERE p.release_id = {release_id} AND p.survey_id = s.apogee_id) AS has_apogee_spectrum
+            p.survey_id IS NOT NULL AS has_apogee_spectrum
         FROM store.survey_link AS l
         JOIN store.apogee AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id
+        LEFT JOIN store.xp_spectrum AS x ON x.release_id = {release_id} AND x.source_id = l.source_id
+        LEFT JOIN store.apogee_spectrum AS p ON p.release_id = {release_id} AND p.survey_id = s.apogee_id
         WHERE l.release_id = {release_id} AND l.survey = 'apogee' AND l.set_name = '' AND l.source_id IS NOT NULL
         UNION ALL
         SELECT
@@ -50,7 +52,7 @@ FROM (
             (NULL)::real AS n_fe, (NULL)::real AS e_n_fe,
             s.snr_c2_iraf, 'validation',
             coalesce(l.is_primary, false) AS cut_primary,
-            EXISTS (SELECT FROM store.xp_spectrum AS x WHERE x.release_id = {release_id} AND x.source_id = l.source_id) AS cut_has_xp,
+            x.source_id IS NOT NULL AS cut_has_xp,
             coalesce(s.flag_sp = 0 AND s.flag_fe_h = 0 AND s.flag_guess = 0 AND s.red_flag = 0, false) AS cut_flags,
             true, true, true, true, true,
             coalesce(s.e_teff < 200, false) AS cut_teff_error,
@@ -61,6 +63,7 @@ FROM (
         FROM store.survey_link AS l
         JOIN store.galah AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id
+        LEFT JOIN store.xp_spectrum AS x ON x.release_id = {release_id} AND x.source_id = l.source_id
         WHERE l.release_id = {release_id} AND l.survey = 'galah' AND l.set_name = '' AND l.source_id IS NOT NULL
     ) AS asked
 ) AS candidate

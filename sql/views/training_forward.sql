@@ -20,7 +20,7 @@ FROM (
             h.teff AS hot_payne_teff, h.e_teff AS hot_payne_e_teff, h.logg AS hot_payne_logg, h.e_logg AS hot_payne_e_logg,
             h.fe_h AS hot_payne_feh, h.e_fe_h AS hot_payne_e_feh,
             coalesce(l.is_primary, false) AS cut_primary,
-            EXISTS (SELECT FROM store.xp_spectrum AS x WHERE x.release_id = {release_id} AND x.source_id = l.source_id) AS cut_has_xp,
+            x.source_id IS NOT NULL AS cut_has_xp,
             coalesce(l.separation_arcsec < 0.25, false) AS cut_separation,
             coalesce(s.snrg > 20 AND s.snrr > 20 AND s.snri > 20, false) AS cut_snr,
             coalesce(CASE WHEN h.teff >= 7000 THEN h.e_teff ELSE s.teff_err END < 500, false) AS cut_teff_error,
@@ -36,6 +36,7 @@ FROM (
         FROM store.survey_link AS l
         JOIN store.lamost AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id
+        LEFT JOIN store.xp_spectrum AS x ON x.release_id = {release_id} AND x.source_id = l.source_id
         LEFT JOIN store.fidelity AS f ON f.release_id = {release_id} AND f.source_id = l.source_id
         LEFT JOIN store.hot_payne AS h
             ON h.release_id = {release_id}

@@ -27,8 +27,8 @@ FROM (
             coalesce(s.m_h_err < CASE WHEN s.m_h < -0.5 THEN 0.2 ELSE 0.1 END AND s.m_h IS NOT NULL, false) AS cut_mh_error,
             coalesce(s.fe_h_err < CASE WHEN s.fe_h < -0.5 THEN 0.2 ELSE 0.1 END AND s.fe_h IS NOT NULL, false) AS cut_feh_error,
             coalesce(s.alpha_m_err < 0.1, false) AS cut_alpha_m_error,
-            EXISTS (SELECT FROM store.rvs_spectrum AS r WHERE r.release_id = {release_id} AND r.source_id = l.source_id) AS cut_has_rvs,
-            EXISTS (SELECT FROM store.xp_spectrum AS x WHERE x.release_id = {release_id} AND x.source_id = l.source_id) AS cut_has_xp,
+            r.source_id IS NOT NULL AS cut_has_rvs,
+            x.source_id IS NOT NULL AS cut_has_xp,
             coalesce(g.rvs_spec_sig_to_noise >= 30, false) AS cut_rvs_snr,
             coalesce(g.parallax_error < 0.2 * abs(g.parallax), false) AS cut_parallax_error,
             coalesce(g.parallax > 0, false) AS cut_positive_parallax,
@@ -42,6 +42,8 @@ FROM (
         FROM store.survey_link AS l
         JOIN store.apogee AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id
+        LEFT JOIN store.xp_spectrum AS x ON x.release_id = {release_id} AND x.source_id = l.source_id
+        LEFT JOIN store.rvs_spectrum AS r ON r.release_id = {release_id} AND r.source_id = l.source_id
         WHERE l.release_id = {release_id} AND l.survey = 'apogee' AND l.set_name = '' AND l.source_id IS NOT NULL
     ) AS asked
 ) AS candidate

@@ -19,7 +19,7 @@ FROM (
             (CASE WHEN n.survey_id IS NOT NULL THEN n.n_h - n.fe_h ELSE s.n_fe END)::real AS n_fe, (CASE WHEN n.survey_id IS NOT NULL THEN sqrt(n.n_h_err::float8 ^ 2 + n.fe_h_err::float8 ^ 2) ELSE s.n_fe_err END)::real AS e_n_fe,
             s.snr, CASE WHEN n.survey_id IS NOT NULL THEN 'astronn' ELSE 'apogee' END AS labels_from,
             coalesce(l.is_primary, false) AS cut_primary,
-            EXISTS (SELECT FROM store.xp_spectrum AS x WHERE x.release_id = {release_id} AND x.source_id = l.source_id) AS cut_has_xp,
+            x.source_id IS NOT NULL AS cut_has_xp,
             coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.teff ELSE s.teff END > 30 * CASE WHEN n.survey_id IS NOT NULL THEN n.teff_err ELSE s.teff_err END, false) AS cut_teff_snr,
             coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.logg_err ELSE s.logg_err END < 0.4, false) AS cut_logg_error,
             coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.fe_h_err ELSE s.m_h_err END < 0.2, false) AS cut_mh_error,
@@ -33,6 +33,7 @@ FROM (
         FROM store.survey_link AS l
         JOIN store.apogee AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id
+        LEFT JOIN store.xp_spectrum AS x ON x.release_id = {release_id} AND x.source_id = l.source_id
         LEFT JOIN LATERAL (
             SELECT a.*
             FROM store.survey_link AS k

@@ -21,7 +21,7 @@ FROM (
             coalesce(s.starflag & 78360 = 0, false) AS cut_starflag,
             num_nulls(s.alpha_m, s.teff, s.logg, s.c_fe, s.n_fe, s.fe_h) = 0 AS cut_labels,
             coalesce(l.is_primary, false) AS cut_primary,
-            EXISTS (SELECT FROM store.xp_spectrum AS x WHERE x.release_id = {release_id} AND x.source_id = l.source_id) AS cut_has_xp,
+            x.source_id IS NOT NULL AS cut_has_xp,
             CASE WHEN {cut_dialect} <> 'gaia_dr4' THEN coalesce(g.phot_bp_rp_excess_factor < 3.0, false) END AS cut_excess_factor,
             coalesce(g.ruwe <= 1.4, false) AS cut_ruwe,
             CASE WHEN EXISTS (SELECT FROM store.two_mass WHERE release_id = {release_id})
@@ -30,6 +30,7 @@ FROM (
         FROM store.survey_link AS l
         JOIN store.apogee AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id
+        LEFT JOIN store.xp_spectrum AS x ON x.release_id = {release_id} AND x.source_id = l.source_id
         LEFT JOIN LATERAL (
             SELECT m.j_m, m.h_m FROM store.two_mass AS m WHERE m.release_id = {release_id} AND m.source_id = l.source_id
             UNION ALL
