@@ -9,6 +9,7 @@ import healpy as hp
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from psycopg import sql
 
 from catalog.database import Database, Role
 from catalog.errors import UsageError
@@ -210,17 +211,25 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, int, int, float, float]],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_which_source_a_row_is(name: str, put: Put, database: Database) -> None:
-    given, neighbours, expected = CASES[name]
+def _clear(database: Database, *tables: str) -> None:
+    """Survey rows and links go, Gaia's sources stay."""
+    with database.connect(Role.OWNER) as connection:
+        for table in (*tables, "survey_link", "survey_linking"):
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("store", table)))
+
+
+def test_which_source_a_row_is(put: Put, database: Database, subtests: pytest.Subtests) -> None:
     _field(put, database)
-    if neighbours:
-        _id_map(put, database, neighbours)
-    put(database, "galah", {"survey_id": ["row"], "ra": [RA], "dec": [DEC]} | {key: [value] for key, value in given.items()})
-    link_surveys(database, DR3)
-    (row,) = links(database, "galah")
-    assert (row[2], row[3], LinkFlag(row[6]), row[7]) == expected
-    assert (row[4] is None) == (row[2] is None or LinkFlag.NO_POSITION in LinkFlag(row[6]))
+    for name, (given, neighbours, expected) in CASES.items():
+        with subtests.test(name):
+            if neighbours:
+                _id_map(put, database, neighbours)
+            put(database, "galah", {"survey_id": ["row"], "ra": [RA], "dec": [DEC]} | {key: [value] for key, value in given.items()})
+            link_surveys(database, DR3)
+            (row,) = links(database, "galah")
+            assert (row[2], row[3], LinkFlag(row[6]), row[7]) == expected
+            assert (row[4] is None) == (row[2] is None or LinkFlag.NO_POSITION in LinkFlag(row[6]))
+        _clear(database, "galah", "id_map")
 
 
 def test_a_numbering_that_a_row_tells_is_the_one_that_counts(put: Put, database: Database) -> None:
@@ -278,14 +287,15 @@ DUPLICATES: dict[str, tuple[str, dict[str, list[Any]], str | None]] = {
 }
 
 
-@pytest.mark.parametrize("name", DUPLICATES)
-def test_which_row_of_a_source_is_primary(name: str, put: Put, database: Database) -> None:
-    survey, columns, expected = DUPLICATES[name]
+def test_which_row_of_a_source_is_primary(put: Put, database: Database, subtests: pytest.Subtests) -> None:
     _field(put, database)
-    put(database, survey, {"survey_id": ["a", "b", "c"], "ra": [RA] * 3, "dec": [DEC] * 3} | columns)
-    put(database, survey, {"survey_id": ["elsewhere"], "ra": [RA], "dec": [DEC + 1.0]})
-    link_surveys(database, DR3)
-    assert [row[1] for row in links(database, survey) if row[8]] == ([] if expected is None else [expected])
+    for name, (survey, columns, expected) in DUPLICATES.items():
+        with subtests.test(name):
+            put(database, survey, {"survey_id": ["a", "b", "c"], "ra": [RA] * 3, "dec": [DEC] * 3} | columns)
+            put(database, survey, {"survey_id": ["elsewhere"], "ra": [RA], "dec": [DEC + 1.0]})
+            link_surveys(database, DR3)
+            assert [row[1] for row in links(database, survey) if row[8]] == ([] if expected is None else [expected])
+        _clear(database, survey)
 
 
 def test_rows_that_are_another_surveys_spectra_take_its_links(put: Put, database: Database) -> None:
