@@ -18,6 +18,7 @@ from catalog.releases import release_named
 from catalog.settings import settings
 from catalog.statements import statement
 from ingest import ledger
+from ingest.dust_commands import reddening
 from ingest.ledger import LedgerFile, Step, Summary
 from ingest.link_commands import cuts, link, link_loaded
 
@@ -33,6 +34,7 @@ def command() -> None:
 
 command.add_command(link)
 command.add_command(cuts)
+command.add_command(reddening)
 
 
 @command.command()

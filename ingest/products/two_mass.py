@@ -23,12 +23,17 @@ _NAMES = {
 _RULES = Rules(check=lambda checks, table, file: check_errors(checks, table, {c.name: c.name.endswith("sigcom") for c in PHOTOMETRY}))
 
 
+_LABELS = frozenset({"parallax", "teff", "logg", "fe_h", "feh", "[fe/h]", "mh", "m_h"})
+"""Catalogues that carry 2MASS among other things are no product of it."""
+_GAIA = frozenset({"source_id", *_ID, "source", "dr3name", "plx", "gmag"})
+
+
 def _has(names: Collection[str], field: str) -> bool:
     return not {field, *_NAMES.get(field, ())}.isdisjoint(names)
 
 
 def _is_photometry(names: Collection[str]) -> bool:
-    return _has(names, "j_m") and _has(names, "ks_m") and _has(names, "ph_qual") and "parallax" not in names
+    return _has(names, "j_m") and _has(names, "ks_m") and _has(names, "ph_qual") and _LABELS.isdisjoint(names)
 
 
 def recognises(names: Collection[str]) -> bool:
@@ -47,8 +52,8 @@ def recognises_join(names: Collection[str]) -> bool:
 
 
 def recognises_psc(names: Collection[str]) -> bool:
-    """Whether a header is one of the Point Source Catalogue: photometry by designation, without a Gaia identifier."""
-    return _is_photometry(names) and not {"designation", "2mass"}.isdisjoint(names) and {"source_id", *_ID}.isdisjoint(names)
+    """Whether a header is one of the Point Source Catalogue: photometry by designation, with nothing of Gaia."""
+    return _is_photometry(names) and not {"designation", "2mass"}.isdisjoint(names) and _GAIA.isdisjoint(names)
 
 
 TWO_MASS_ROWS = described_product(

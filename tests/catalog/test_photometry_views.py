@@ -50,6 +50,10 @@ QUERIES = {
     # A chunk of 65,000 of 470 million sources with a counterpart is a smaller part than this.
     "a range of sources": "SELECT * FROM gaiadr3.two_mass WHERE source_id BETWEEN %(first)s AND %(first)s + 128 * 60",
     "a source that gaia_source is joined to": "SELECT t.* FROM gaiadr3.gaia_source g JOIN gaiadr3.two_mass t USING (source_id) WHERE source_id = %(first)s",
+    "a range of sources in a join, stated for both": (
+        "SELECT t.* FROM gaiadr3.gaia_source g JOIN gaiadr3.two_mass t ON t.source_id = g.source_id "
+        "WHERE g.source_id BETWEEN %(first)s AND %(first)s + 128 * 60 AND t.source_id BETWEEN %(first)s AND %(first)s + 128 * 60"
+    ),
     "one best neighbour": "SELECT * FROM gaiadr3.tmass_psc_xsc_best_neighbour WHERE source_id = %(first)s",
     "one point source": "SELECT * FROM gaiadr3.tmass_original_valid WHERE designation = 'd17'",
     "point sources of a pixel": "SELECT * FROM gaiadr3.tmass_original_valid WHERE position_key BETWEEN 17 AND 40",

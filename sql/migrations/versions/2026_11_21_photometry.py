@@ -1,7 +1,7 @@
 """The tables of 2MASS, unWISE and reddening.
 
 Revision ID: photometry
-Revises: 0004_fidelity
+Revises: 0005_chunk_device
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "photometry"
-down_revision = "0004_fidelity"
+down_revision = "0005_chunk_device"
 branch_labels = None
 depends_on = None
 

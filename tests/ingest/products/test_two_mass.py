@@ -13,8 +13,12 @@ from psycopg.rows import dict_row
 
 from catalog.database import Database, Role
 from ingest.load import add_paths
-from ingest.products.two_mass import BEST_NEIGHBOUR_ROWS, JOIN_ROWS, PSC_ROWS, TWO_MASS_ROWS
+from ingest.products.reddening import REDDENING_ROWS
+from ingest.products.two_mass import BEST_NEIGHBOUR_ROWS, JOIN_ROWS, PSC_ROWS, TWO_MASS_PRODUCTS, TWO_MASS_ROWS
+from ingest.products.unwise import UNWISE_PRODUCTS
+from ingest.reader import format_of, open_table
 from ingest.registry import product_of
+from ingest.source_file import SourceFile
 
 GOOD = 4295806720
 BANDS = ("j_m", "j_msigcom", "h_m", "h_msigcom", "ks_m", "ks_msigcom")
@@ -34,6 +38,8 @@ HEADERS = {
     "the archive's copy of the catalogue": (f"tmass_oid designation ra dec {' '.join(BANDS)} ph_qual ext_key j_date", PSC_ROWS),
     "IRSA's table": ("ra decl err_maj err_min err_ang designation j_m j_cmsig j_msigcom h_m h_msigcom k_m k_msigcom ph_qual ext_key", PSC_ROWS),
     "GALAH, which carries 2MASS": ("star_id sobject_id dr3_source_id teff logg fe_h j_m h_m ks_m ph_qual_tmass", None),
+    "labels with 2MASS and Gaia beside them": ("radeg dedeg teff logg [fe/h] dr3name source plx gmag 2mass jmag hmag kmag qfl angdist", None),
+    "Gaia's photometry with 2MASS, without an identifier": ("radeg dedeg plx gmag 2mass jmag kmag qfl", None),
     "magnitudes without quality": ("source_id j_m h_m ks_m", None),
     "allwise neighbours": ("source_id original_ext_source_id angular_distance allwise_oid", None),
 }  # fmt: skip
@@ -81,6 +87,18 @@ def test_a_real_cross_match_stands_as_its_file_has_it(database: Database, real_d
     assert sum(row["j_msigcom"] is None for row in found.values()) == 724
     with database.connect(Role.TAP_READER) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT source_id) FROM gaiadr3.two_mass").fetchone() == (24440, 24440)
+
+
+def test_no_other_real_file_is_photometry_or_reddening(real_data: Path) -> None:
+    taken = {}
+    for path in sorted((real_data / "labels").iterdir()):
+        if format_of(SourceFile(path).head()) is not None:
+            with open_table(SourceFile(path)) as reader:
+                found = product_of(reader.tables)
+            taken[path.name] = found[0].name if found else None
+    ours = {product.name for product in (*TWO_MASS_PRODUCTS, *UNWISE_PRODUCTS, REDDENING_ROWS)}
+    assert len(taken) > 6
+    assert {name: product for name, product in taken.items() if product in ours} == {"ocCastroGinard_tmass.fits.gz": "two_mass"}
 
 
 NULLS = ["", "null", "NULL", "nan", "\\N", "99", "99.99", "99.999", "-9999", "-9999.0", "-9999.99"]
