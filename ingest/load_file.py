@@ -15,7 +15,7 @@ from ingest.ledger import LedgerFile
 from ingest.merge import TableWriter
 from ingest.pixel_offsets import PixelOffsets
 from ingest.product import FileContext, Product
-from ingest.reader import TableReader, blocks_of, describe, format_of, open_table
+from ingest.reader import KNOWN_FORMATS, TableReader, blocks_of, describe, format_of, open_table
 from ingest.registry import PRODUCTS, product_of, seen_in
 from ingest.source_file import ZIP_MAGIC, SourceFile, is_simulated, zip_damage
 
@@ -28,7 +28,7 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
             raise DataError(f"{file.name} has changed since it was added; add it again")
         head = _head(source)
         if format_of(head) is None:
-            ledger.end(connection, file, "not_a_product", f"{describe(head)}; readers know CSV, ECSV, FITS, VOTable and Parquet")
+            ledger.end(connection, file, "not_a_product", f"{describe(head)}; readers know {KNOWN_FORMATS}")
             return
         with open_table(source) as reader:
             found = product_of(reader.tables)

@@ -112,8 +112,8 @@ def gathered(blocks: Iterator[FileTable], grid: Grid) -> Iterator[FileTable]:
         starts = _starts(lines)
         last = int(starts[-1])
         if last:
-            yield _spectra(_part(lines, 0, last), starts[:-1], grid)
-        held = _part(lines, last, len(lines))
+            yield _spectra(rows_between(lines, 0, last), starts[:-1], grid)
+        held = rows_between(lines, last, len(lines))
     if held is not None:
         yield _spectra(held, np.zeros(1, np.int64), grid)
 
@@ -181,7 +181,7 @@ def _aligned(lists: Ragged, lengths: Int64[np.ndarray, " rows"]) -> Float64[np.n
     return out
 
 
-def _part(table: FileTable, first: int, end: int) -> FileTable:
+def rows_between(table: FileTable, first: int, end: int) -> FileTable:
     """Rows ``first`` to ``end``."""
 
     def part(column: TypedColumn) -> TypedColumn:

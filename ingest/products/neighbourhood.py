@@ -1,7 +1,10 @@
 """dr2_neighbourhood, dr3_neighbourhood: which sources of an earlier release are which of this one (Gaia archive data model).
 
+A header is recognised by the numbers of both releases and little else: surveys with many columns may carry both as well (GALAH DR3 does).
 The numbers of the later release must be those of the release that the file is loaded into, or the file is refused.
 """
+
+from collections.abc import Collection
 
 import numpy as np
 
@@ -14,11 +17,15 @@ from ingest.file_table import Field, FileTable
 from ingest.product import FileContext, Product
 from ingest.row_checks import RowChecks
 
+_PAIR = frozenset({"angular_distance", "magnitude_difference", "proper_motion_propagation"})
+
 
 def neighbourhood(from_system: str, to_system: str) -> Product:
     """The product of the table that links the sources of two releases."""
-    # GALAH's table has identifiers of two releases as well.
-    names = frozenset({f"{from_system}_source_id", f"{to_system}_source_id", "angular_distance"})
+    numbers = frozenset({f"{from_system}_source_id", f"{to_system}_source_id"})
+
+    def recognises(names: Collection[str]) -> bool:
+        return numbers.issubset(names) and 2 * len((numbers | _PAIR).intersection(names)) >= len(names)
 
     def make(block: FileTable, file: FileContext) -> Made:
         if file.release.id_system != to_system:
@@ -29,7 +36,7 @@ def neighbourhood(from_system: str, to_system: str) -> Product:
         return {"from_system": (np.full(len(block), from_system, object), np.zeros(len(block), bool))}
 
     return described_product(
-        f"{from_system}_neighbourhood", ID_MAP, names.issubset, required=("from_source_id", "source_id"),
+        f"{from_system}_neighbourhood", ID_MAP, recognises, required=("from_source_id", "source_id"),
         synonyms={"from_source_id": (f"{from_system}_source_id",), "source_id": (f"{to_system}_source_id",)}, made=("from_system",),
         rules=Rules(make, _check),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """The tables of sampled XP spectra and of RVS spectra.
 
 Revision ID: gaia_spectra
-Revises: 0004_fidelity
+Revises: 0005_chunk_device
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "gaia_spectra"
-down_revision = "0004_fidelity"
+down_revision = "0005_chunk_device"
 branch_labels = None
 depends_on = None
 
