@@ -120,7 +120,6 @@ SURVEY_LINKING = StoreTable(
         ),
         Column("rows", ColumnType.BIGINT, "Rows of the survey.", ucd="meta.number", nullable=False),
         Column("linked", ColumnType.BIGINT, "Rows with a source.", ucd="meta.number", nullable=False),
-        Column("seconds", ColumnType.DOUBLE, "How long linking took.", "s", "time.duration", nullable=False),
         Column("finished", ColumnType.TIMESTAMP, "When linking ended.", ucd="time.end", nullable=False, default="now()"),
     ),
     primary_key=("release_id", "survey"),

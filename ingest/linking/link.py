@@ -152,7 +152,7 @@ class _Linking:
             connection.execute(statement("remove_links"), key)
             connection.execute(_keep_links(rules), key)
             counted = _counted(connection, key, rows, relinked=True, seconds=time.monotonic() - started)
-            values = {"fingerprint": fingerprint, "rows": rows, "linked": counted.linked, "seconds": counted.seconds}
+            values = {"fingerprint": fingerprint, "rows": rows, "linked": counted.linked}
             connection.execute(statement("keep_linking"), key | values)
             return counted
 

@@ -14,7 +14,7 @@ ORDER BY product COLLATE "C", sha256 COLLATE "C";
 
 -- name: last_linking
 -- From what a survey was last linked, and the result.
-SELECT fingerprint, rows, linked, seconds FROM store.survey_linking WHERE release_id = %(release_id)s AND survey = %(survey)s;
+SELECT fingerprint, rows, linked FROM store.survey_linking WHERE release_id = %(release_id)s AND survey = %(survey)s;
 
 -- name: loaded_release
 -- What linking needs of the release, in the transaction's own snapshot.
@@ -167,10 +167,10 @@ ORDER BY l.source_id, l.set_name, l.survey_id COLLATE "C";
 
 -- name: keep_linking
 -- From what the survey was linked, and the result.
-INSERT INTO store.survey_linking AS k (release_id, survey, fingerprint, rows, linked, seconds)
-VALUES (%(release_id)s, %(survey)s, %(fingerprint)s, %(rows)s, %(linked)s, %(seconds)s)
+INSERT INTO store.survey_linking AS k (release_id, survey, fingerprint, rows, linked)
+VALUES (%(release_id)s, %(survey)s, %(fingerprint)s, %(rows)s, %(linked)s)
 ON CONFLICT (release_id, survey) DO UPDATE
-SET fingerprint = excluded.fingerprint, rows = excluded.rows, linked = excluded.linked, seconds = excluded.seconds, finished = now();
+SET fingerprint = excluded.fingerprint, rows = excluded.rows, linked = excluded.linked, finished = now();
 
 -- name: count_links
 -- How the rows of a survey were linked.

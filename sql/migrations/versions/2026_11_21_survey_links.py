@@ -39,7 +39,6 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("linked", sa.BigInteger(), nullable=False),
-        sa.Column("seconds", sa.DOUBLE_PRECISION(), nullable=False),
         sa.Column("finished", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("release_id", "survey", name="survey_linking_pkey"),
         sa.ForeignKeyConstraint(["release_id"], ["store.release.release_id"], name="survey_linking_release_id_fkey"),
