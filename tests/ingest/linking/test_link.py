@@ -51,6 +51,7 @@ class Sky:
         self.source_id = source_ids(*detected, random)
         speed = np.where(np.arange(n) % 10 == 0, random.uniform(FAST_MAS_YR, 6_000.0, n), random.gamma(1.5, 20.0, n))
         speed[::100] = FAST_MAS_YR * random.uniform(0.98, 1.02, len(speed[::100]))  # on both sides of the limit
+        speed[5::20] = FAST_MAS_YR * random.uniform(0.7, 0.99, len(speed[5::20]))  # that the ranges have to reach for
         self.pmra, self.pmdec = speed * np.sin(angle * 7), speed * np.cos(angle * 7)
         self.pmra[1::50] = self.pmdec[1::50] = np.nan
         self.g = random.uniform(8, 20, n)
@@ -86,7 +87,9 @@ def _angle(ra: float, dec: float, others_ra: np.ndarray, others_dec: np.ndarray)
     return np.asarray(np.degrees(2 * np.arcsin(difference / 2)) * 3600)
 
 
-@pytest.mark.parametrize(("survey", "epoch", "radius"), [("apogee", 2000.0, 1.0), ("lamost", 2016.0, 1.0), ("galah", 2015.5, 1.0)])
+@pytest.mark.parametrize(
+    ("survey", "epoch", "radius"), [("apogee", 2000.0, 1.0), ("lamost", 2016.0, 1.0), ("galah", 2015.5, 1.0), ("unwise", 2014.0, 0.5)]
+)
 def test_no_source_is_lost_however_displaced_or_fast_it_is(survey: str, epoch: float, radius: float, put: Put, database: Database) -> None:
     sky = Sky(3, epoch)
     put(database, "gaia_source", sky.sources())
