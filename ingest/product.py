@@ -70,8 +70,8 @@ class Product:
     ``recognises`` looks at a header's column names (lower case). ``required`` names the fields that a file of the product must have.
     ``completeness`` gives SQL for how full a row is (the highest of a key is kept), from the alias of its table; ``completeness_unit`` says what
     that number counts. ``key`` is the table's primary key but for release_id. ``has_positions`` marks rows with ra and dec of their source_id.
-    ``gathering`` makes rows of the lines of files that have several a row; None where a line is a row.
     ``other_fields`` are read besides, by the columns that a header has and their types: for products that keep more than they understand.
+    ``gathering`` makes rows of the lines of files that have several a row; None where a line is a row.
     """
 
     name: str
@@ -84,8 +84,8 @@ class Product:
     required: tuple[str, ...] = ()
     key: tuple[str, ...] = ("source_id",)
     has_positions: bool = False
-    gathering: Gathering | None = None
     other_fields: Callable[[Mapping[str, str]], tuple[Field, ...]] = lambda columns: ()
+    gathering: Gathering | None = None
 
     def fields_in(self, columns: Mapping[str, str]) -> tuple[Field, ...]:
         """What is read of a file whose columns have these names and types."""

@@ -12,12 +12,10 @@ import numpy as np
 from astropy.io import fits
 
 from catalog.errors import DataError
+from catalog.schema.apogee_spectrum import FIRST_LOG_WAVELENGTH, LOG_WAVELENGTH_STEP, PIXELS
 from ingest.file_table import Field, FileTable, fields_named
 from ingest.formats.values import from_lists, from_numbers
 
-PIXELS = 8575
-FIRST_LOG_WAVELENGTH, LOG_WAVELENGTH_STEP = 4.179, 6e-6
-"""log10 of the first pixel's vacuum wavelength in Angstrom, and its step."""
 _WORDS = {"apogee_id": ("OBJID", "APOGEE_ID"), "telescope": ("TELESCOP",), "field": ("FIELD",)}
 
 
@@ -54,7 +52,7 @@ def apogee_star(hdus: fits.HDUList) -> ApogeeStar | None:
     first, step = _first(headers, ("CRVAL1",)), _first(headers, ("CDELT1",))
     if not (_close(first, FIRST_LOG_WAVELENGTH, 1e-7) and _close(step, LOG_WAVELENGTH_STEP, 1e-12)):
         raise DataError(
-            f"its spectrum has 8575 pixels, but begins at {first} in steps of {step} (CRVAL1, CDELT1: log10 of Angstrom) in place of "
+            f"its spectrum has {PIXELS} pixels, but begins at {first} in steps of {step} (CRVAL1, CDELT1: log10 of Angstrom) in place of "
             f"{FIRST_LOG_WAVELENGTH} and {LOG_WAVELENGTH_STEP}; resample it, or fetch APOGEE's apStar or aspcapStar file"
         )
     images = {"flux": _combined(hdus[1]), "error": _combined(hdus[2])}

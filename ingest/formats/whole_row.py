@@ -15,6 +15,9 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
 """What JSON takes for a number (RFC 8259, section 6), its exponent one that PostgreSQL's numeric holds."""
 _FITS = re.compile(r"(\d*)([PQ]?)([LBIJKEDA])(\(\d*\))?")
 _LISTS_OF_NUMBERS = re.compile(r"(large_|fixed_size_)?list<\w+: (u?int|float|double|halffloat)\d*( not null)?>.*")
+_NEITHER = re.compile(
+    r"(large_|fixed_size_)?(list|map|struct|union)|timestamp|date|time|duration|interval|floatComplex|doubleComplex|bit\b|\d*[PQ]?[XCM](\(\d*\))?$"
+)
 _VOTABLE = re.compile(r"(boolean|unsignedByte|short|int|long|float|double|char|unicodeChar)(\[([\d*x]*)\])?")
 
 
@@ -31,7 +34,7 @@ def _is_array(kind: str) -> bool | None:
     if fits := _FITS.fullmatch(kind):
         repeats, variable, letter, _ = fits.groups()
         if letter in "AL":
-            return None if variable else False
+            return None if variable or (letter == "L" and repeats not in ("", "1")) else False
         return bool(variable) or repeats not in ("", "1")
     if votable := _VOTABLE.fullmatch(kind):
         size = votable[3]
@@ -44,8 +47,8 @@ def _is_array(kind: str) -> bool | None:
 
 
 def _is_nested(kind: str) -> bool:
-    """Whether an Arrow type is neither number nor text; the types that text files state count as text."""
-    return bool(re.match(r"(large_|fixed_size_)?(list|map|struct|union)|timestamp|date|time|duration|interval", kind))
+    """Whether a type is neither number nor text: complex numbers, bits, times, structures. The types that text files state count as text."""
+    return bool(_NEITHER.match(kind))
 
 
 def whole_rows(block: FileTable) -> np.ndarray:

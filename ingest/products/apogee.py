@@ -46,7 +46,7 @@ def _make(block: FileTable, file: FileContext) -> Made:
         for name in text_of(block, "file")
     ]
     words = block.ragged(_PARAMFLAG.name)
-    matrix = words.matrix(int(words.lengths.max(initial=0)))
+    matrix = words.matrix(int(words.lengths.max(initial=1)))
     paramflags = {}
     for place, parameter in enumerate(PARAMETERS):
         told = matrix[:, place] if place < matrix.shape[1] else np.full(len(block), np.nan)

@@ -12,6 +12,7 @@ from catalog.releases import KNOWN_RELEASES
 from catalog.spectra import Layout, unpack
 from ingest.product import CheckedRows, FileContext, Product
 from ingest.products.gaia_source import ARCHIVE_COLUMNS, GAIA_SOURCE_ROWS
+from ingest.products.reference_label import REFERENCE_LABELS
 from ingest.products.rvs_mean import RVS_MEAN
 from ingest.products.xp_continuous import XP_CONTINUOUS
 from ingest.products.xp_sampled import XP_SAMPLED
@@ -35,7 +36,7 @@ HEADERS = {
     "an RVS spectrum": (["source_id", "ra", "dec", "flux", "flux_error", "deblended_ccds"], RVS_MEAN),
     "an RVS spectrum in lines": (["source_id", "ra", "dec", "wavelength", "flux", "flux_error", "combined_transits"], RVS_MEAN),
     "synthetic photometry": (["source_id", "sdssstd_mag_u", "sdssstd_mag_g"], None),
-    "a survey with a cross-match": (["apogee_id", "source_id", "ra", "dec", "teff", "logg", "fe_h", "alpha_m", "snr"], None),
+    "a survey with a cross-match": (["apogee_id", "source_id", "ra", "dec", "teff", "logg", "fe_h", "alpha_m", "snr"], REFERENCE_LABELS),
     "positions without an identifier": (["ra", "dec", "parallax", "phot_g_mean_mag"], None),
     "nothing": ([], None),
 }

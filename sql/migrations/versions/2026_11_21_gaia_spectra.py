@@ -1,7 +1,7 @@
 """The tables of sampled XP spectra and of RVS spectra.
 
 Revision ID: gaia_spectra
-Revises: 0005_chunk_device
+Revises: survey_labels
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "gaia_spectra"
-down_revision = "0005_chunk_device"
+down_revision = "survey_labels"
 branch_labels = None
 depends_on = None
 

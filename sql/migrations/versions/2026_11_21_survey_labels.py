@@ -1,7 +1,7 @@
 """The tables of the surveys' labels and spectra, and of reference labels.
 
 Revision ID: survey_labels
-Revises: 0005_chunk_device
+Revises: spectrum_flags
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "survey_labels"
-down_revision = "0005_chunk_device"
+down_revision = "spectrum_flags"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """The links of survey rows to Gaia sources.
 
 Revision ID: survey_links
-Revises: survey_labels, photometry, gaia_products
+Revises: gaia_products
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "survey_links"
-down_revision = ("survey_labels", "photometry", "gaia_products")
+down_revision = "gaia_products"
 branch_labels = None
 depends_on = None
 

@@ -13,19 +13,26 @@ from ingest.sky.gaia_rows import true_magnitudes
 from ingest.sky.options import StarOptions
 from ingest.sky.stars import draw_stars
 from ingest.sky.survey_files import survey_input, write_surveys
+from ingest.sky.surveys.inputs import SurveyInput
 from ingest.source_file import SIMULATED_SKY, SourceFile
 
 Check = Callable[[Path, Product], CheckedRows]
 
 
 @pytest.fixture(scope="session")
-def survey_sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the survey files of a simulated sky of 600 bright stars."""
+def stars_of_surveys() -> SurveyInput:
+    """600 bright simulated stars, as surveys get them."""
     drawn = draw_stars(600, np.random.default_rng(5), StarOptions.demanding(max_g=14.0))
     noise = np.random.default_rng(6).standard_normal(len(drawn))
+    return survey_input(drawn, true_magnitudes(drawn), noise, "dr3", 1.0)
+
+
+@pytest.fixture(scope="session")
+def survey_sky(stars_of_surveys: SurveyInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the survey files of those stars."""
     folder = tmp_path_factory.mktemp("sky")
     (folder / SIMULATED_SKY).write_text("{}")
-    write_surveys(survey_input(drawn, true_magnitudes(drawn), noise, "dr3", 1.0), folder, 3)
+    write_surveys(stars_of_surveys, folder, 3)
     return folder / "surveys"
 
 
