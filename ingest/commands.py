@@ -22,6 +22,7 @@ from ingest import ledger
 from ingest.archive.options import FetchOptions, archive_options
 from ingest.dust_commands import reddening
 from ingest.ledger import LedgerFile, Step, Summary
+from ingest.link_commands import cuts, link, link_loaded
 
 if TYPE_CHECKING:
     from ingest.archive.fetch import FetchedQuery
@@ -36,6 +37,8 @@ def command() -> None:
     """Survey files into tables."""
 
 
+command.add_command(link)
+command.add_command(cuts)
 command.add_command(reddening)
 
 
@@ -66,6 +69,8 @@ def add(
         as_json,
         lambda step: add_paths(open_database(settings()), release, paths, set_name=set_name, retry=retry, work=work, report=step),
     )
+    if work:
+        link_loaded(open_database(settings()), release)
     _finish(ctx, summary, as_json, fetched)
 
 
@@ -90,6 +95,7 @@ def work(ctx: click.Context, release: str, as_json: bool) -> None:
     from ingest.load import load_pending
 
     summary = _with_progress(as_json, lambda step: load_pending(open_database(settings()), release, report=step))
+    link_loaded(open_database(settings()), release)
     _finish(ctx, summary, as_json)
 
 

@@ -11,6 +11,7 @@
     apogee, apogee_spectrum, astronn, lamost, hot_payne, galah      surveys, in their own terms (survey_row: what their rows share)
     reference_label     labels of any other table, as named sets
     two_mass        infrared photometry by source, and the tables that it is joined from
+    survey_link     which source each row of a survey is
     unwise          infrared fluxes by position
     reddening       E of maps of the dust
     model_run       weights, versions, runs, chunks, sources without a label, what is published
@@ -43,6 +44,7 @@ from catalog.schema.reddening import REDDENING
 from catalog.schema.reference_label import REFERENCE_LABEL
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
 from catalog.schema.rvs_spectrum import RVS_SPECTRUM
+from catalog.schema.survey_link import SURVEY_LINK, SURVEY_LINKING
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
 from catalog.schema.unwise import UNWISE
 from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
@@ -73,6 +75,8 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     TMASS_BEST_NEIGHBOUR,
     TMASS_JOIN,
     TMASS_PSC,
+    SURVEY_LINK,
+    SURVEY_LINKING,
     UNWISE,
     REDDENING,
     MODEL_WEIGHTS,

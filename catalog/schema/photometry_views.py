@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from catalog.schema.column import Column, ColumnType, Position, PublicView, StoreTable
 from catalog.schema.reddening import REDDENING
+from catalog.schema.survey_link import LINK_COLUMNS
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
 from catalog.schema.unwise import BANDS, UNWISE
 
@@ -55,10 +56,12 @@ UNWISE_VIEW = PublicView(
                 Column(f"{band}_mag_error", ColumnType.REAL, f"Error of {band}_mag, to first order.", "mag", f"stat.error;phot.mag;{ucd}"),
             )
         ),
+        *LINK_COLUMNS[:-1],
+        LINK_COLUMNS[-1].renamed("best_of_source"),
     ),
     "unwise",
     position=Position(key="position_key"),
-    indexed=("survey_id", "position_key"),
+    indexed=("survey_id", "position_key", "source_id"),
 )
 
 PHOTOMETRY_VIEWS: tuple[PublicView, ...] = (

@@ -8,3 +8,9 @@ FROM (
     FROM store.unwise
     WHERE release_id = {release_id}
 ) AS u
+LEFT JOIN (
+    SELECT survey_id, source_id, method AS link_method, separation_arcsec AS link_separation, n_candidates AS link_candidates,
+           link_flags, ambiguous AS link_ambiguous, is_primary AS best_of_source
+    FROM store.survey_link
+    WHERE release_id = {release_id} AND survey = 'unwise' AND set_name = ''
+) AS l USING (survey_id)

@@ -1,0 +1,87 @@
+"""The commands ``kiel ingest link`` and ``kiel ingest cuts``: survey rows to Gaia sources, and what the papers' cuts leave of them."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from catalog.command_output import json_option, report
+from catalog.database import Database, Role
+from catalog.embedded_server import open_database
+from catalog.releases import release_named
+from catalog.settings import settings
+
+if TYPE_CHECKING:
+    from ingest.linking.cuts import CutCounts
+    from ingest.linking.link import LinkedSurvey
+
+_release_option = click.option("--release", default="gaia_dr3", show_default=True, help="Data release whose sources are meant.")
+
+
+@click.command()
+@_release_option
+@click.option("--survey", "surveys", metavar="NAME", multiple=True, help="Survey to link, such as apogee; all of them unless given.")
+@click.option("--again", is_flag=True, help="Link also what has not changed.")
+@json_option
+def link(release: str, surveys: tuple[str, ...], again: bool, as_json: bool) -> None:
+    """Link survey rows to Gaia sources. What has not changed since the last time stays as it is."""
+    from ingest.linking.link import link_surveys  # healpy, astropy and scipy take a second, which other commands do not need
+
+    found = link_surveys(open_database(settings()), release, surveys=surveys or None, again=again, report=_tell)
+    values = {"release": release, "surveys": [asdict(each) | {"linked": each.linked} for each in found]}
+    report(values, "\n".join(map(_link_line, found)) or f"No survey has rows in {release}.", as_json)
+
+
+def link_loaded(database: Database, release: str) -> None:
+    """Link what loading has changed, once no file of the release waits any more; one line a survey on stderr."""
+    from ingest import ledger
+    from ingest.linking.link import link_surveys
+
+    with database.connect(Role.WORKER) as connection:
+        if any(file.state in ledger.PENDING for file in ledger.files(connection, release_named(connection, release))):
+            return
+    for each in link_surveys(database, release):
+        if each.relinked:
+            words = {
+                "survey": each.survey,
+                "rows": each.rows,
+                "linked": each.linked,
+                "ambiguous": each.ambiguous,
+                "seconds": f"{each.seconds:.2f}",
+            }
+            print("step=linked", *(f"{key}={word}" for key, word in words.items()), file=sys.stderr, flush=True)
+
+
+def _tell(survey: str, rows: int) -> None:
+    print(f"step=linking survey={survey} rows={rows}", file=sys.stderr, flush=True)
+
+
+def _link_line(each: "LinkedSurvey") -> str:
+    methods = ", ".join(f"{count} {method}" for method, count in each.by_method.items())
+    rate = f"{each.rows / max(each.seconds, 1e-9):.0f} rows/s" if each.relinked else "nothing has changed"
+    return (
+        f"{each.survey:<16}{each.linked} of {each.rows} rows linked ({methods or 'none'}); {each.ambiguous} ambiguous, {each.far} far, "
+        f"{each.primaries} primary; {rate}"
+    )
+
+
+@click.command()
+@_release_option
+@click.option("--paper", metavar="MODEL", help="Model whose paper's cuts to count, such as forward; all of them unless given.")
+@json_option
+def cuts(release: str, paper: str | None, as_json: bool) -> None:
+    """Count what the cuts of each paper's training sample leave: alone, one after the other, and what the release cannot be asked."""
+    from ingest.linking.cuts import count_cuts
+
+    found = count_cuts(open_database(settings()), release, paper)
+    report({"release": release, "papers": [asdict(each) for each in found]}, "\n\n".join(map(_cut_table, found)), as_json)
+
+
+def _cut_table(counts: "CutCounts") -> str:
+    lines = [f"{counts.view}: {counts.candidates} candidates", f"  {'cut':<24}{'alone':>10}{'left':>10}{'unasked':>10}  rule"]
+    lines += [f"  {cut.name:<24}{cut.passed:>10}{cut.left:>10}{cut.unavailable:>10}  {cut.rule}" for cut in counts.cuts]
+    undecided = f"; {counts.undecided} pass all that could be asked, and are not chosen" if counts.undecided else ""
+    lines.append(f"  {counts.chosen} chosen{undecided}")
+    lines += [f"  {number} {name}" for name, number in counts.options.items()]
+    return "\n".join(lines)
