@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from catalog.schema.column import StoreTable
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
-from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
+from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_PROGRESS, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
@@ -30,6 +30,7 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     DISPLACED_SOURCE,
     INGEST_FILE,
     INGEST_REJECT,
+    INGEST_PROGRESS,
     GAIA_SOURCE,
     XP_SPECTRUM,
     FIDELITY,

@@ -45,6 +45,7 @@ class FitsReader:
             self.units: list[Mapping[str, str]] = [
                 {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._tables
             ]
+            self.rows_stated: list[int | None] = [hdu.header["NAXIS2"] for hdu in self._tables]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one binary table, typed."""
