@@ -25,3 +25,7 @@ class Effort:
     def here(self) -> bool:
         """Whether the files are loaded in this process."""
         return self.workers == 1 and self.scheduler is None and self.memory_limit is None
+
+
+HERE = Effort()
+"""In this process, and a passing fault is raised at once."""

@@ -140,16 +140,20 @@ def begin(connection: psycopg.Connection, file: LedgerFile) -> None:
     connection.execute(statement("begin_file"), {"file_id": file.file_id})
 
 
-def set_state(
-    connection: psycopg.Connection, file: LedgerFile, state: str, product: str, header: Mapping[str, Any], *, md5: str | None = None,
-    rows_stated: int | None = None,
-) -> None:  # fmt: skip
-    """A step of a file that is a product: verified, loading."""
+def set_verified(
+    connection: psycopg.Connection, file: LedgerFile, product: str, header: Mapping[str, Any], md5: str | None, rows_stated: int | None
+) -> None:
+    """The file's bytes and its header are what they should be."""
     values = {
-        "file_id": file.file_id, "state": state, "product": product, "header": Jsonb(header), "md5": md5, "rows_stated": rows_stated,
+        "file_id": file.file_id, "product": product, "header": Jsonb(header), "md5": md5, "rows_stated": rows_stated,
         "code_version": code_version(),
     }  # fmt: skip
-    connection.execute(statement("set_file_state"), values)
+    connection.execute(statement("set_file_verified"), values)
+
+
+def set_loading(connection: psycopg.Connection, file: LedgerFile) -> None:
+    """The file's rows are being read."""
+    connection.execute(statement("set_file_loading"), {"file_id": file.file_id})
 
 
 def end(connection: psycopg.Connection, file: LedgerFile, state: str, reason: str) -> None:

@@ -16,7 +16,7 @@ from catalog.errors import TransientError
 from catalog.releases import DataRelease, release_named
 from ingest import ledger
 from ingest.add import add_files
-from ingest.effort import Effort
+from ingest.effort import HERE, Effort
 from ingest.faults import told_as_transient
 from ingest.ledger import LedgerFile, Report, Step, Summary
 from ingest.load_file import load_if_pending
@@ -36,7 +36,7 @@ def add_paths(
     set_name: str | None = None,
     retry: bool = False,
     work: bool = False,
-    effort: Effort = Effort(),
+    effort: Effort = HERE,
     report: Report = _silent,
 ) -> Summary:  # fmt: skip
     """Put every file named by or under ``paths`` into the ledger of a release (ingest.add); with ``work`` load them.
@@ -53,7 +53,7 @@ def add_paths(
     return replace(added, files=loaded)
 
 
-def load_pending(database: Database, release: str, *, effort: Effort = Effort(), report: Report = _silent) -> Summary:
+def load_pending(database: Database, release: str, *, effort: Effort = HERE, report: Report = _silent) -> Summary:
     """Load every file of the release that is not in a last state; other loaders may run at the same time.
 
     Returns when each has been loaded, here or by another loader, has failed or is no product. TransientError when a passing fault outlasts the

@@ -3,6 +3,7 @@
 A file's rows go to the database block by block while they are read; damage that shows at the end of the file undoes everything.
 """
 
+import contextlib
 from collections.abc import Callable
 
 import psycopg
@@ -60,9 +61,8 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
             header = {"format": reader.format, "tables": len(reader.tables), "taken": tables, "columns": dict(reader.tables[tables[0]])}
             for table in tables:
                 header |= product.compare(reader.tables[table], reader.units[table])
-            known = {"md5": content.md5, "rows_stated": _rows_stated(reader, tables)}
-            ledger.set_state(connection, file, "verified", product.name, header, **known)
-            ledger.set_state(connection, file, "loading", product.name, header, **known)
+            ledger.set_verified(connection, file, product.name, header, content.md5, _rows_stated(reader, tables))
+            ledger.set_loading(connection, file)
             with connection.transaction():
                 _load_rows(connection, context, file, product, content, reader, tables, progress)
     except DataError as error:
@@ -70,10 +70,9 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         ledger.end(connection, file, "failed", f"PostgreSQL refused its rows ({str(error).strip().splitlines()[0]}); tell the developers")
     except (psycopg.OperationalError, TransientError) as error:
-        try:
+        # Where the database is gone, it forgets the lock, and whoever sees the file in its state loads it again.
+        with contextlib.suppress(psycopg.Error):
             ledger.let_wait(connection, file, f"stopped by a passing fault ({cause_in_words(error)}); it will be loaded again")
-        except psycopg.Error:  # the database is gone: it forgets the lock, and whoever sees the file in this state loads it again
-            pass
         raise
 
 

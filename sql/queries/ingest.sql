@@ -68,12 +68,16 @@ WHERE release_id = %(release_id)s AND sha256 = %(sha256)s;
 UPDATE store.ingest_file SET state = 'planned', reason = NULL, finished = NULL, attempts = 0, name = %(name)s
 WHERE file_id = %(file_id)s AND state IN ('failed', 'not_a_product', 'planned', 'verified', 'loading');
 
--- name: set_file_state
--- A step in the life of a file, short of its last.
+-- name: set_file_verified
+-- The file's bytes and its header are what they should be.
 UPDATE store.ingest_file
-SET state = %(state)s, reason = NULL, product = %(product)s, header = %(header)s, md5 = %(md5)s,
-    rows_stated = %(rows_stated)s, code_version = %(code_version)s
+SET state = 'verified', reason = NULL, product = %(product)s, header = %(header)s, md5 = %(md5)s, rows_stated = %(rows_stated)s,
+    code_version = %(code_version)s
 WHERE file_id = %(file_id)s;
+
+-- name: set_file_loading
+-- The file's rows are being read.
+UPDATE store.ingest_file SET state = 'loading' WHERE file_id = %(file_id)s;
 
 -- name: end_file
 -- The end of a file that gives no rows: it failed, or is no product.
