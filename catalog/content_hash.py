@@ -15,7 +15,7 @@ from catalog.schema.column import Column, ColumnType, StoreTable
 from catalog.statements import statement
 
 _FILES = ("file_id", "winner_file_id")
-_OF_THE_LOAD = ("added", "finished", "started", "told", "loader", "attempts", "code_version")
+_OF_THE_LOAD = ("finished", "started", "told", "loader", "attempts", "code_version")
 _BATCH = 10_000
 
 LOADED_TABLES = tuple(
@@ -29,7 +29,7 @@ def content_hashes(connection: psycopg.Connection[Any]) -> dict[str, str]:
 
 
 def _hash(connection: psycopg.Connection[Any], table: StoreTable) -> str:
-    kept = [column for column in table.columns if not column.identity and column.name not in _OF_THE_LOAD]
+    kept = [column for column in table.columns if not column.identity and column.default != "now()" and column.name not in _OF_THE_LOAD]
     if table.name == "ingest_file":
         kept = [column for column in kept if column.name != "file_id"]
     by_key = [column for column in kept if column.name in table.primary_key and column.name not in _FILES]

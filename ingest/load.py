@@ -19,7 +19,7 @@ from ingest.add import add_files
 from ingest.effort import HERE, Effort
 from ingest.faults import told_as_transient
 from ingest.ledger import LedgerFile, Report, Step, Summary
-from ingest.load_file import load_if_pending
+from ingest.load_file import load_if_pending, loader_connection
 from ingest.patience import Patience
 from ingest.progress import Progress
 
@@ -74,7 +74,7 @@ def _load(
         load_on_workers(patience, release, only, effort, report)
     while True:
         try:
-            with patience.database.connect(Role.WORKER, autocommit=True) as connection, told_as_transient():
+            with loader_connection(patience.database) as connection:
                 data_release = release_named(connection, release)
                 if effort.here:
                     _load_here(connection, patience, data_release, only, report)

@@ -4,15 +4,18 @@ A file's rows go to the database block by block while they are read; damage that
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psycopg
 
+from catalog.database import Database, Role
 from catalog.errors import DataError, TransientError
 from catalog.releases import DataRelease
+from catalog.statements import statement
 from ingest import ledger
 from ingest.content import Content, verified
-from ingest.faults import cause_in_words, file_faults
+from ingest.faults import cause_in_words, file_faults, told_as_transient
 from ingest.file_counts import FileCounts
 from ingest.ledger import LedgerFile
 from ingest.merge import TableWriter
@@ -22,6 +25,15 @@ from ingest.progress import Progress
 from ingest.reader import TableReader, blocks_of, describe, format_of, open_table
 from ingest.registry import PRODUCTS, product_of, seen_in
 from ingest.source_file import ZIP_MAGIC, SourceFile, is_simulated, zip_damage
+
+
+@contextmanager
+def loader_connection(database: Database) -> Iterator[psycopg.Connection]:
+    """A connection that loads. The server looks after its client while it waits for a lock, so that a loader that died lets go of its file."""
+    with database.connect(Role.WORKER, autocommit=True) as connection, told_as_transient():
+        with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # systems on which PostgreSQL cannot ask: it finds out later
+            connection.execute(statement("look_after_client"))
+        yield connection
 
 
 def load_if_pending(

@@ -15,14 +15,13 @@ import psycopg
 from distributed import Client, Future, LocalCluster, wait
 from distributed.scheduler import KilledWorker
 
-from catalog.database import Database, Role
+from catalog.database import Database
 from catalog.errors import TransientError, UsageError
 from catalog.releases import DataRelease, release_named
 from ingest import ledger
 from ingest.effort import Effort
-from ingest.faults import told_as_transient
 from ingest.ledger import LedgerFile, Report, Step
-from ingest.load_file import load_if_pending
+from ingest.load_file import load_if_pending, loader_connection
 from ingest.patience import Patience
 from ingest.progress import Progress
 
@@ -40,7 +39,7 @@ def load_on_workers(patience: Patience, release: str, only: Collection[str], eff
         tasks = _Tasks(client, release, only, effort.memory_limit or DEFAULT_MEMORY, report)
         while True:
             try:
-                with patience.database.connect(Role.WORKER, autocommit=True) as connection, told_as_transient():
+                with loader_connection(patience.database) as connection:
                     return tasks.run(connection, patience)
             except TransientError as fault:
                 patience.wait(fault)
@@ -49,7 +48,7 @@ def load_on_workers(patience: Patience, release: str, only: Collection[str], eff
 def load_task(database: Database, release: str, sha256: str) -> float:
     """What a worker does: one file, unless another loader holds it; the seconds it took."""
     started = time.monotonic()
-    with database.connect(Role.WORKER, autocommit=True) as connection, told_as_transient(), Progress(database) as progress:
+    with loader_connection(database) as connection, Progress(database) as progress:
         data_release = release_named(connection, release)
         load_if_pending(connection, data_release, ledger.file_of(connection, data_release, sha256), progress, wait=False)
     return time.monotonic() - started

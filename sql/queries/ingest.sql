@@ -98,6 +98,10 @@ SELECT pg_advisory_lock(%(class)s, %(file_id)s);
 -- Let go of the file.
 SELECT pg_advisory_unlock(%(class)s, %(file_id)s);
 
+-- name: look_after_client
+-- End the session soon after its client has died, also while it waits for a lock.
+SET client_connection_check_interval = '1s';
+
 -- name: merge_lock
 -- One merge at a time in a release, until the end of the transaction: so the result does not depend on how loaders interleave.
 SELECT pg_advisory_xact_lock(%(class)s, %(release_id)s);
