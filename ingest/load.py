@@ -49,8 +49,9 @@ def add_paths(
     if not work:
         return added
     known = [file.sha256 for file in added.files]
-    loaded = _load(Patience(database, effort.patience_seconds, effort.reopen), release, known, set(known), effort, report)
-    return replace(added, files=loaded)
+    if not any(file.state in ledger.PENDING for file in added.files):
+        return added
+    return replace(added, files=_load(Patience(database, effort.patience_seconds, effort.reopen), release, known, effort, report))
 
 
 def load_pending(database: Database, release: str, *, effort: Effort = HERE, report: Report = _silent) -> Summary:
@@ -61,13 +62,14 @@ def load_pending(database: Database, release: str, *, effort: Effort = HERE, rep
     """
     with database.connect(Role.WORKER, autocommit=True) as connection, told_as_transient():
         known = [file.sha256 for file in ledger.pending(connection, release_named(connection, release))]
-    return Summary(_load(Patience(database, effort.patience_seconds, effort.reopen), release, known, set(known), effort, report))
+    if not known:
+        return Summary(())
+    return Summary(_load(Patience(database, effort.patience_seconds, effort.reopen), release, known, effort, report))
 
 
-def _load(
-    patience: Patience, release: str, known: list[str], only: set[str], effort: Effort, report: Report
-) -> tuple[LedgerFile, ...]:  # fmt: skip
+def _load(patience: Patience, release: str, known: list[str], effort: Effort, report: Report) -> tuple[LedgerFile, ...]:
     """Load the known files that wait, and tell of all known ones at the end: counts of early files change where later ones hold fuller rows."""
+    only = set(known)
     if not effort.here:
         from ingest.scheduling import load_on_workers  # Dask takes a second
 

@@ -1,5 +1,6 @@
 """The archive's list of MD5 sums that lies beside its files: ``_MD5SUM.txt``, one ``<md5><two spaces><name>`` a line (GNU md5sum's output)."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from catalog.errors import DataError
 
 NAME = "_MD5SUM.txt"
 
-_LINE = re.compile(r"\\?([0-9a-fA-F]{32}) [ *](.+)")
+_LINE = re.compile(r"([0-9a-fA-F]{32}) [ *](.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class Manifest:
     def read(cls, path: Path) -> "Manifest":
         """The manifest in a file; DataError where it cannot be read."""
         try:
-            lines = path.read_bytes().decode(errors="surrogateescape").splitlines()
+            lines = [os.fsdecode(line.removesuffix(b"\r")) for line in path.read_bytes().split(b"\n")]
         except OSError as error:
             raise DataError(f"the manifest {path} cannot be read ({error.strerror}); correct that, or move it away") from error
         sums: dict[str, str] = {}
         wrong: list[int] = []
         for number, line in enumerate(lines, 1):
-            if match := _LINE.fullmatch(line.strip()):
+            if match := _LINE.fullmatch(line):
                 sums[match[2].removeprefix("./")] = match[1].lower()
             elif line.strip():
                 wrong.append(number)

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psycopg import sql
 
 from catalog.database import Database, Role
@@ -66,6 +69,22 @@ def test_a_manifest_line_is_a_sum_and_a_name(line: str, sums: dict[str, str], tm
     manifest = Manifest.read(tmp_path / "_MD5SUM.txt")
     assert manifest.sums == sums
     assert manifest.not_understood == ((1,) if line and not sums else ())
+
+
+_NAMES = st.text(st.characters(exclude_characters="\0\n\r/", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
+    lambda name: not name.startswith("./") and name not in (".", "..")
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.dictionaries(_NAMES, st.binary(max_size=50), max_size=8))
+def test_every_sum_of_a_manifest_is_read_whatever_the_names(files: dict[str, bytes]) -> None:
+    sums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "_MD5SUM.txt"
+        path.write_bytes(b"".join(f"{sum_}  {name}\n".encode() for name, sum_ in sums.items()))
+        manifest = Manifest.read(path)
+    assert (manifest.sums, manifest.not_understood) == (sums, ())
 
 
 def test_a_manifest_tells_what_it_names_and_is_not_there(archive: Any, database: Database, tmp_path: Path) -> None:
