@@ -14,12 +14,16 @@ import numpy as np
 import psycopg
 from jaxtyping import Int64, UInt8
 from psycopg import sql
+from psycopg.abc import Buffer
 
 from catalog.errors import DataError
 from catalog.rows import Array, CopyField, Rows, copy_fields
 from catalog.schema.column import ColumnType
 
-__all__ = ["CopyField", "RawBlock", "Rows", "copy_fields", "decode", "encode", "encode_rows", "raw_blocks", "read_rows", "write_rows"]
+__all__ = [
+    "CopyField", "RawBlock", "Rows", "copy_fields", "decode", "decode_block", "decode_cells", "encode", "encode_rows", "raw_blocks",
+    "read_rows", "write_rows",
+]  # fmt: skip
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 HEADER = SIGNATURE + bytes(8)
@@ -32,6 +36,8 @@ WRITE_BYTES = 1 << 19
 
 _LONG_CELL = 64
 """Bytes from which a copy a cell is cheaper than an index a byte."""
+_LONG_ROW = 1 << 10
+"""Bytes from which a copy a row is dearer than a buffer object a row."""
 _INT64 = np.iinfo(np.int64)
 
 
@@ -261,10 +267,17 @@ def _row_length(stream: bytes, start: int) -> int:
 def decode_block(block: RawBlock, fields: Iterable[CopyField]) -> Rows:
     """A raw block as columns. DataError names the column whose cells do not have the field's width."""
     fields = tuple(fields)
+    return decode_cells(block, fields, *block.cells(len(fields)))
+
+
+def decode_cells(
+    block: RawBlock, fields: Iterable[CopyField], starts: Int64[np.ndarray, "rows fields"], lengths: Int64[np.ndarray, "rows fields"]
+) -> Rows:
+    """Some columns of a raw block: those whose cells (see :meth:`RawBlock.cells`) are given, one column of them for each field."""
+    fields = tuple(fields)
     if len(block) == 0:
         return Rows.empty(fields)
     data = block.bytes
-    starts, lengths = block.cells(len(fields))
     values: dict[str, Array] = {}
     nulls: dict[str, Array] = {}
     for j, field in enumerate(fields):
@@ -366,18 +379,19 @@ def raw_blocks(
     leaves the connection usable outside its transaction. DataError where the server's stream ends before its trailer.
     """
     with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query), parameters) as copy:
-        messages: list[bytes] = []
+        messages: list[Buffer] = []
         size, ended = 0, False
-        for number, message in enumerate(copy):
-            row = bytes(message)
+        for number, row in enumerate(copy):
             if number == 0:
                 # Depending on its version the server sends signature and first row, or trailer, in one message.
-                row = row[_header_length(row) :]
-            if row == TRAILER:
+                row = row[_header_length(bytes(row)) :]
+            length = len(row)
+            if length == len(TRAILER) and row == TRAILER:
                 ended = True
-            elif row:
-                messages.append(row)
-                size += len(row)
+            elif length:
+                # A long row stays in libpq's buffer until the block is joined; short ones cost less as bytes, which are not garbage-collected.
+                messages.append(row if length >= _LONG_ROW else bytes(row))
+                size += length
             if len(messages) == block_rows or (block_bytes is not None and size >= block_bytes):
                 yield _joined(messages)
                 messages, size = [], 0
@@ -387,7 +401,7 @@ def raw_blocks(
             yield _joined(messages)
 
 
-def _joined(messages: list[bytes]) -> RawBlock:
+def _joined(messages: list[Buffer]) -> RawBlock:
     return RawBlock(b"".join(messages), np.fromiter(map(len, messages), np.int64, len(messages)))
 
 

@@ -243,7 +243,7 @@ def heartbeat(database: Database, claimed: ClaimedChunk, lease_seconds: float) -
 
 def write_chunk(
     connection: psycopg.Connection[Any], claimed: ClaimedChunk, label_table: str, labels: Rows, no_label: Rows,
-    residual_sums: Float[np.ndarray, "3 pixels"], seconds: float,
+    residual_sums: Float[np.ndarray, "3 pixels"], seconds: float, device: str = "cpu",
 ) -> None:  # fmt: skip
     """Step three, one transaction: the fence, then labels, reasons and sums, and the chunk is done.
 
@@ -266,6 +266,7 @@ def write_chunk(
                 write_rows(connection, sql.Identifier("store", partition_name(table, claimed.run_id)), rows)
         result: Mapping[str, Any] = {
             "labelled": len(labels), "unlabelled": len(no_label), "seconds": seconds, "residual_sums": residual_sums.ravel().tolist(),
+            "device": device,
         }  # fmt: skip
         connection.execute(statement("finish_chunk"), {**key, **result})
 

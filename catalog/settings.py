@@ -5,6 +5,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home, description="Folder of the embedded server: data, socket, log, passwords.")
     postgres_bin: Path | None = Field(None, description="Folder with the PostgreSQL binaries for the embedded server (initdb, postgres).")
     postgres_port: int | None = Field(None, ge=1, le=65535, description="TCP port of the embedded server; default: a free one, then kept.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and run: auto takes a GPU where torch sees one.")
     lease_seconds: float = Field(20.0, gt=0, description="How long a claimed chunk stays with a worker that gives no sign of life.")
     statement_timeout_seconds: float = Field(60.0, gt=0, description="The longest that one synchronous TAP query may take in PostgreSQL.")
 

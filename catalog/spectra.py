@@ -12,9 +12,10 @@ from enum import IntFlag
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int16, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int16, Int64
 
 from catalog.errors import DataError
+from catalog.packed_vectors import PackedVectors
 
 Band = Literal["bp", "rp"]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -44,6 +45,7 @@ class Layout(IntFlag):
 WITHOUT_CORRELATIONS = Layout.BP_COEFFICIENTS | Layout.RP_COEFFICIENTS | Layout.BP_ERRORS | Layout.RP_ERRORS
 CORRELATIONS = Layout.BP_CORRELATIONS | Layout.RP_CORRELATIONS
 _ALL = WITHOUT_CORRELATIONS | CORRELATIONS
+_BP = Layout.BP_COEFFICIENTS | Layout.BP_ERRORS | Layout.BP_CORRELATIONS
 
 
 def n_pairs(n: int) -> int:
@@ -52,7 +54,7 @@ def n_pairs(n: int) -> int:
 
 
 def _width(part: Layout, n_bp: int, n_rp: int) -> int:
-    n = n_bp if part in Layout.BP_COEFFICIENTS | Layout.BP_ERRORS | Layout.BP_CORRELATIONS else n_rp
+    n = n_bp if part in _BP else n_rp
     return n_pairs(n) if part in CORRELATIONS else n
 
 
@@ -60,16 +62,17 @@ def _width(part: Layout, n_bp: int, n_rp: int) -> int:
 class SpectrumBatch:
     """XP spectra of n sources, in the archive's internal units (e-/s); NaN where a source lacks an array.
 
-    Correlations are None where they were not read. The G photometry of gaia_source comes along because the models scale by it;
+    Arrays that were read hold float32, as the catalogue stores them; coefficients and errors may also be float64. Correlations are None
+    where they were not read. The G photometry of gaia_source comes along because the models scale by it;
     left out, it is NaN. DataError where the shapes do not fit together.
     """
 
     source_id: Int64[np.ndarray, " n"]
     layout: Int16[np.ndarray, " n"]
-    bp_coefficients: Float64[np.ndarray, "n n_bp"]
-    rp_coefficients: Float64[np.ndarray, "n n_rp"]
-    bp_errors: Float64[np.ndarray, "n n_bp"]
-    rp_errors: Float64[np.ndarray, "n n_rp"]
+    bp_coefficients: Float[np.ndarray, "n n_bp"]
+    rp_coefficients: Float[np.ndarray, "n n_rp"]
+    bp_errors: Float[np.ndarray, "n n_bp"]
+    rp_errors: Float[np.ndarray, "n n_rp"]
     bp_correlations: Float32[np.ndarray, "n bp_pairs"] | None = None
     rp_correlations: Float32[np.ndarray, "n rp_pairs"] | None = None
     g_mean_flux: Float64[np.ndarray, " n"] = _ABSENT
@@ -88,6 +91,15 @@ class SpectrumBatch:
             if array is not None and array.shape != shape:
                 raise DataError(f"Spectra of {n} sources with {self.n_bp} BP and {self.n_rp} RP coefficients: {each.name} has shape "
                                 f"{array.shape} where {shape} is needed.")  # fmt: skip
+
+    @classmethod
+    def blank(cls, n: int, n_bp: int, n_rp: int, *, correlations: bool = True) -> "SpectrumBatch":
+        """A batch to be filled by :func:`unpack_into`; its numbers are undefined. A source's arrays stand next to each other in memory."""
+        parts = _ALL if correlations else WITHOUT_CORRELATIONS
+        numbers = np.empty((n, parts.length(n_bp, n_rp)), np.float32)
+        ends = np.cumsum([_width(part, n_bp, n_rp) for part in parts])
+        arrays: dict[str, Any] = {part.array: array for part, array in zip(parts, np.split(numbers, ends[:-1], axis=1), strict=True)}
+        return cls(np.empty(n, np.int64), np.empty(n, np.int16), **arrays, g_mean_flux=np.empty(n), g_mean_mag=np.empty(n))
 
     def __len__(self) -> int:
         return len(self.source_id)
@@ -108,11 +120,11 @@ class SpectrumBatch:
 
     def coefficients(self) -> Float64[np.ndarray, "n n_bp+n_rp"]:
         """BP coefficients, then RP coefficients."""
-        return np.hstack([self.bp_coefficients, self.rp_coefficients])
+        return np.hstack([self.bp_coefficients, self.rp_coefficients], dtype=np.float64)
 
     def errors(self) -> Float64[np.ndarray, "n n_bp+n_rp"]:
         """Errors of the BP coefficients, then of the RP coefficients."""
-        return np.hstack([self.bp_errors, self.rp_errors])
+        return np.hstack([self.bp_errors, self.rp_errors], dtype=np.float64)
 
     def correlation(self, band: Band) -> Float64[np.ndarray, "n n_band n_band"]:
         """Correlation matrices of a band's coefficients; NaN beside the diagonal where a source has none. DataError if none were read."""
@@ -178,33 +190,42 @@ def unpack(
     source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], payload: Array, n_bp: int, n_rp: int, *,
     correlations: bool = True, g_mean_flux: Array | None = None, g_mean_mag: Array | None = None,
 ) -> SpectrumBatch:  # fmt: skip
-    """The spectra of packed payloads (an object array of bytes) of a release with n_bp and n_rp coefficients.
+    """The spectra of packed payloads (an object array of bytes, as :func:`pack` gives) of a release with n_bp and n_rp coefficients.
 
     Without ``correlations`` those are left packed. DataError names the source whose payload does not have its layout's length.
     """
-    wanted = _ALL if correlations else WITHOUT_CORRELATIONS
-    arrays: dict[str, Array] = {
-        part.array: np.full((len(source_id), _width(part, n_bp, n_rp)), np.nan, np.float32 if part in CORRELATIONS else np.float64)
-        for part in wanted
-    }
+    batch = SpectrumBatch.blank(len(source_id), n_bp, n_rp, correlations=correlations)
+    unpack_into(batch, source_id, layout, PackedVectors.joined(payload.tolist()))
+    for photometry, given in ((batch.g_mean_flux, g_mean_flux), (batch.g_mean_mag, g_mean_mag)):
+        photometry[:] = np.nan if given is None else given
+    return batch
+
+
+def unpack_into(batch: SpectrumBatch, source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], payload: PackedVectors) -> None:
+    """Fill the arrays of a batch of n sources, all but its photometry. DataError as in :func:`unpack`.
+
+    The one pass over the numbers that turns them into the machine's byte order puts them where they stay.
+    """
+    batch.source_id[:] = source_id
+    batch.layout[:] = layout
     for bits, rows in _by_layout(layout):
-        expected = bits.length(n_bp, n_rp)
-        cells = payload[rows].tolist()
-        for row, cell in zip(rows, cells, strict=True):
-            if len(cell) != 4 * expected:
-                raise DataError(
-                    f"Source {source_id[row]}: its payload has {len(cell)} bytes, but layout {int(bits)} with {n_bp} BP and {n_rp} RP "
-                    f"coefficients takes {4 * expected}: the release's contract does not fit this row."
-                )
-        values = np.frombuffer(b"".join(cells), ">f4").reshape(len(rows), expected)
+        expected = bits.length(batch.n_bp, batch.n_rp)
+        chosen: Any = slice(None) if len(rows) == len(layout) else rows
+        cells = payload.take(chosen)
+        if (wrong := cells.lengths != 4 * expected).any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"Source {source_id[rows[row]]}: its payload has {cells.lengths[row]} bytes, but layout {int(bits)} with {batch.n_bp} BP "
+                f"and {batch.n_rp} RP coefficients takes {4 * expected}: the release's contract does not fit this row."
+            )
+        values = cells.matrix(expected)
         at = 0
-        for part in bits:
-            width = _width(part, n_bp, n_rp)
-            if part in wanted:
-                arrays[part.array][rows] = values[:, at : at + width]
+        for part in _ALL:
+            width = _width(part, batch.n_bp, batch.n_rp) if part in bits else 0
+            array = getattr(batch, part.array)
+            if array is not None:
+                array[chosen] = values[:, at : at + width] if width else np.nan
             at += width
-    photometry: dict[str, Any] = {"g_mean_flux": g_mean_flux, "g_mean_mag": g_mean_mag}
-    return SpectrumBatch(source_id=source_id, layout=layout, **arrays, **photometry)
 
 
 def _by_layout(layout: Int16[np.ndarray, " n"]) -> Iterator[tuple[Layout, Int64[np.ndarray, " rows"]]]:

@@ -30,6 +30,7 @@ from catalog.spectra import SpectrumBatch
 from models.inputs import NoLabel, XpInputs, xp_inputs
 from models.learning.sample import TrainingSample, read_xp_sample
 from models.learning.training import Recipe, fit, repeatable
+from models.numerics.devices import CPU, chosen_device, device_class
 from models.numerics.latent_refinement import Refined, refine
 from models.numerics.synthetic_g import synthetic_g
 from models.numerics.threads import one_thread
@@ -134,7 +135,7 @@ def loss(
     mean over pixels + mean over latents, which weighs the latter pixels/latents times more.
     """
     mean, log_variance = network.encode(x)
-    z = mean + torch.exp(0.5 * log_variance) * torch.randn(mean.shape, generator=generator)
+    z = mean + torch.exp(0.5 * log_variance) * torch.randn(mean.shape, generator=generator, device=mean.device)
     variance = sigma**2 + network.scatter(z) ** 2  # (stars, pixels)
     misfit = (x - network.decode(z)) ** 2 / variance + torch.log(variance)
     divergence = mean**2 + torch.exp(log_variance) - 1 - log_variance  # (stars, latent)
@@ -149,7 +150,8 @@ def loss(
 class ScatterVae:
     """A version ready to label stars: networks, standardisation, and the synthetic G that it was made with."""
 
-    def __init__(self, weights: bytes, configuration: Configuration) -> None:
+    def __init__(self, weights: bytes, configuration: Configuration, device: torch.device = CPU) -> None:
+        self.device = device
         self.n_bp, self.n_rp = int(configuration["n_bp"]), int(configuration["n_rp"])
         self.latent = int(configuration["latent"])
         self.network = Network(self.n_pixels, list(configuration["widths"]), self.latent)
@@ -162,12 +164,17 @@ class ScatterVae:
         except (SafetensorError, KeyError, RuntimeError) as error:
             raise DataError(f"these weights do not fit a scatter_vae of {self.n_bp} + {self.n_rp} coefficients: {error}") from error
         self._synthetic_g = None if synthetic is None else synthetic.numpy()
-        self.network.eval().requires_grad_(False)
+        self.network.eval().requires_grad_(False).to(device)
 
     @property
     def n_pixels(self) -> int:
         """Number of coefficients, BP and RP."""
         return self.n_bp + self.n_rp
+
+    @property
+    def device_class(self) -> str:
+        """What the networks work on, as recorded."""
+        return device_class(self.device)
 
     def inputs(self, batch: SpectrumBatch) -> tuple[XpInputs, list[NoLabel]]:
         """The batch as the model takes it, and the stars that it cannot take."""
@@ -180,19 +187,22 @@ class ScatterVae:
     @torch.no_grad()
     def encode(self, x: Float[np.ndarray, "stars pixels"]) -> tuple[Float[Tensor, "stars latent"], Float[Tensor, "stars latent"]]:
         """Mean and standard deviation of the latent variables of standardised coefficients."""
-        mean, log_variance = self.network.encode(torch.from_numpy(x).float())
+        mean, log_variance = self.network.encode(self._tensor(x))
         return mean, torch.exp(0.5 * log_variance)
 
     @torch.no_grad()
     def reconstruct(self, z: Float[Tensor, "stars latent"]) -> tuple[Float[np.ndarray, "stars pixels"], Float[np.ndarray, "stars pixels"]]:
         """Standardised coefficients of latent vectors, and their intrinsic scatter."""
-        return self.network.decode(z).double().numpy(), self.network.scatter(z).double().numpy()
+        return self.network.decode(z).double().cpu().numpy(), self.network.scatter(z).double().cpu().numpy()
 
     def refine(self, stars: XpInputs, *, steps: int = 30) -> Refined:
         """The latent vector that explains each star's own coefficients best (models/numerics/latent_refinement.py)."""
         x, sigma = self.standardised(stars)
         start, _ = self.encode(x)
-        return refine(self.network.decode, start, torch.from_numpy(x).float(), torch.from_numpy(sigma).float() ** -2, steps=steps)
+        return refine(self.network.decode, start, self._tensor(x), self._tensor(sigma) ** -2, steps=steps)
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).float().to(self.device)
 
     def predict(self, batch: SpectrumBatch) -> Predictions:
         """Labels or a reason for every star of the batch."""
@@ -216,7 +226,7 @@ class ScatterVae:
             chi2 = ((difference / sigma) ** 2).sum(axis=1)
             normalised = difference / np.sqrt(sigma**2 + scatter**2)  # 0 where not compared
             chi2_scatter = (normalised**2).sum(axis=1)
-            latent, e_latent = mean.numpy(), deviation.numpy()
+            latent, e_latent = mean.cpu().numpy(), deviation.cpu().numpy()
             representable = np.isfinite(np.column_stack([chi2, chi2_scatter, stars.flux_scale]).astype(np.float32)).all(axis=1)
         finite = representable & np.isfinite(latent).all(axis=1) & np.isfinite(e_latent).all(axis=1)
 
@@ -244,12 +254,14 @@ class ScatterVae:
         return Predictions(rows, no_label, np.stack([summed.sum(axis=0), (summed**2).sum(axis=0), counted.sum(axis=0)]))
 
 
-def load(weights: bytes, configuration: Configuration) -> ScatterVae:
+def load(weights: bytes, configuration: Configuration, device: str = "cpu") -> ScatterVae:
     """The version of stored weights."""
-    return ScatterVae(weights, configuration)
+    return ScatterVae(weights, configuration, chosen_device(device))
 
 
-def train(sample: TrainingSample, configuration: Configuration, seed: int, report: Report) -> Trained:
+def train(
+    sample: TrainingSample, configuration: Configuration, seed: int, report: Report, device: str = "cpu"
+) -> Trained:  # fmt: skip
     """New weights from the sample's training part."""
     stars = sample.train
     if configuration["loss"] not in ("elbo", "paper"):
@@ -258,7 +270,7 @@ def train(sample: TrainingSample, configuration: Configuration, seed: int, repor
     scale = np.where(scale > 0, scale, 1.0)
     x = torch.from_numpy((stars.coefficients - mean) / scale).float()
     sigma = torch.from_numpy(stars.errors / scale).float()
-    with repeatable(seed) as generator:
+    with repeatable(seed, chosen_device(device)) as generator:
         network = Network(x.shape[1], list(configuration["widths"]), int(configuration["latent"]))
         figures = fit(
             network,
@@ -268,7 +280,7 @@ def train(sample: TrainingSample, configuration: Configuration, seed: int, repor
             generator,
             report,
         )
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     tensors |= {"input.mean": torch.from_numpy(mean), "input.scale": torch.from_numpy(scale)}
     weights = synthetic_g(configuration["bp_basis_function_id"], configuration["rp_basis_function_id"])
     if weights is not None:

@@ -86,6 +86,11 @@ class Model(Protocol):
         """Number of pixels of the residual sums."""
         ...
 
+    @property
+    def device_class(self) -> str:
+        """What it works on, as recorded: cpu, or the GPU's name."""
+        ...
+
     def predict(self, batch: SpectrumBatch) -> Predictions:
         """Labels or a reason for every star of the batch."""
         ...
@@ -104,10 +109,12 @@ class ModelModule(Protocol):
         """The stars to learn from and those held out; DataError if the release has too few."""
         ...
 
-    def load(self, weights: bytes, configuration: Configuration) -> Model:
-        """The model of stored weights; DataError if they do not fit the configuration."""
+    def load(self, weights: bytes, configuration: Configuration, device: str = "cpu") -> Model:
+        """The model of stored weights on a device (auto, cpu, cuda); DataError if they do not fit the configuration."""
         ...
 
-    def train(self, sample: TrainingSample, configuration: Configuration, seed: int, report: Report) -> Trained:
-        """New weights from the sample's training part; RunError if the loss does not stay finite."""
+    def train(
+        self, sample: TrainingSample, configuration: Configuration, seed: int, report: Report, device: str = "cpu"
+    ) -> Trained:  # fmt: skip
+        """New weights from the sample's training part, learnt on a device; RunError if the loss does not stay finite."""
         ...

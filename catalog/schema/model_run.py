@@ -116,6 +116,7 @@ RUN_CHUNK = StoreTable(
         Column("labelled", ColumnType.INTEGER, "Sources with labels."),
         Column("unlabelled", ColumnType.INTEGER, "Sources in no_label."),
         Column("seconds", ColumnType.REAL, "Time from claim to commit.", unit="s"),
+        Column("device", ColumnType.TEXT, "What it was calculated on: cpu, or the GPU's name.", ucd="meta.note"),
         Column(
             "residual_sums",
             ColumnType.DOUBLE_ARRAY,

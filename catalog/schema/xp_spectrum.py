@@ -1,8 +1,8 @@
 """xp_spectrum: the continuous XP mean spectrum of a source, its arrays packed into one payload.
 
 The payload is big-endian float32: BP coefficients, RP coefficients, BP errors, RP errors, BP correlations, RP correlations, of which
-``layout`` says by bits what is there (catalog/spectra.py). Measured: one bytea reads eight times as fast as four arrays, and
-STORAGE EXTERNAL because the mantissas do not compress. Scalars are those of the archive's table xp_continuous_mean_spectrum.
+``layout`` says by bits what is there (catalog/spectra.py). Measured (docs/storage.md): one bytea reads five times as
+fast as four arrays, and STORAGE EXTERNAL because the mantissas do not compress. Scalars are those of the archive's table xp_continuous_mean_spectrum.
 """
 
 from catalog.schema.column import Column, ColumnType, StoreTable

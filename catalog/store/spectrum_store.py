@@ -6,19 +6,21 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from catalog.binary_copy import CopyField, read_rows
+from catalog.binary_copy import CopyField, decode_cells, raw_blocks
+from catalog.packed_vectors import PackedVectors
 from catalog.releases import DataRelease
 from catalog.schema.column import ColumnType
-from catalog.spectra import CORRELATIONS, SpectrumBatch, unpack
+from catalog.spectra import CORRELATIONS, SpectrumBatch, unpack_into
 from catalog.statements import statement
 
-_FIELDS = (
+_SCALARS = (
     CopyField("source_id", ColumnType.BIGINT),
     CopyField("layout", ColumnType.SMALLINT),
-    CopyField("payload", ColumnType.VECTOR),
     CopyField("g_mean_flux", ColumnType.DOUBLE),
     CopyField("g_mean_mag", ColumnType.REAL),
 )
+_RECEIVED_BYTES = 2 << 20
+"""Bytes that are received before they are unpacked: they are still in the cache then, and the server goes on sending meanwhile."""
 
 
 def read_spectra(
@@ -27,14 +29,15 @@ def read_spectra(
     first_source_id: int,
     last_source_id: int,
     *,
-    block_rows: int = 10_000,
+    block_rows: int = 2_000,
     correlations: bool = True,
 ) -> Iterator[SpectrumBatch]:
     """The spectra of a release from first_source_id to last_source_id, inclusive, in that order, block_rows sources at a time.
 
     G photometry is joined from gaia_source, NaN where that has none. Without ``correlations`` PostgreSQL sends only the head of each
-    payload (880 of 12,760 bytes in DR3), and the batch's layouts have those bits off. DataError names a source whose payload does
-    not have the length that the release and its layout ask for.
+    payload (880 of 12,760 bytes in DR3), and the batch's layouts have those bits off. Each batch takes the memory of block_rows sources
+    at once; up to some 30 MB (2,000 whole spectra) that memory is used again and again, beyond it every batch is slowed by fresh pages.
+    DataError names a source whose payload does not have the length that the release and its layout ask for.
     """
     parameters = {
         "release_id": release.release_id,
@@ -44,9 +47,23 @@ def read_spectra(
         "n_rp": release.n_rp,
     }
     query = statement("spectra" if correlations else "spectra_without_correlations")
-    for rows in read_rows(connection, query, _FIELDS, parameters, block_rows=block_rows):
-        layout = rows["layout"] if correlations else rows["layout"] & np.int16(~CORRELATIONS)
-        yield unpack(
-            rows["source_id"], layout, rows["payload"], release.n_bp, release.n_rp, correlations=correlations,
-            g_mean_flux=rows["g_mean_flux"], g_mean_mag=rows["g_mean_mag"].astype(np.float64),
-        )  # fmt: skip
+    batch, filled = None, 0
+    for block in raw_blocks(connection, query, parameters, block_rows=block_rows, block_bytes=_RECEIVED_BYTES):
+        starts, lengths = block.cells(len(_SCALARS) + 1)  # the payload is the last one
+        scalars = decode_cells(block, _SCALARS, starts[:, :-1], lengths[:, :-1])
+        layout = scalars["layout"] if correlations else scalars["layout"] & np.int16(~CORRELATIONS)
+        payload = PackedVectors(block.bytes, starts[:, -1], lengths[:, -1])
+        at = 0
+        while at < len(block):
+            if batch is None:
+                batch, filled = SpectrumBatch.blank(block_rows, release.n_bp, release.n_rp, correlations=correlations), 0
+            rows = slice(at, at + min(len(block) - at, block_rows - filled))
+            part = batch.take(slice(filled, filled + rows.stop - rows.start))
+            unpack_into(part, scalars["source_id"][rows], layout[rows], payload.take(rows))
+            part.g_mean_flux[:], part.g_mean_mag[:] = scalars["g_mean_flux"][rows], scalars["g_mean_mag"][rows]
+            at, filled = rows.stop, filled + len(part)
+            if filled == block_rows:
+                yield batch
+                batch = None
+    if batch is not None:
+        yield batch.take(slice(filled))

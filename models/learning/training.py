@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from catalog.errors import RunError
+from models.numerics.devices import CPU, device_class
 from models.numerics.threads import one_thread
 from models.spec import Progress, Report
 
@@ -43,31 +44,34 @@ class Recipe:
 
 
 @contextlib.contextmanager
-def repeatable(seed: int) -> Iterator[torch.Generator]:
-    """One thread and one seed for what happens inside, the caller's settings again afterwards; gives a generator of that seed."""
+def repeatable(seed: int, device: torch.device = CPU) -> Iterator[torch.Generator]:
+    """One thread and one seed for what happens inside, the caller's settings again afterwards; gives a generator of that seed on the device."""
     with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # initial weights are drawn on the CPU, so that they are the same on every device
+        yield torch.Generator(device).manual_seed(seed)
 
 
 def fit(
     network: nn.Module, loss: Loss, data: tuple[Tensor, ...], recipe: Recipe, generator: torch.Generator, report: Report
-) -> dict[str, float]:
-    """Train ``network`` in place on ``data`` (tensors with one row a star); figures of the training.
+) -> dict[str, float | str]:
+    """Train ``network`` in place on ``data`` (tensors with one row a star), on the generator's device; figures of the training.
 
     Each epoch goes once through the stars in a new order; a last partial batch is dropped (its batch statistics would be noise). RunError
     if the loss is not finite.
     """
+    device = generator.device
+    network.to(device)
+    data = tuple(tensor.to(device) for tensor in data)
     stars = len(data[0])
     batch = min(recipe.batch, stars)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     network.train()
     began = reported = time.monotonic()
     running = math.nan
-    order, at = torch.empty(0, dtype=torch.int64), 0
+    order, at = torch.empty(0, dtype=torch.int64, device=device), 0
     for step in range(1, recipe.steps + 1):
         if at + batch > len(order):
-            order, at = torch.randperm(stars, generator=generator), 0
+            order, at = torch.randperm(stars, generator=generator, device=device), 0
         chosen = order[at : at + batch]
         at += batch
         cosine = (1 + math.cos(math.pi * (step - 1) / recipe.steps)) / 2
@@ -89,4 +93,6 @@ def fit(
             rate = step * batch / (now - began)
             report(Progress(step, recipe.steps, running, rate, (recipe.steps - step) * batch / rate))
     network.eval()
-    return {"final_loss": running, "steps": recipe.steps, "seconds": round(time.monotonic() - began, 1)}
+    return {
+        "final_loss": running, "steps": recipe.steps, "seconds": round(time.monotonic() - began, 1), "device": device_class(device),
+    }  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 from catalog.database import Database, Role
 from catalog.errors import UsageError
 from catalog.releases import release_named
+from catalog.settings import settings as environment
 from catalog.store.model_store import ModelVersion, NewVersion, find_version, store_version
 from catalog.version import code_version
 from models.learning.sample import TrainingSample
@@ -44,7 +45,7 @@ def train_version(
         if (there := find_version(connection, identity)) is not None:
             return TrainedVersion(there, new=False)
     # No connection is held while the network learns: a transaction left open for minutes would hold back vacuum.
-    trained = module.train(sample, configuration, seed, report)
+    trained = module.train(sample, configuration, seed, report, environment().device)
     new = NewVersion(
         model, configuration, identity, release.release_id, sample.query, len(sample.source_id), sample.sha256, "simulated" if release.simulated else "real", seed,
         {**trained.metrics, "split": sample.split}, code_version(), module.SPEC.licence,

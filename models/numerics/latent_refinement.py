@@ -38,9 +38,9 @@ def refine(
 
     ``decode`` must work star by star (no batch statistics) and be differentiable.
     """
-    identity = torch.eye(start.shape[1], dtype=start.dtype)
+    identity = torch.eye(start.shape[1], dtype=start.dtype, device=start.device)
     z = start.clone()
-    damping = torch.full((len(z),), 1e-2, dtype=z.dtype)
+    damping = torch.full((len(z),), 1e-2, dtype=z.dtype, device=z.device)
 
     def objective(z: Tensor) -> Tensor:
         return (weight * (x - decode(z)) ** 2).sum(dim=1) + (z**2).sum(dim=1)  # (stars,)
@@ -73,5 +73,5 @@ def _normal_equations(decode: Decoder, z: Tensor, x: Tensor, weight: Tensor) -> 
     jacobian = torch.stack(columns, dim=2)  # (stars, pixels, latent)
     weighted = weight[:, :, None] * jacobian
     gradient = torch.einsum("npk,np->nk", weighted, x - model) - z
-    normal = jacobian.transpose(1, 2) @ weighted + torch.eye(z.shape[1], dtype=z.dtype)
+    normal = jacobian.transpose(1, 2) @ weighted + torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     return gradient, normal

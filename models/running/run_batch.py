@@ -15,6 +15,7 @@ from catalog.runs import ClaimedChunk, LateAttemptError, claim_chunk, complete_r
 from catalog.schema.column import Column
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import NO_LABEL
+from catalog.settings import settings
 from catalog.store.model_store import read_version
 from catalog.store.spectrum_store import read_spectra
 from models.registry import model_module
@@ -41,7 +42,7 @@ def loaded_model(database: Database, model_version_id: int) -> Model:
     """The model of a version, loaded once a worker process."""
     with database.connect(Role.WORKER) as connection:
         version = read_version(connection, model_version_id)
-    return model_module(version.model).load(version.weights, version.configuration)
+    return model_module(version.model).load(version.weights, version.configuration, settings().device)
 
 
 def run_chunk(database: Database, run_id: int, chunk: int, lease_seconds: float) -> ChunkOutcome:
@@ -59,7 +60,7 @@ def run_chunk(database: Database, run_id: int, chunk: int, lease_seconds: float)
                 predictions = predict_chunk(connection, claimed, release_named(connection, run.release), model, correlations)
                 labels, no_label, sums = rows_of(predictions, run_id, run.model, model.n_pixels)
                 seconds = time.monotonic() - started
-                write_chunk(connection, claimed, LABEL_TABLES[run.model].name, labels, no_label, sums, seconds)
+                write_chunk(connection, claimed, LABEL_TABLES[run.model].name, labels, no_label, sums, seconds, model.device_class)
         except LateAttemptError as error:
             return ChunkOutcome(chunk, "late", error=str(error))
         except psycopg.OperationalError:

@@ -81,7 +81,7 @@ FOR UPDATE;
 -- name: finish_chunk
 -- The chunk's rows stand when this commits.
 UPDATE store.run_chunk
-SET state = 'done', lease_until = NULL, labelled = %(labelled)s, unlabelled = %(unlabelled)s, seconds = %(seconds)s, residual_sums = %(residual_sums)s
+SET state = 'done', lease_until = NULL, labelled = %(labelled)s, unlabelled = %(unlabelled)s, seconds = %(seconds)s, device = %(device)s, residual_sums = %(residual_sums)s
 WHERE run_id = %(run_id)s AND chunk = %(chunk)s;
 
 -- name: fail_chunk

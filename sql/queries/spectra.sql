@@ -1,19 +1,20 @@
 -- name: spectra
--- The spectra of a range of sources, whole, with their G photometry.
-SELECT x.source_id, x.layout, x.payload, g.phot_g_mean_flux, g.phot_g_mean_mag
+-- The spectra of a range of sources, whole, with their G photometry; the range said for both tables, so that each reads its partition alone.
+SELECT x.source_id, x.layout, g.phot_g_mean_flux, g.phot_g_mean_mag, x.payload
 FROM store.xp_spectrum x
-LEFT JOIN store.gaia_source g USING (release_id, source_id)
+LEFT JOIN store.gaia_source g
+    ON g.release_id = x.release_id AND g.source_id = x.source_id AND g.source_id BETWEEN %(first_source_id)s AND %(last_source_id)s
 WHERE x.release_id = %(release_id)s AND x.source_id BETWEEN %(first_source_id)s AND %(last_source_id)s
 ORDER BY x.source_id;
 
 -- name: spectra_without_correlations
 -- The same without correlations: the payload's head is read alone, because its storage is EXTERNAL.
-SELECT x.source_id, x.layout,
+SELECT x.source_id, x.layout, g.phot_g_mean_flux, g.phot_g_mean_mag,
     substring(x.payload FROM 1 FOR 4 * (
         ((x.layout & 1) + ((x.layout >> 2) & 1)) * %(n_bp)s + (((x.layout >> 1) & 1) + ((x.layout >> 3) & 1)) * %(n_rp)s
-    )),
-    g.phot_g_mean_flux, g.phot_g_mean_mag
+    ))
 FROM store.xp_spectrum x
-LEFT JOIN store.gaia_source g USING (release_id, source_id)
+LEFT JOIN store.gaia_source g
+    ON g.release_id = x.release_id AND g.source_id = x.source_id AND g.source_id BETWEEN %(first_source_id)s AND %(last_source_id)s
 WHERE x.release_id = %(release_id)s AND x.source_id BETWEEN %(first_source_id)s AND %(last_source_id)s
 ORDER BY x.source_id;

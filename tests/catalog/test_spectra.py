@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import DataError
-from catalog.spectra import CORRELATIONS, WITHOUT_CORRELATIONS, Layout, SpectrumBatch, layout_of, n_pairs, pack, unpack
+from catalog.packed_vectors import PackedVectors
+from catalog.spectra import CORRELATIONS, WITHOUT_CORRELATIONS, Layout, SpectrumBatch, layout_of, n_pairs, pack, unpack, unpack_into
 
 ARRAYS = ("bp_coefficients", "rp_coefficients", "bp_errors", "rp_errors", "bp_correlations", "rp_correlations")
 CONTRACTS = [(55, 55), (51, 55), (3, 2), (1, 4)]
@@ -41,7 +42,8 @@ def test_every_layout_survives_in_every_release(layout: list[int], contract: tup
     found = unpack(batch.source_id, batch.layout, payload, *contract, correlations=correlations)
     for name in ARRAYS if correlations else ARRAYS[:4]:
         assert np.array_equal(getattr(found, name), getattr(batch, name), equal_nan=True)
-        assert getattr(found, name).dtype == getattr(batch, name).dtype
+        assert getattr(found, name).dtype == np.float32
+    assert found.coefficients().dtype == found.errors().dtype == np.float64
     if not correlations:
         assert found.bp_correlations is None
         assert found.rp_correlations is None
@@ -49,6 +51,21 @@ def test_every_layout_survives_in_every_release(layout: list[int], contract: tup
         numbers = [x for bit, name in enumerate(ARRAYS) if bits >> bit & 1 for x in getattr(batch, name)[i].tolist()]
         assert struct.pack(f">{len(numbers)}f", *numbers) == payload[i]
         assert Layout(bits).length(*contract) == len(numbers)
+
+
+@pytest.mark.parametrize("layout", [[63] * 5, [63, 63, 2 | 8 | 32, 15, 63]])
+@pytest.mark.parametrize("correlations", [True, False])
+def test_batches_are_filled_piece_by_piece(layout: list[int], correlations: bool) -> None:
+    written = spectra(layout, 51, 55)
+    packed = PackedVectors.joined(pack(written))
+    batch = SpectrumBatch.blank(7, 51, 55, correlations=correlations)
+    for first, end in ((0, 2), (2, 3), (3, 5)):
+        rows = slice(first, end)
+        unpack_into(batch.take(rows), written.source_id[rows], written.layout[rows], packed.take(rows))
+    found = batch.take(slice(5))
+    for name in ("source_id", "layout", *(ARRAYS if correlations else ARRAYS[:4])):
+        assert np.array_equal(getattr(found, name), getattr(written, name), equal_nan=True), name
+    assert (found.rp_correlations is None) == (not correlations)
 
 
 def test_a_whole_dr3_payload_has_12760_bytes() -> None:

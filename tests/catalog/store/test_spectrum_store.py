@@ -1,6 +1,7 @@
 """Spectra read from PostgreSQL are those that were written, in batches and ranges, with or without correlations."""
 
 import itertools
+import re
 from typing import Any
 
 import numpy as np
@@ -11,27 +12,31 @@ from psycopg import sql
 from catalog.binary_copy import Rows, copy_fields, write_rows
 from catalog.database import Database, Role
 from catalog.errors import DataError
-from catalog.releases import DataRelease, release_named
+from catalog.releases import DataRelease, add_release, release_named
 from catalog.schema import GAIA_SOURCE, XP_SPECTRUM
 from catalog.spectra import SpectrumBatch, n_pairs, pack
+from catalog.statements import statement
+from catalog.store import spectrum_store
 from catalog.store.spectrum_store import read_spectra
 
 ARRAYS = ("bp_coefficients", "rp_coefficients", "bp_errors", "rp_errors", "bp_correlations", "rp_correlations")
 LAYOUTS = [63, 63, 15, 2 | 8 | 32, 63, 1 | 2, 63]
+"""The last two have no row in gaia_source, and the third has no G."""
 
 
-def stored(connection: psycopg.Connection[Any], release: DataRelease) -> SpectrumBatch:
-    """Seven spectra of several layouts, the last two without a row in gaia_source and the third without G; as they were written."""
-    rng, n = np.random.default_rng(3), len(LAYOUTS)
+def stored(connection: psycopg.Connection[Any], release: DataRelease, layouts: list[int] = LAYOUTS) -> SpectrumBatch:
+    """Spectra of these layouts, and rows of gaia_source for them; as they were written."""
+    rng, n = np.random.default_rng(3), len(layouts)
     source_id = np.sort(rng.integers(0, 12 * 4**12 << 35, n))
     widths = (release.n_bp, release.n_rp, release.n_bp, release.n_rp, n_pairs(release.n_bp), n_pairs(release.n_rp))
     arrays = {}
     for bit, (name, width) in enumerate(zip(ARRAYS, widths, strict=True)):
         array = rng.normal(size=(n, width)).astype(np.float32)
-        array[(np.array(LAYOUTS) >> bit) & 1 == 0] = np.nan
+        array[(np.array(layouts) >> bit) & 1 == 0] = np.nan
         arrays[name] = array if "corr" in name else array.astype(np.float64)
     flux, magnitude = rng.random(n) * 1e5, rng.uniform(5, 17, n).astype(np.float32)
-    without_g, without_row = np.arange(n) == 2, np.arange(n) >= 5
+    mixed = layouts is LAYOUTS
+    without_g, without_row = mixed & (np.arange(n) == 2), mixed & (np.arange(n) >= 5)
 
     keys = {"release_id": np.full(n, release.release_id), "source_id": source_id, "file_id": np.ones(n, np.int32)}
     gaia = copy_fields(GAIA_SOURCE.pick("release_id", "source_id", "ra", "dec", "phot_g_mean_flux", "phot_g_mean_mag", "file_id"))
@@ -42,7 +47,7 @@ def stored(connection: psycopg.Connection[Any], release: DataRelease) -> Spectru
 
     no_g = without_g | without_row
     batch = SpectrumBatch(
-        source_id, np.array(LAYOUTS, np.int16), **arrays,  # type: ignore[arg-type]
+        source_id, np.array(layouts, np.int16), **arrays,  # type: ignore[arg-type]
         g_mean_flux=np.where(no_g, np.nan, flux), g_mean_mag=np.where(no_g, np.nan, magnitude).astype(np.float64),
     )  # fmt: skip
     xp = copy_fields(XP_SPECTRUM.pick("release_id", "source_id", "layout", "payload", "file_id"))
@@ -75,6 +80,47 @@ def test_a_payload_that_breaks_the_releases_contract_names_its_source(database: 
         connection.execute("UPDATE store.xp_spectrum SET payload = substring(payload FROM 5) WHERE source_id = %s", (source_id,))
         with pytest.raises(DataError, match=f"Source {source_id}: its payload has 876 bytes, but layout 15 .* takes 880"):
             list(read_spectra(connection, release, 0, 12 * 4**12 << 35, correlations=correlations))
+
+
+@pytest.mark.parametrize("layouts", [[63] * 40, [63] * 20 + [42] * 20, [15] * 40, LAYOUTS])
+def test_spectra_of_another_release_come_back_whatever_is_received_at_a_time(
+    database: Database, layouts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_release(database, "sim_dr4")
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "sim_dr4")
+        assert (release.n_bp, release.n_rp) == (51, 55)
+        written = stored(connection, release, layouts)
+        for received, block_rows, correlations in itertools.product([1, 30_000, 1 << 20], [7, 1000], [True, False]):
+            monkeypatch.setattr(spectrum_store, "_RECEIVED_BYTES", received)
+            batches = list(read_spectra(connection, release, 0, 12 * 4**12 << 35, block_rows=block_rows, correlations=correlations))
+            assert [len(batch) for batch in batches] == [len(layouts[at : at + block_rows]) for at in range(0, len(layouts), block_rows)]
+            for name in ("source_id", *(ARRAYS if correlations else ARRAYS[:4]), "g_mean_flux", "g_mean_mag"):
+                found = np.concatenate([getattr(batch, name) for batch in batches])
+                assert np.array_equal(found, getattr(written, name), equal_nan=True), name
+
+
+@pytest.mark.parametrize("name", ["spectra", "spectra_without_correlations"])
+def test_a_range_of_sources_reads_its_own_partitions_alone(database: Database, name: str) -> None:
+    add_release(database, "sim_dr4", ranges=8)
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "sim_dr4")
+        first = 12 * 4**12 // 8 * 5 << 35
+        parameters = {
+            "release_id": release.release_id, "n_bp": 51, "n_rp": 55, "first_source_id": first, "last_source_id": first + 1000,
+        }  # fmt: skip
+        explained = psycopg.ClientCursor(connection).execute(sql.SQL("EXPLAIN {}").format(statement(name)), parameters)
+        read = {table for (line,) in explained.fetchall() for table in re.findall(r"(?:gaia_source|xp_spectrum)_sim_dr4_\d\d", line)}
+        assert read == {"gaia_source_sim_dr4_05", "xp_spectrum_sim_dr4_05"}
+
+
+def test_batches_that_are_kept_are_not_overwritten(database: Database) -> None:
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "gaia_dr3")
+        written = stored(connection, release, [63] * 9)
+        batches = list(read_spectra(connection, release, 0, 12 * 4**12 << 35, block_rows=2))
+        assert [batch.source_id.tolist() for batch in batches] == [written.source_id[at : at + 2].tolist() for at in range(0, 9, 2)]
+        assert not any(np.shares_memory(one.bp_correlations, other.bp_correlations) for one, other in itertools.combinations(batches, 2))
 
 
 def test_the_sql_function_finds_the_same_arrays_in_a_payload(database: Database) -> None:
