@@ -1,14 +1,14 @@
 """The ledger counts rows at each stage, keeps MD5 sums and attempts, and shows how far a loader is.
 
-Revision ID: ledger_counts
-Revises: 0004_fidelity
+Revision ID: 0006_ledger_counts
+Revises: 0005_chunk_device
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "ledger_counts"
-down_revision = "0004_fidelity"
+revision = "0006_ledger_counts"
+down_revision = "0005_chunk_device"
 branch_labels = None
 depends_on = None
 
