@@ -99,14 +99,14 @@ def _load_rows(
     rows_stated = _rows_stated(reader, tables)
     writer = TableWriter(connection, context.release, file, product)
     progress.begin(file, "reading")
-    for block in blocks_of(source, reader, tables, product.fields):
+    for block in counts.read(blocks_of(source, reader, tables, product.fields)):
         checked = product.check(block, context)
-        counts.see(block, checked)
+        counts.check(checked)
         writer.write(checked)
         if product.has_positions:
             offsets.measure(checked.rows)
         # Formats that are read by jumping have no position; they know their rows.
-        progress.tell(file.size * counts.rows_in // rows_stated if rows_stated else source.position(), counts.rows_in)
+        progress.tell(file.size * counts.lines // rows_stated if rows_stated else source.position(), counts.rows_in)
     counts.require_stated(rows_stated)
     content.require_unchanged()
     progress.begin(file, "merging")

@@ -46,7 +46,7 @@ INGEST_FILE = StoreTable(
         Column(
             "rows_stated",
             ColumnType.BIGINT,
-            "Rows that the file itself promises (FITS NAXIS2, the footer of Parquet, nrows of VOTable); null where its format does not.",
+            "Rows that the file itself promises, as its format counts them (NAXIS2 of FITS, Parquet's footer, nrows); null where it does not.",
             ucd="meta.number",
         ),
         Column("rows_in", ColumnType.BIGINT, "Rows read from the file.", ucd="meta.number"),

@@ -32,7 +32,6 @@ TAMPERINGS = {
     "a reject is gone": ("DELETE FROM store.ingest_reject WHERE reason = 'source_id_not_positive'", "rejects, the ledger says"),
     "the ledger's counts are wrong": ("UPDATE store.ingest_file SET rows_in = rows_in + 1 WHERE name LIKE '%a.csv'", "rows read, but"),
     "rows of a file that is not loaded": ("UPDATE store.ingest_file SET state = 'planned' WHERE name LIKE '%b.csv'", "has not been loaded"),
-    "fewer rows than the format promises": ("UPDATE store.ingest_file SET rows_stated = 4 WHERE name LIKE '%b.csv'", "it promises 4 rows"),
 }
 
 
