@@ -61,6 +61,7 @@ class Progress:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = self._database.connect(Role.WORKER, autocommit=True)
+                self._connection.execute(statement("commit_without_waiting"))
             self._connection.execute(statement("tell_progress"), values)
         except (KielError, psycopg.Error):  # the file's own connection tells whether the database is there
             self._connection = None

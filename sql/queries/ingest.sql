@@ -35,6 +35,10 @@ FROM store.ingest_progress AS p
 JOIN store.ingest_file AS f ON f.file_id = p.file_id
 WHERE f.release_id = %(release_id)s;
 
+-- name: commit_without_waiting
+-- What is told of progress need not outlive a crash of the server.
+SET synchronous_commit = off;
+
 -- name: tell_progress
 -- How far the loader of a file is.
 INSERT INTO store.ingest_progress AS p (file_id, loader, stage, bytes_done, rows_done, started, told)
