@@ -20,6 +20,7 @@ from catalog.releases import release_named
 from catalog.settings import settings
 from catalog.statements import statement
 from ingest import ledger
+from ingest.dust_commands import reddening
 from ingest.effort import Effort
 from ingest.ledger import Step, Summary
 from ingest.status import contract_notes, file_status, totals
@@ -49,6 +50,9 @@ def _effort_options(act: Callable[..., None]) -> Callable[..., None]:
 @click.group("ingest")
 def command() -> None:
     """Survey files into tables."""
+
+
+command.add_command(reddening)
 
 
 @command.command()

@@ -1,14 +1,14 @@
 """The ledger counts rows at each stage, keeps MD5 sums and attempts, and shows how far a loader is.
 
-Revision ID: 0006_ledger_counts
-Revises: 0005_chunk_device
+Revision ID: 0007_ledger_counts
+Revises: photometry
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_ledger_counts"
-down_revision = "0005_chunk_device"
+revision = "0007_ledger_counts"
+down_revision = "photometry"
 branch_labels = None
 depends_on = None
 
