@@ -191,7 +191,7 @@ def _with_progress(as_json: bool, act: Callable[[Callable[[Step], None]], Summar
 
         def show(step: Step) -> None:
             stage = "adding" if step.action in ("added", "known") else "loading"
-            done = step.number - 1 if step.action in ("loading", "waiting") else step.number
+            done = step.number - 1 if step.action in ("loading", "waiting", "loader_lost") else step.number
             name = Path(step.file.name).name + (" (waiting for another loader)" if step.action == "waiting" else "")
             progress.update(tasks[stage], total=step.total, completed=done, name=name, visible=True)
             if step.action == "failed":

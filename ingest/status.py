@@ -79,6 +79,8 @@ class FileStatus:
         told, size = self.progress, self.file.size
         if told is None:
             return "just begun"
+        if not told.bytes_done:
+            return told.stage
         words = [f"{told.stage}: {told.bytes_done / 1e6:.0f} of {size / 1e6:.0f} MB, {told.rows_done} rows"]
         if rate := told.rate(told.bytes_done):
             words.append(f"{rate / 1e6:.1f} MB/s")

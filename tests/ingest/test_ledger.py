@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +281,5 @@ def test_rate_and_time_left_follow_from_what_was_told(archive: Any, database: Da
     assert told["rows_per_second"] == pytest.approx(0.5)
     assert told["bytes_per_second"] == pytest.approx(path.stat().st_size // 4 / 10)
     assert told["seconds_left"] == pytest.approx(30.0, rel=0.05)
+    at_work = replace(state_of(database)[0], held=True)
+    assert re.search(r"reading: 0 of 0 MB, 5 rows, 0\.0 MB/s, (29|30|31) s left$", at_work.line())
