@@ -18,7 +18,7 @@ from ingest.content import Content, verified
 from ingest.faults import cause_in_words, file_faults, told_as_transient
 from ingest.file_counts import FileCounts
 from ingest.ledger import LedgerFile
-from ingest.merge import TableWriter
+from ingest.merge import KEY_TAKEN, DirectWriter, StagedWriter
 from ingest.pixel_offsets import PixelOffsets
 from ingest.product import FileContext, Product
 from ingest.progress import Progress
@@ -75,8 +75,13 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
                 header |= product.compare(reader.tables[table], reader.units[table])
             ledger.set_verified(connection, file, product.name, header, content.md5, _rows_stated(reader, tables))
             ledger.set_loading(connection, file)
-            with connection.transaction():
-                _load_rows(connection, context, file, product, content, reader, tables, progress)
+            try:
+                _load_rows(connection, context, file, product, content, reader, tables, DirectWriter, progress)
+                return
+            except KEY_TAKEN:
+                pass
+        with open_table(source) as reader:
+            _load_rows(connection, context, file, product, content, reader, tables, StagedWriter, progress)
     except DataError as error:
         ledger.end(connection, file, "failed", _reason(error, content))
     except (psycopg.IntegrityError, psycopg.DataError) as error:
@@ -90,29 +95,30 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
 
 def _load_rows(
     connection: psycopg.Connection, context: FileContext, file: LedgerFile, product: Product, content: Content, reader: TableReader,
-    tables: list[int], progress: Progress,
+    tables: list[int], make_writer: type[DirectWriter | StagedWriter], progress: Progress,
 ) -> None:  # fmt: skip
-    """Everything that a file's transaction does."""
+    """The file's transaction."""
     source = content.source
     counts = FileCounts()
     offsets = PixelOffsets()
     rows_stated = _rows_stated(reader, tables)
-    writer = TableWriter(connection, context.release, file, product)
     progress.begin(file, "reading")
-    for block in counts.read(blocks_of(source, reader, tables, product.fields)):
-        checked = product.check(block, context)
-        counts.check(checked)
-        writer.write(checked)
-        if product.has_positions:
-            offsets.measure(checked.rows)
-        # Formats that are read by jumping have no position; they know their rows.
-        progress.tell(file.size * counts.lines // rows_stated if rows_stated else source.position(), counts.rows_in)
-    counts.require_stated(rows_stated)
-    content.require_unchanged()
-    progress.begin(file, "merging")
-    rows_loaded = writer.finish()
-    offsets.keep(connection, context.release)
-    ledger.finish(connection, file, counts, rows_loaded)
+    with connection.transaction():
+        writer = make_writer(connection, context.release, file, product)
+        for block in counts.read(blocks_of(source, reader, tables, product.fields_in(reader.tables[tables[0]]))):
+            checked = product.check(block, context)
+            counts.check(checked)
+            writer.write(checked)
+            if product.has_positions:
+                offsets.measure(checked.rows)
+            # Formats that are read by jumping have no position; they know their rows.
+            progress.tell(file.size * counts.lines // rows_stated if rows_stated else source.position(), counts.rows_in)
+        counts.require_stated(rows_stated)
+        content.require_unchanged()
+        progress.begin(file, "merging")
+        rows_loaded = writer.finish()
+        offsets.keep(connection, context.release)
+        ledger.finish(connection, file, counts, rows_loaded)
 
 
 def _rows_stated(reader: TableReader, tables: list[int]) -> int | None:

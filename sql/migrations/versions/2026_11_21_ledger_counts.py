@@ -1,14 +1,14 @@
 """The ledger counts rows at each stage, keeps MD5 sums and attempts, and shows how far a loader is.
 
-Revision ID: 0007_ledger_counts
-Revises: photometry
+Revision ID: ledger_counts
+Revises: survey_labels
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_ledger_counts"
-down_revision = "photometry"
+revision = "ledger_counts"
+down_revision = "survey_labels"
 branch_labels = None
 depends_on = None
 
