@@ -6,6 +6,7 @@ file held by another loader; this loop only asks the database again what waits. 
 
 import logging
 import time
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -148,7 +149,8 @@ def _dask_client(effort: Effort) -> Iterator[Client]:
         "distributed.worker.memory.terminate": 0.95,
         "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1, "MKL_NUM_THREADS": 1},
     }
-    with dask.config.set(settings):
+    with dask.config.set(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Port \\d+ is already in use")  # of several commands at a time; nobody asks for the port
         try:
             cluster = LocalCluster(
                 n_workers=effort.workers, threads_per_worker=1, processes=True, memory_limit=effort.memory_limit or DEFAULT_MEMORY,
