@@ -22,7 +22,7 @@ from ingest.merge import KEY_TAKEN, DirectWriter, StagedWriter
 from ingest.pixel_offsets import PixelOffsets
 from ingest.product import FileContext, Product
 from ingest.progress import Progress
-from ingest.reader import TableReader, blocks_of, describe, format_of, open_table
+from ingest.reader import KNOWN_FORMATS, TableReader, blocks_of, describe, format_of, open_table
 from ingest.registry import PRODUCTS, product_of, seen_in
 from ingest.source_file import ZIP_MAGIC, SourceFile, is_simulated, zip_damage
 
@@ -60,7 +60,7 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
         content = verified(source, file.sha256, lambda size: progress.tell(size, 0))
         head = _head(source)
         if format_of(head) is None:
-            ledger.end(connection, file, "not_a_product", f"{describe(head)}; readers know CSV, ECSV, FITS, VOTable and Parquet")
+            ledger.end(connection, file, "not_a_product", f"{describe(head)}; readers know {KNOWN_FORMATS}")
             return
         with open_table(source) as reader:
             found = product_of(reader.tables)
@@ -105,7 +105,8 @@ def _load_rows(
     progress.begin(file, "reading")
     with connection.transaction():
         writer = make_writer(connection, context.release, file, product)
-        for block in counts.read(blocks_of(source, reader, tables, product.fields_in(reader.tables[tables[0]]))):
+        lines = counts.read(blocks_of(source, reader, tables, product.fields_in(reader.tables[tables[0]])))
+        for block in product.rows(lines):
             checked = product.check(block, context)
             counts.check(checked)
             writer.write(checked)

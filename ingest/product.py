@@ -1,7 +1,7 @@
 """What a product is: the columns read from its files, how its header looks, how its rows are checked, and which row of a key wins."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,15 @@ class CheckedRows:
 
 
 @dataclass(frozen=True)
+class Gathering:
+    """How lines become rows (ingest.spectrum_lines): a file with the column ``by`` has a line for each of its values; ``row`` says what a row is then."""
+
+    by: str
+    row: str
+    rows: Callable[[Iterator[FileTable]], Iterator[FileTable]]
+
+
+@dataclass(frozen=True)
 class Product:
     """A kind of file.
 
@@ -62,6 +71,7 @@ class Product:
     ``completeness`` gives SQL for how full a row is (the highest of a key is kept), from the alias of its table; ``completeness_unit`` says what
     that number counts. ``key`` is the table's primary key but for release_id. ``has_positions`` marks rows with ra and dec of their source_id.
     ``other_fields`` are read besides, by the columns that a header has and their types: for products that keep more than they understand.
+    ``gathering`` makes rows of the lines of files that have several a row; None where a line is a row.
     """
 
     name: str
@@ -75,6 +85,7 @@ class Product:
     key: tuple[str, ...] = ("source_id",)
     has_positions: bool = False
     other_fields: Callable[[Mapping[str, str]], tuple[Field, ...]] = lambda columns: ()
+    gathering: Gathering | None = None
 
     def fields_in(self, columns: Mapping[str, str]) -> tuple[Field, ...]:
         """What is read of a file whose columns have these names and types."""
@@ -84,6 +95,10 @@ class Product:
     def duplicate_reason(self) -> str:
         """Why a row is rejected that is not the one kept of its key."""
         return "duplicate_source" if self.key == ("source_id",) else "duplicate_row"
+
+    def rows(self, blocks: Iterator[FileTable]) -> Iterator[FileTable]:
+        """Blocks of a file's rows, of the blocks that its reader gives."""
+        return blocks if self.gathering is None else self.gathering.rows(blocks)
 
     def compare(self, columns: Mapping[str, str], column_units: Mapping[str, str]) -> dict[str, Any]:
         """The header against the contract: what the ledger keeps of it. DataError where a required column is missing or a unit is another one.
@@ -107,7 +122,8 @@ class Product:
                 raise DataError(
                     f"the header gives {name} in {stated!r}, {self.name} takes {field.unit}; convert the column and add the file again"
                 )
-        return {
+        row = {"row": self.gathering.row} if self.gathering is not None and self.gathering.by in columns else {}
+        return row | {
             "unknown_columns": sorted(set(columns) - {field.column_in(columns) for field in self.fields_in(columns)}),
             "missing_columns": [field.name for field in self.fields if field not in there],
             "unknown_units": unknown_units,

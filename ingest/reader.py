@@ -8,14 +8,17 @@ from typing import Protocol
 
 from catalog.errors import DataError, KielError, TransientError
 from ingest.file_table import Field, FileTable
+from ingest.formats.constants import WithConstants
 from ingest.formats.delimited import DelimitedReader
 from ingest.formats.fits_table import FitsReader
+from ingest.formats.hdf5 import SIGNATURE, Hdf5Reader
 from ingest.formats.parquet import ParquetReader
 from ingest.formats.votable import VotableReader
 from ingest.source_file import GZIP_MAGIC, HEAD_BYTES, ZIP_MAGIC, SourceFile
 
+KNOWN_FORMATS = "CSV, ECSV, FITS, VOTable, Parquet and HDF5"
 _KNOWN_BINARY = (
-    (b"\x89HDF", "HDF5"), (b"Obj\x01", "Avro"), (b"\x93NUMPY", "a numpy array"), (ZIP_MAGIC, "a zip archive without a table"),
+    (b"\x89HDF", "HDF5 with a damaged signature"), (b"Obj\x01", "Avro"), (b"\x93NUMPY", "a numpy array"), (ZIP_MAGIC, "a zip archive without a table"),
     (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"), (b"\x28\xb5\x2f\xfd", "zstandard"), (GZIP_MAGIC, "gzip within gzip"),
     (b"%PDF", "PDF"), (b"\x89PNG", "PNG"),
 )  # fmt: skip
@@ -40,12 +43,14 @@ class TableReader(Protocol):
 
 
 def format_of(head: bytes) -> str | None:
-    """The format of a content that begins so: csv, ecsv, fits, votable, parquet; None where readers know none."""
+    """The format of a content that begins so: csv, ecsv, fits, votable, parquet, hdf5; None where readers know none."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"SIMPLE  ="):
         return "fits"
     if head.startswith(b"PAR1"):
         return "parquet"
+    if head.startswith(SIGNATURE):
+        return "hdf5"
     if text.startswith(b"<"):
         return "votable" if b"VOTABLE" in text else None
     if text.startswith(b"# %ECSV"):
@@ -101,8 +106,11 @@ def open_table(source: SourceFile) -> Iterator[TableReader]:
                 reader = VotableReader(opened.enter_context(source.stream()))
             elif kind == "parquet":
                 reader = ParquetReader(opened.enter_context(source.seekable()))
+            elif kind == "hdf5":
+                reader = Hdf5Reader(opened.enter_context(source.seekable()))
             else:
-                raise DataError(f"{source.name} is {describe(head)}; readers know CSV, ECSV, FITS, VOTable and Parquet")
+                raise DataError(f"{source.name} is {describe(head)}; readers know {KNOWN_FORMATS}")
+            reader = WithConstants(reader, head, source.name)
         yield reader
 
 

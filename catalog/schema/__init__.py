@@ -3,7 +3,9 @@
     column          Column, StoreTable, PublicView: what a description is
     release         data releases, sources far from their pixel
     ingest_ledger   files and rejected rows
-    gaia_source, xp_spectrum        what the archives give
+    gaia_source, xp_spectrum, xp_sampled_spectrum, rvs_spectrum     what the archives give
+    astrophysical_parameters        what Gaia's own pipelines found
+    id_map          sources of earlier releases
     fidelity        how far astrometry can be trusted
     apogee, apogee_spectrum, astronn, lamost, hot_payne, galah      surveys, in their own terms (survey_row: what their rows share)
     reference_label     labels of any other table, as named sets
@@ -23,11 +25,13 @@ import sqlalchemy as sa
 from catalog.schema.apogee import APOGEE
 from catalog.schema.apogee_spectrum import APOGEE_SPECTRUM
 from catalog.schema.astronn import ASTRONN
+from catalog.schema.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS
 from catalog.schema.column import StoreTable
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
 from catalog.schema.galah import GALAH
 from catalog.schema.hot_payne import HOT_PAYNE
+from catalog.schema.id_map import ID_MAP
 from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_PROGRESS, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.lamost import LAMOST
@@ -36,8 +40,10 @@ from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
 from catalog.schema.reddening import REDDENING
 from catalog.schema.reference_label import REFERENCE_LABEL
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
+from catalog.schema.rvs_spectrum import RVS_SPECTRUM
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
 from catalog.schema.unwise import UNWISE
+from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
 STORE_TABLES: tuple[StoreTable, ...] = (
@@ -48,6 +54,10 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     INGEST_PROGRESS,
     GAIA_SOURCE,
     XP_SPECTRUM,
+    XP_SAMPLED_SPECTRUM,
+    RVS_SPECTRUM,
+    ASTROPHYSICAL_PARAMETERS,
+    ID_MAP,
     FIDELITY,
     APOGEE,
     APOGEE_SPECTRUM,

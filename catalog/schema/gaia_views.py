@@ -1,9 +1,13 @@
 """Public views of the schemas ``gaia...``: what the archive gave, under its names."""
 
+from catalog.schema.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS
 from catalog.schema.column import Column, ColumnType, Position, PublicView
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
+from catalog.schema.id_map import ID_MAP
 from catalog.schema.release import SOURCE_ID
+from catalog.schema.rvs_spectrum import RVS_SPECTRUM
+from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
 _RA, _DEC = GAIA_SOURCE.pick("ra", "dec")
@@ -56,8 +60,59 @@ XP_VIEW = PublicView(
     position=Position(),
 )
 
+_JOINED = ("release_id", "source_id", "file_id", "row_number")
+
+XP_SAMPLED_VIEW = PublicView(
+    "gaia",
+    "xp_sampled_mean_spectrum",
+    "Sampled XP (BP and RP) mean spectra, externally calibrated: fluxes and errors as the archive gives them, 336 to 1020 nm by 2 nm.",
+    (SOURCE_ID, RA, DEC, *XP_SAMPLED_SPECTRUM.without(*_JOINED)),
+    "xp_sampled_mean_spectrum",
+    position=Position(),
+)
+
+RVS_VIEW = PublicView(
+    "gaia",
+    "rvs_mean_spectrum",
+    "Mean RVS spectra, continuum-normalised and at rest: fluxes and errors as the archive gives them, 846 to 870 nm by 0.01 nm.",
+    (SOURCE_ID, RA, DEC, *RVS_SPECTRUM.without(*_JOINED)),
+    "rvs_mean_spectrum",
+    position=Position(),
+)
+
+PARAMETERS_VIEW = PublicView(
+    "gaia",
+    "astrophysical_parameters",
+    ASTROPHYSICAL_PARAMETERS.description,
+    (SOURCE_ID, RA, DEC, *ASTROPHYSICAL_PARAMETERS.without(*_JOINED)),
+    "astrophysical_parameters",
+    position=Position(),
+)
+
+
+def _neighbourhood(earlier: str, later: str) -> PublicView:
+    """The archive's table that links two releases; without rows in a release whose numbers are not those of the later one."""
+    columns = (
+        ID_MAP["from_source_id"].renamed(f"{earlier}_source_id", f"Identifier of the source in {earlier.upper()}."),
+        ID_MAP["source_id"].renamed(f"{later}_source_id", f"Identifier of the source in {later.upper()}."),
+        *ID_MAP.pick("angular_distance", "magnitude_difference", "proper_motion_propagation"),
+    )
+    description = f"Pairs of neighbouring sources of {earlier.upper()} and {later.upper()}, many to many; has rows where source_ids are those of {later.upper()}."
+    indexed = (f"{earlier}_source_id", f"{later}_source_id")
+    return PublicView("gaia", f"{earlier}_neighbourhood", description, columns, f"{earlier}_neighbourhood", indexed=indexed)
+
+
 FIDELITY_VIEW = PublicView(
     "gaia", "gaiaedr3_spurious", FIDELITY.description, FIDELITY.without("release_id", "file_id", "row_number"), "gaiaedr3_spurious"
 )
 
-GAIA_VIEWS: tuple[PublicView, ...] = (GAIA_SOURCE_VIEW, XP_VIEW, FIDELITY_VIEW)
+GAIA_VIEWS: tuple[PublicView, ...] = (
+    GAIA_SOURCE_VIEW,
+    XP_VIEW,
+    XP_SAMPLED_VIEW,
+    RVS_VIEW,
+    PARAMETERS_VIEW,
+    FIDELITY_VIEW,
+    _neighbourhood("dr2", "dr3"),
+    _neighbourhood("dr3", "dr4"),
+)

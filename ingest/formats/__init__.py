@@ -5,4 +5,6 @@ delimited       CSV and ECSV
 fits_table      FITS binary tables
 votable         VOTable: TABLEDATA, BINARY, BINARY2
 parquet         Parquet
+hdf5            HDF5: a dataset for each column, or of records
+constants       columns that a header states once for all rows
 """

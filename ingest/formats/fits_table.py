@@ -60,6 +60,9 @@ class FitsReader:
                 {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._hdus
             ]
             self.rows_stated: list[int | None] = [1 for _ in images] + [hdu.header["NAXIS2"] for hdu in self._hdus]
+            self.constants: list[Mapping[str, str]] = [{} for _ in images] + [
+                {key: str(value) for key, value in hdu.header.items()} for hdu in self._hdus
+            ]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one binary table, typed; or the one of a star's images, which count as the first table."""

@@ -46,6 +46,7 @@ class VotableReader:
             {field.name.strip().lower(): str(field.unit) for field in table.fields if field.unit is not None} for table in self._tables
         ]
         self.rows_stated: list[int | None] = [_rows_stated(element) for element in elements]
+        self.constants: list[Mapping[str, str]] = [{param.name: str(param.value) for param in table.params} for table in self._tables]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one TABLE, typed."""

@@ -22,7 +22,10 @@ _SPECTRUM = frozenset({"flux", "flux_error", "wavelength"})
 _COLUMNS = GAIA_SOURCE.without("release_id", "file_id", "row_number")
 _STAGED = copy_fields(GAIA_SOURCE.without("file_id"))
 
-FIELDS = tuple(Field(column.name, column.type, unit=column.unit) for column in _COLUMNS)
+SYNONYMS = {"astrometric_params_solved": ("astrometric_params",)}
+"""Names in the draft of the DR4 data model, which also leaves out phot_bp_rp_excess_factor and astrometric_excess_noise_sig."""
+
+FIELDS = tuple(Field(column.name, column.type, synonyms=SYNONYMS.get(column.name, ()), unit=column.unit) for column in _COLUMNS)
 
 ARCHIVE_COLUMNS = frozenset(
     """
@@ -55,7 +58,7 @@ ARCHIVE_COLUMNS = frozenset(
 
 def recognises(names: Collection[str]) -> bool:
     """Whether a header is one of gaia_source, by the rule above."""
-    known = ARCHIVE_COLUMNS.intersection(names)
+    known = (ARCHIVE_COLUMNS | {name for names in SYNONYMS.values() for name in names}).intersection(names)
     return REQUIRED.issubset(names) and not _SPECTRUM.intersection(names) and 2 * len(known) >= len(names)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,8 @@ from astropy.table import MaskedColumn, Table
 from psycopg import sql
 
 from catalog.database import Database, Role
-from ingest.registry import PRODUCTS
+from catalog.schema import STORE_TABLES
+from catalog.schema.column import StoreTable
 
 N = 55
 PAIRS = N * (N - 1) // 2
@@ -140,6 +142,36 @@ class Archive:
         pq.write_table(pa.table(columns), path)
         return path
 
+    def hdf5(self, path: Path, rows: list[Row], *, records: bool = False) -> Path:
+        """An HDF5 mirror: a dataset a column, or one dataset of records; what is missing is the smallest or the largest number of its type."""
+        columns = {name: _with_fill_values([row[name] for row in rows]) for name in rows[0]}
+        with h5py.File(path, "w") as file:
+            if records:
+                kinds = [(name, column.dtype, column.shape[1:]) for name, column in columns.items()]
+                table = np.empty(len(rows), kinds)
+                for name, column in columns.items():
+                    table[name] = column
+                file.create_dataset("table", data=table)
+            else:
+                for name, column in columns.items():
+                    file.create_dataset(name, data=column, chunks=True, compression="gzip")
+        return path
+
+
+def _with_fill_values(cells: list[Any]) -> np.ndarray:
+    """A column as mirrors have it; text as bytes."""
+    there = [cell for cell in cells if cell is not None]
+    if any(isinstance(cell, list) for cell in there):
+        width = max(map(len, there))
+        return np.array([cell or [np.finfo(np.float32).min] * width for cell in cells], np.float32)
+    if any(isinstance(cell, str) for cell in there):
+        return np.array([(cell or "").encode() for cell in cells])
+    if any(isinstance(cell, float) for cell in there):
+        return np.array([np.finfo(np.float64).max if cell is None else cell for cell in cells], np.float64)
+    large = any(abs(cell) > 30_000 for cell in there)
+    kind = np.int64 if large else np.int16
+    return np.array([np.iinfo(kind).min if cell is None else int(cell) for cell in cells], kind)
+
 
 def _cell(value: Any, brackets: str, separator: str, null: str) -> str:
     if value is None:
@@ -180,6 +212,22 @@ _TABLES: Mapping[str, str] = {
 }
 
 
+def _is_loaded(table: StoreTable) -> bool:
+    """Whether files are loaded into the table, and it is none of those that are read in detail."""
+    has_rows_of_files = {"file_id", "row_number"} <= {column.name for column in table.columns}
+    return has_rows_of_files and table.name not in ("gaia_source", "xp_spectrum", "ingest_reject")
+
+
+def _rows_of(table: StoreTable) -> sql.Composed:
+    """Table, key, digest of the values, row in the file, file; in the order of the key."""
+    key = sql.SQL(", ").join(sql.Identifier("t", name) for name in table.primary_key if name != "release_id")
+    values = sql.SQL(", ").join(sql.Identifier("t", column.name) for column in table.without("file_id"))
+    return sql.SQL(
+        "SELECT {name}, concat_ws('/', {key}), md5(ROW({values})::text), t.row_number, f.sha256"
+        " FROM {table} AS t JOIN store.ingest_file AS f USING (file_id) ORDER BY {key}"
+    ).format(name=sql.Literal(table.name), key=key, values=values, table=sql.Identifier("store", table.name))
+
+
 @pytest.fixture(scope="session")
 def holdings() -> Callable[[Database], dict[str, list[tuple[Any, ...]]]]:
     """Everything that ingest leaves behind, files told by sha256 and not by number: equal holdings are equal catalogues."""
@@ -187,16 +235,8 @@ def holdings() -> Callable[[Database], dict[str, list[tuple[Any, ...]]]]:
     def read(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         with database.connect(Role.WORKER) as connection:
             found = {name: connection.execute(query).fetchall() for name, query in _TABLES.items()}
-            found["held"] = [
-                row
-                for table in sorted({product.table.name for product in PRODUCTS})
-                for row in connection.execute(
-                    sql.SQL(
-                        "SELECT {name}, f.sha256, count(*) FROM {table} JOIN store.ingest_file f USING (file_id) GROUP BY 2 ORDER BY 2"
-                    ).format(name=sql.Literal(table), table=sql.Identifier("store", table))
-                ).fetchall()
-            ]
-        return found
+            found["others"] = [row for table in STORE_TABLES if _is_loaded(table) for row in connection.execute(_rows_of(table)).fetchall()]
+            return found
 
     return read
 
@@ -207,8 +247,11 @@ def emptied() -> Callable[[Database], None]:
 
     def empty(database: Database) -> None:
         with database.connect(Role.OWNER) as connection:
+            loaded = [sql.Identifier("store", table.name) for table in STORE_TABLES if _is_loaded(table)]
             connection.execute(
-                "TRUNCATE store.gaia_source, store.xp_spectrum, store.ingest_reject, store.ingest_file, store.displaced_source"
+                sql.SQL(
+                    "TRUNCATE store.gaia_source, store.xp_spectrum, store.ingest_reject, store.ingest_file, store.displaced_source, {}"
+                ).format(sql.SQL(", ").join(loaded))
             )
             connection.execute("UPDATE store.release SET largest_pixel_offset = 0")
 

@@ -25,6 +25,7 @@ from catalog.errors import TransientError, UsageError
 from catalog.healpix import MAX_PADDING, cone_ranges, pixel_offset
 from catalog.version import ROOT
 from ingest.load import Step, add_paths, load_pending
+from ingest.registry import PRODUCTS
 
 DR3 = "gaia_dr3"
 GOOD = 4295806720
@@ -37,15 +38,15 @@ def load(database: Database, *paths: Path, **how: Any) -> Any:
 
 def consistent(found: dict[str, list[tuple[Any, ...]]]) -> bool:
     """Every row that was read stands in the catalogue or in the rejects, and a duplicate's winner is the file that holds the source."""
-    held = Counter({sha256: rows for _, sha256, rows in found["held"]})
+    held = Counter(row[-1] for row in (*found["spectra"], *found["sources"], *found["others"]))
     rejected = Counter(row[0] for row in found["rejects"])
     product = {row[0]: row[1] for row in found["files"]}
     holder = {("xp_continuous", row[0]): row[-1] for row in found["spectra"]} | {
         ("gaia_source", row[0]): row[-1] for row in found["sources"]
     }
-    for sha256, kind, state, _, rows_in, rows_loaded, rows_rejected in found["files"]:
-        if state == "loaded" and kind not in ("xp_continuous", "gaia_source"):  # tables that holdings does not look at
-            continue
+    by_source = {each.table.name: each.name for each in PRODUCTS if each.key == ("source_id",)}
+    holder |= {(by_source[row[0]], int(row[1])): row[-1] for row in found["others"] if row[0] in by_source}
+    for sha256, _, state, _, rows_in, rows_loaded, rows_rejected in found["files"]:
         if state == "loaded":
             assert (rows_loaded, rows_rejected) == (held[sha256], rejected[sha256])
             assert rows_in == rows_loaded + rows_rejected
@@ -439,7 +440,7 @@ def test_the_real_folder_gives_every_real_source_at_its_level(database: Database
     assert found["offset"][0][0] * 3600 == pytest.approx(5.5, abs=0.1)  # real sources outside the pixel of their identifier
     products = {Path(file.name).name: file.product for file in summary.files}
     assert products["gaia_source_1457.parquet"] == products["1714556098855O-result.vot"] == "gaia_source"
-    assert products["RVS_Kepler-93.csv.gz"] is products["XP_SAMPLED_RAW_dr3int6.fits"] is None
+    assert (products["RVS_Kepler-93.csv.gz"], products["XP_SAMPLED_RAW_dr3int6.fits"]) == ("rvs_mean", "xp_sampled")
 
 
 def test_every_displaced_real_source_is_found_by_a_one_arcsecond_cone(database: Database, real_data: Path) -> None:

@@ -13,7 +13,9 @@ from catalog.spectra import Layout, unpack
 from ingest.product import CheckedRows, FileContext, Product
 from ingest.products.gaia_source import ARCHIVE_COLUMNS, GAIA_SOURCE_ROWS
 from ingest.products.reference_label import REFERENCE_LABELS
+from ingest.products.rvs_mean import RVS_MEAN
 from ingest.products.xp_continuous import XP_CONTINUOUS
+from ingest.products.xp_sampled import XP_SAMPLED
 from ingest.reader import blocks_of, open_table
 from ingest.registry import product_of
 from ingest.source_file import SourceFile
@@ -27,8 +29,12 @@ HEADERS = {
     "reordered, with a few others": (["files", "phot_g_mean_mag", "dec", "ra", "source_id", "my_note"], GAIA_SOURCE_ROWS),
     "XP coefficients": (["rp_coefficients", "source_id"], XP_CONTINUOUS),
     "XP coefficients with positions": (["source_id", "ra", "dec", "bp_coefficients", "rp_coefficients"], XP_CONTINUOUS),
-    "a sampled XP spectrum": (["source_id", "solution_id", "ra", "dec", "flux", "flux_error"], None),
-    "an RVS spectrum": (["source_id", "ra", "dec", "wavelength", "flux", "flux_error", "combined_transits"], None),
+    "a sampled XP spectrum": (["source_id", "solution_id", "ra", "dec", "flux", "flux_error"], XP_SAMPLED),
+    "a sampled XP spectrum in lines": (["wavelength", "flux", "flux_error"], XP_SAMPLED),
+    "spectra that GaiaXPy sampled": (["source_id", "flux", "flux_error"], None),
+    "spectra that GaiaXPy converted": (["source_id", "xp", "flux", "flux_error"], None),
+    "an RVS spectrum": (["source_id", "ra", "dec", "flux", "flux_error", "deblended_ccds"], RVS_MEAN),
+    "an RVS spectrum in lines": (["source_id", "ra", "dec", "wavelength", "flux", "flux_error", "combined_transits"], RVS_MEAN),
     "synthetic photometry": (["source_id", "sdssstd_mag_u", "sdssstd_mag_g"], None),
     "a survey with a cross-match": (["apogee_id", "source_id", "ra", "dec", "teff", "logg", "fe_h", "alpha_m", "snr"], REFERENCE_LABELS),
     "positions without an identifier": (["ra", "dec", "parallax", "phot_g_mean_mag"], None),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,6 +71,8 @@ FORMATS = {
     "VOTable, COMBINED": lambda a, p, rows: a.votable(p, rows, tables=3),
     "Parquet, lists": lambda a, p, rows: a.parquet(p, rows),
     "Parquet, text": lambda a, p, rows: a.parquet(p, rows, lists=False),
+    "HDF5, a dataset a column": lambda a, p, rows: a.hdf5(p, rows),
+    "HDF5, records": lambda a, p, rows: a.hdf5(p, rows, records=True),
 }
 
 
@@ -120,7 +123,8 @@ HEADS = {
     b"<?xml version='1.0'?><uws:jobs/>": None,
     b"": None,
     b"Obj\x01avro": None,
-    b"\x89HDF\r\n": None,
+    b"\x89HDF\r\n\x1a\n": "hdf5",
+    b"\x89HDF\n": None,
     b"one column\n1\n": None,
     b'{"a": [' + b"1, " * 30000: None,
     bytes(range(200)): None,
@@ -315,11 +319,15 @@ def _two_of_a_name(kind: str, path: Path) -> None:
         from_table(Table(columns)).to_xml(str(path))
     elif kind == "Parquet":
         pq.write_table(pa.table(columns), path)
+    elif kind == "HDF5":
+        with h5py.File(path, "w") as file:
+            for name, values in columns.items():
+                file[name] = values
     else:
         path.write_text(",".join(columns) + f"\n{GOOD},45,0.005,46\n")
 
 
-@pytest.mark.parametrize("kind", ["CSV", "FITS", "VOTable", "Parquet"])
+@pytest.mark.parametrize("kind", ["CSV", "FITS", "VOTable", "Parquet", "HDF5"])
 def test_two_columns_of_one_name_are_told(kind: str, tmp_path: Path) -> None:
     _two_of_a_name(kind, tmp_path / "file")
     with pytest.raises(DataError, match="names ra more than once"):

@@ -1,14 +1,14 @@
 """The ledger counts rows at each stage, keeps MD5 sums and attempts, and shows how far a loader is.
 
 Revision ID: ledger_counts
-Revises: survey_labels
+Revises: gaia_products
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "ledger_counts"
-down_revision = "survey_labels"
+down_revision = "gaia_products"
 branch_labels = None
 depends_on = None
 

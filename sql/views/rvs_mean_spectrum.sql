@@ -1,0 +1,5 @@
+SELECT
+    x.source_id, g.ra, g.dec, x.solution_id, x.flux, x.flux_error, x.combined_transits, x.combined_ccds, x.deblended_ccds, x.n_bad
+FROM store.rvs_spectrum AS x
+LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = x.source_id
+WHERE x.release_id = {release_id}
