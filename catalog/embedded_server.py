@@ -131,6 +131,10 @@ class EmbeddedServer:
             binaries.folder if binaries else None,
         )
 
+    def was_killed(self) -> bool:
+        """Whether no server runs and the last one left its pid file behind, as one that is stopped does not."""
+        return (self.data / "postmaster.pid").exists() and self._postmaster.running() is None
+
     def database(self) -> Database:
         """Where the running server is; TransientError where none runs."""
         with _told_in_words(self.home):
@@ -343,6 +347,16 @@ def open_database(settings: Settings) -> Database:
             _check_dsn(name, dsn)
         return Database(settings.database_url, settings.tap_database_url or settings.database_url)
     return embedded_server(settings).database()
+
+
+def reopened_database(settings: Settings) -> Database:
+    """The database for a command that has lost it: as ``open_database``, but an embedded server that was killed is started again.
+
+    One that was stopped (`kiel db down`) stays down: somebody wanted that.
+    """
+    if not settings.database_url and (server := embedded_server(settings)).was_killed():
+        return server.up()
+    return open_database(settings)
 
 
 def _check_dsn(name: str, dsn: str) -> None:

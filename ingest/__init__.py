@@ -10,14 +10,23 @@
     registry        the products in the order in which they are tried
     row_checks      the rules a row must keep, by name
     ledger          files and their states
+    manifest        the archive's MD5 sums beside its files
+    content         whether a file holds the bytes that were added, before and after it is read
+    file_counts     rows at each stage, nulls of each column
+    progress        how far a loader is, told while it works
     add             files into the ledger
+    effort          by how many workers, and how long a passing fault is borne
     load            every file that waits
+    scheduling      which file goes to which worker, on Dask
+    patience        trying again what a passing fault stopped
     load_file       one file, one transaction
+    status          where files stand, for people and programs
+    audit           the ledger against files and tables
     merge           its rows into their table: the fullest row of a key stays
     pixel_offsets   how far sources lie outside the pixels of their identifiers
     faults          whose fault an error is
     archive/        files from an archive's TAP service
     commands        kiel ingest
 
-From command to work: commands -> load.load_pending -> load_file -> product.check, merge -> sql/queries/ingest.sql.
+From command to work: commands -> load.load_pending (-> scheduling) -> load_file -> product.check, merge -> sql/queries/ingest.sql.
 """

@@ -10,6 +10,8 @@ from catalog.releases import DataRelease
 from ingest import ledger
 from ingest.faults import file_faults
 from ingest.ledger import LedgerFile, Report, Step, Summary
+from ingest.manifest import NAME as MANIFEST
+from ingest.manifest import Manifest
 from ingest.reader import is_known
 from ingest.source_file import SourceFile, files_under, source_files
 
@@ -19,23 +21,28 @@ def add_files(
 ) -> Summary:
     """Put every file named by or under ``paths`` into the ledger; the files, how many were new, and which could not be opened.
 
-    Bytes that are known stay as they are, unless ``retry`` plans failed files and those of no product again. UsageError for a path that does not
-    exist, before anything is written.
+    Bytes that are known stay as they are, unless ``retry`` plans failed files and those of no product again. A manifest of MD5 sums is no file
+    of the ledger: the notes tell what it names and is not there, and loading asks it for each file. UsageError for a path that does not exist,
+    before anything is written.
     """
     unreadable: list[str] = []
     found = list(files_under(paths, lambda path, error: unreadable.append(f"{_shown(path)} cannot be read ({error.strerror})")))
     known: dict[str, None] = {}
     added = 0
+    notes: list[str] = []
     for number, path in enumerate(found, 1):
         try:
+            if path.name == MANIFEST:
+                notes += Manifest.read(path).notes()
+                continue
             if (shown := _shown(path)) != str(path.absolute()):
                 raise DataError(f"the name of {shown} is not UTF-8, so that the ledger cannot hold it; rename the file or its folder")
             with file_faults(shown):
-                sources = [(source, *source.digest()) for source in source_files(path, is_known)]
+                sources = [(source, source.digest()) for source in source_files(path, is_known)]
         except DataError as error:
             unreadable.append(str(error))
             continue
-        for source, sha256, size in sources:
+        for source, (sha256, size, _) in sources:
             name = str(source.path.resolve()) + source.name.removeprefix(str(source.path))
             is_new = ledger.add(connection, release, name, sha256, size, set_name)
             file = ledger.file_of(connection, release, sha256)
@@ -45,7 +52,7 @@ def add_files(
             known[sha256] = None
             added += is_new
             report(Step("added" if is_new else "known", file, number, len(found)))
-    return Summary(tuple(ledger.file_of(connection, release, sha256) for sha256 in known), added, tuple(unreadable))
+    return Summary(tuple(ledger.file_of(connection, release, sha256) for sha256 in known), added, tuple(unreadable), tuple(notes))
 
 
 def _shown(path: Path) -> str:

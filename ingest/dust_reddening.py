@@ -142,10 +142,10 @@ _NO_REJECTS = Rejects(
 def _in_ledger(connection: psycopg.Connection[Any], release: DataRelease, dust: DustMap, max_samples: int | None) -> LedgerFile:
     """The map's file in the ledger; DataError where its rows there were made in another way than these would be."""
     with file_faults(str(dust.path)):
-        sha256, size = SourceFile(dust.path).digest()
+        sha256, size, _ = SourceFile(dust.path).digest()
         how: dict[str, Any] = {
             "map": dust.version, "draws": DRAWS, "max_samples": max_samples, "relative_error": RELATIVE_ERROR, "absolute_error": ABSOLUTE_ERROR,
-            "sfd": {path.name: SourceFile(path).digest()[0] for path in dust.sfd_paths},
+            "sfd": {path.name: SourceFile(path).digest().sha256 for path in dust.sfd_paths},
         }  # fmt: skip
     values = {
         "release_id": release.release_id, "sha256": sha256, "name": str(dust.path.resolve()), "size": size, "product": REDDENING_ROWS.name,

@@ -11,7 +11,16 @@ import psycopg
 from catalog.errors import DataError, TransientError
 from ingest.source_file import BROKEN_STREAM
 
+_LIMITS = (
+    psycopg.errors.InsufficientResources, psycopg.errors.OutOfMemory, psycopg.errors.TooManyConnections,
+    psycopg.errors.ConfigurationLimitExceeded,
+)  # fmt: skip
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+def cause_in_words(error: Exception) -> str:
+    """The first line of what was said."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
@@ -19,10 +28,19 @@ def told_as_transient() -> Iterator[None]:
     """A database that goes away, stops, or lacks space is a passing fault: nothing is half done, and the command can be repeated."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        what = (str(error).strip() or type(error).__name__).splitlines()[0]
+    except psycopg.errors.DiskFull as error:
         raise TransientError(
-            f"the database stopped answering while files were being loaded ({what}). Nothing is half loaded: repeat the command."
+            f"the disk of PostgreSQL is full ({cause_in_words(error)}). Nothing is half loaded and the files wait: make room there, then repeat "
+            "the command."
+        ) from error
+    except _LIMITS as error:
+        raise TransientError(
+            f"PostgreSQL has come to one of its limits ({cause_in_words(error)}). Nothing is half loaded and the files wait: raise the limit or "
+            "take fewer workers, then repeat the command."
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise TransientError(
+            f"the database stopped answering while files were being loaded ({cause_in_words(error)}). Nothing is half loaded: repeat the command."
         ) from error
 
 

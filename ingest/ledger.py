@@ -1,14 +1,15 @@
 """The ledger of files: which are known, how far each got, and who is loading it just now.
 
     planned -> verified -> loading -> loaded
-                                   -> failed          (its reason says what to do; `kiel ingest add --retry` plans it again)
+            -> failed                 -> failed       (its reason says what to do; `kiel ingest add --retry` plans it again)
             -> not_a_product                          (no failure: a folder may hold anything)
 
-A loader holds a session advisory lock on its file. PostgreSQL drops the lock with the loader's connection, so a file in the state loading
+Verified: the bytes are those that were added, the MD5 sum is that of the folder's manifest where it names the file, and the header keeps the
+product's contract. A loader holds a session advisory lock on its file. PostgreSQL drops the lock with the loader's connection, so a file in the state loading
 whose lock is free has lost its loader and is simply loaded again: what that one had written went with its transaction.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from psycopg.types.json import Jsonb
 from catalog.releases import DataRelease
 from catalog.statements import statement
 from catalog.version import code_version
+from ingest.file_counts import FileCounts
 
 PENDING = ("planned", "verified", "loading")
 RETRIED = ("failed", "not_a_product")
@@ -42,14 +44,19 @@ class LedgerFile:
     product: str | None
     state: str
     reason: str | None
+    rows_stated: int | None
     rows_in: int | None
+    rows_kept: int | None
     rows_loaded: int | None
     rows_rejected: int | None
+    attempts: int
+    contract: dict[str, Any] | None
+    """How its header and its columns compare with the product's (ledger column ``header``, without the columns' own list)."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened to a file: added, known, loading, waiting, loaded, failed, not_a_product."""
+    """One thing that happened to a file: added, known, loading, waiting, loader_lost, loaded, failed, not_a_product."""
 
     action: str
     file: LedgerFile
@@ -68,6 +75,8 @@ class Summary:
     files: tuple[LedgerFile, ...]
     added: int = 0
     unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is no fault of a file and yet to be known, such as files that a manifest names and that are not there."""
 
     def count(self, state: str) -> int:
         """How many of the files are in a state."""
@@ -100,6 +109,13 @@ def files(connection: psycopg.Connection, release: DataRelease) -> list[LedgerFi
         return cursor.execute(statement("ledger_files"), {"release_id": release.release_id}).fetchall()
 
 
+def pending(connection: psycopg.Connection, release: DataRelease, only: Collection[str] | None = None) -> list[LedgerFile]:
+    """The files that wait, or are being loaded; of these bytes (SHA-256) alone where ``only`` is given."""
+    with connection.cursor(row_factory=class_row(LedgerFile)) as cursor:
+        found = cursor.execute(statement("pending_files"), {"release_id": release.release_id}).fetchall()
+    return [file for file in found if only is None or file.sha256 in only]
+
+
 def file_of(connection: psycopg.Connection, release: DataRelease, sha256: str) -> LedgerFile:
     """The file with these bytes; it must be there."""
     with connection.cursor(row_factory=class_row(LedgerFile)) as cursor:
@@ -119,16 +135,56 @@ def plan_again(connection: psycopg.Connection, file: LedgerFile, name: str) -> N
     connection.execute(statement("plan_file_again"), {"file_id": file.file_id, "name": name})
 
 
-def set_state(connection: psycopg.Connection, file: LedgerFile, state: str, product: str, header: Mapping[str, Any]) -> None:
-    """A step of a file that is a product: verified, loading."""
-    values = {"file_id": file.file_id, "state": state, "product": product, "header": Jsonb(header), "code_version": code_version()}
-    connection.execute(statement("set_file_state"), values)
+def begin(connection: psycopg.Connection, file: LedgerFile) -> None:
+    """A loader begins with the file."""
+    connection.execute(statement("begin_file"), {"file_id": file.file_id})
+
+
+def set_verified(
+    connection: psycopg.Connection, file: LedgerFile, product: str, header: Mapping[str, Any], md5: str | None, rows_stated: int | None
+) -> None:
+    """The file's bytes and its header are what they should be."""
+    values = {
+        "file_id": file.file_id, "product": product, "header": Jsonb(header), "md5": md5, "rows_stated": rows_stated,
+        "code_version": code_version(),
+    }  # fmt: skip
+    connection.execute(statement("set_file_verified"), values)
+
+
+def set_loading(connection: psycopg.Connection, file: LedgerFile) -> None:
+    """The file's rows are being read."""
+    connection.execute(statement("set_file_loading"), {"file_id": file.file_id})
 
 
 def end(connection: psycopg.Connection, file: LedgerFile, state: str, reason: str) -> None:
     """The end of a file that gives no rows: failed or not_a_product."""
     values = {"file_id": file.file_id, "state": state, "reason": reason, "code_version": code_version()}
-    connection.execute(statement("end_file"), values)
+    with connection.transaction():
+        connection.execute(statement("end_file"), values)
+        connection.execute(statement("end_progress"), values)
+
+
+def finish(connection: psycopg.Connection, file: LedgerFile, counts: FileCounts, rows_loaded: int) -> None:
+    """The end of a file that is loaded, inside its transaction."""
+    values = {
+        "file_id": file.file_id, "rows_in": counts.rows_in, "rows_kept": counts.rows_kept, "rows_loaded": rows_loaded,
+        "counted": Jsonb({"nulls": dict(counts.nulls)}), "code_version": code_version(),
+    }  # fmt: skip
+    connection.execute(statement("end_progress"), values)
+    rejected, on_record = connection.execute(statement("finish_file"), values).fetchone() or (0, -1)
+    assert rejected == on_record, f"{file.name}: {rejected} rows not taken, {on_record} on record"
+
+
+def let_wait(connection: psycopg.Connection, file: LedgerFile, reason: str) -> None:
+    """Back to planned after a passing fault, which the reason tells."""
+    with connection.transaction():
+        connection.execute(statement("let_file_wait"), {"file_id": file.file_id, "reason": reason})
+        connection.execute(statement("end_progress"), {"file_id": file.file_id})
+
+
+def held_files(connection: psycopg.Connection) -> set[int]:
+    """The numbers of the files that a loader holds just now."""
+    return {file_id for (file_id,) in connection.execute(statement("held_files"), {"class": _FILE_LOCK})}
 
 
 @contextmanager

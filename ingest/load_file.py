@@ -3,29 +3,61 @@
 A file's rows go to the database block by block while they are read; damage that shows at the end of the file undoes everything.
 """
 
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import psycopg
 
-from catalog.errors import DataError
+from catalog.database import Database, Role
+from catalog.errors import DataError, TransientError
 from catalog.releases import DataRelease
 from catalog.statements import statement
-from catalog.version import code_version
 from ingest import ledger
-from ingest.faults import file_faults
+from ingest.content import Content, verified
+from ingest.faults import cause_in_words, file_faults, told_as_transient
+from ingest.file_counts import FileCounts
 from ingest.ledger import LedgerFile
 from ingest.merge import KEY_TAKEN, DirectWriter, StagedWriter
 from ingest.pixel_offsets import PixelOffsets
 from ingest.product import FileContext, Product
+from ingest.progress import Progress
 from ingest.reader import KNOWN_FORMATS, TableReader, blocks_of, describe, format_of, open_table
 from ingest.registry import PRODUCTS, product_of, seen_in
 from ingest.source_file import ZIP_MAGIC, SourceFile, is_simulated, zip_damage
 
 
-def load_file(connection: psycopg.Connection, release: DataRelease, file: LedgerFile) -> None:
+@contextmanager
+def loader_connection(database: Database) -> Iterator[psycopg.Connection]:
+    """A connection that loads. The server looks after its client while it waits for a lock, so that a loader that died lets go of its file."""
+    with database.connect(Role.WORKER, autocommit=True) as connection, told_as_transient():
+        with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # systems on which PostgreSQL cannot ask: it finds out later
+            connection.execute(statement("look_after_client"))
+        yield connection
+
+
+def load_if_pending(
+    connection: psycopg.Connection, release: DataRelease, file: LedgerFile, progress: Progress, *, wait: bool,
+    begun: Callable[[LedgerFile], None] = lambda file: None,
+) -> bool:  # fmt: skip
+    """Load a file unless it has its last state by now; False when another loader holds it, and ``wait`` is false."""
+    with ledger.held(connection, file, wait=wait) as mine:
+        if mine:
+            now = ledger.file_of(connection, release, file.sha256)
+            if now.state in ledger.PENDING:
+                begun(now)
+                load_file(connection, release, now, progress)
+        return mine
+
+
+def load_file(connection: psycopg.Connection, release: DataRelease, file: LedgerFile, progress: Progress) -> None:
     """One file to its last state. Its own faults are written into the ledger; those of the database and the machine pass through."""
+    content: Content | None = None
+    ledger.begin(connection, file)
     try:
+        progress.begin(file, "verifying")
         source = SourceFile.named(file.name)
-        if _digest(source)[0] != file.sha256:
-            raise DataError(f"{file.name} has changed since it was added; add it again")
+        content = verified(source, file.sha256, lambda size: progress.tell(size, 0))
         head = _head(source)
         if format_of(head) is None:
             ledger.end(connection, file, "not_a_product", f"{describe(head)}; readers know {KNOWN_FORMATS}")
@@ -41,46 +73,69 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
             header = {"format": reader.format, "tables": len(reader.tables), "taken": tables, "columns": dict(reader.tables[tables[0]])}
             for table in tables:
                 header |= product.compare(reader.tables[table], reader.units[table])
-            ledger.set_state(connection, file, "verified", product.name, header)
-            ledger.set_state(connection, file, "loading", product.name, header)
+            ledger.set_verified(connection, file, product.name, header, content.md5, _rows_stated(reader, tables))
+            ledger.set_loading(connection, file)
             try:
-                _load_rows(connection, context, file, product, source, reader, tables, DirectWriter)
+                _load_rows(connection, context, file, product, content, reader, tables, DirectWriter, progress)
                 return
             except KEY_TAKEN:
                 pass
         with open_table(source) as reader:
-            _load_rows(connection, context, file, product, source, reader, tables, StagedWriter)
+            _load_rows(connection, context, file, product, content, reader, tables, StagedWriter, progress)
     except DataError as error:
-        ledger.end(connection, file, "failed", str(error))
+        ledger.end(connection, file, "failed", _reason(error, content))
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         ledger.end(connection, file, "failed", f"PostgreSQL refused its rows ({str(error).strip().splitlines()[0]}); tell the developers")
+    except (psycopg.OperationalError, TransientError) as error:
+        # Where the database is gone, it forgets the lock, and whoever sees the file in its state loads it again.
+        with contextlib.suppress(psycopg.Error):
+            ledger.let_wait(connection, file, f"stopped by a passing fault ({cause_in_words(error)}); it will be loaded again")
+        raise
 
 
 def _load_rows(
-    connection: psycopg.Connection, context: FileContext, file: LedgerFile, product: Product, source: SourceFile, reader: TableReader,
-    tables: list[int], make_writer: type[DirectWriter | StagedWriter],
+    connection: psycopg.Connection, context: FileContext, file: LedgerFile, product: Product, content: Content, reader: TableReader,
+    tables: list[int], make_writer: type[DirectWriter | StagedWriter], progress: Progress,
 ) -> None:  # fmt: skip
     """The file's transaction."""
-    rows_in = 0
+    source = content.source
+    counts = FileCounts()
     offsets = PixelOffsets()
+    rows_stated = _rows_stated(reader, tables)
+    progress.begin(file, "reading")
     with connection.transaction():
         writer = make_writer(connection, context.release, file, product)
-        for block in product.rows(blocks_of(source, reader, tables, product.fields_in(reader.tables[tables[0]]))):
+        lines = counts.read(blocks_of(source, reader, tables, product.fields_in(reader.tables[tables[0]])))
+        for block in product.rows(lines):
             checked = product.check(block, context)
-            rows_in += len(checked.rows) + len(checked.rejects)
+            counts.check(checked)
             writer.write(checked)
             if product.has_positions:
                 offsets.measure(checked.rows)
+            # Formats that are read by jumping have no position; they know their rows.
+            progress.tell(file.size * counts.lines // rows_stated if rows_stated else source.position(), counts.rows_in)
+        counts.require_stated(rows_stated)
+        content.require_unchanged()
+        progress.begin(file, "merging")
         rows_loaded = writer.finish()
         offsets.keep(connection, context.release)
-        values = {"file_id": file.file_id, "rows_in": rows_in, "rows_loaded": rows_loaded, "code_version": code_version()}
-        rejected, on_record = connection.execute(statement("finish_file"), values).fetchone() or (0, -1)
-        assert rejected == on_record, f"{file.name}: {rejected} rows not taken, {on_record} on record"
+        ledger.finish(connection, file, counts, rows_loaded)
 
 
-def _digest(source: SourceFile) -> tuple[str, int]:
-    with file_faults(source.name):
-        return source.digest()
+def _rows_stated(reader: TableReader, tables: list[int]) -> int | None:
+    """The rows that the file promises in these tables; None where it does not of each."""
+    stated = [reader.rows_stated[table] for table in tables]
+    return None if None in stated else sum(rows or 0 for rows in stated)
+
+
+def _reason(error: DataError, content: Content | None) -> str:
+    """Why the file failed: what was seen, unless it is a consequence of bytes that changed meanwhile."""
+    try:
+        if content is not None:
+            content.require_unchanged()
+    except DataError as changed:
+        return str(changed)
+    return str(error)
 
 
 def _head(source: SourceFile) -> bytes:

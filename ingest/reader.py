@@ -27,11 +27,15 @@ _TEXT_CONTROLS = set(range(32)) - {9, 10, 12, 13}
 
 
 class TableReader(Protocol):
-    """An opened content: its tables' column names (lower case) with the types and the units that the file gives, and their rows."""
+    """An opened content: its tables' column names (lower case) with the types and the units that the file gives, and their rows.
+
+    ``rows_stated`` tells of each table how many rows the file promises; None where its format does not say.
+    """
 
     format: str
     tables: list[Mapping[str, str]]
     units: list[Mapping[str, str]]
+    rows_stated: list[int | None]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of a table in blocks of bounded size; fields that the table lacks are left out."""

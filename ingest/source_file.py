@@ -15,9 +15,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from isal import igzip, isal_zlib
 
@@ -36,12 +36,32 @@ SIMULATED_SKY = "sky.json"
 """The settings that `kiel sky make` leaves in its folder: everything under it is simulated."""
 
 
+class Digest(NamedTuple):
+    """SHA-256 (hexadecimal), length in bytes, and MD5 (hexadecimal) where it was asked for."""
+
+    sha256: str
+    size: int
+    md5: str | None
+
+
+@dataclass
+class Position:
+    """How many stored bytes of a file have been read, asked of the stream that is open."""
+
+    stream: IO[bytes] | None = None
+
+    def __call__(self) -> int:
+        """The bytes read so far; 0 before the first and after the last."""
+        return 0 if self.stream is None or self.stream.closed else self.stream.tell()
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A file on disk, or one member of a zip archive on disk."""
 
     path: Path
     member: str | None = None
+    position: Position = field(default_factory=Position, compare=False, repr=False)
 
     @classmethod
     def named(cls, name: str) -> "SourceFile":
@@ -66,6 +86,7 @@ class SourceFile:
         """The bytes as they are stored (a zip member: as zip gives them)."""
         if self.member is None:
             with self.path.open("rb") as stream:
+                self.position.stream = stream
                 yield stream
             return
         with ExitStack() as opened:
@@ -75,16 +96,21 @@ class SourceFile:
                 opened.callback(member.close)
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError, KeyError) as error:
                 raise DataError(f"{self.name} cannot be taken out of its zip archive ({error}); fetch the archive again") from error
+            self.position.stream = member
             yield io.BufferedReader(cast(io.RawIOBase, member))
 
-    def digest(self) -> tuple[str, int]:
-        """SHA-256 (hexadecimal) and length of the stored bytes."""
+    def digest(self, *, with_md5: bool = False, seen: Callable[[int], None] = lambda size: None) -> Digest:
+        """The sums and the length of the stored bytes, in one reading; ``seen`` hears how many bytes have been read."""
+        sha256, size = hashlib.sha256(), 0
+        md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
         with self._stored() as stream:
-            state, size = hashlib.sha256(), 0
             while block := stream.read(1 << 20):
-                state.update(block)
+                sha256.update(block)
+                if md5 is not None:
+                    md5.update(block)
                 size += len(block)
-        return state.hexdigest(), size
+                seen(size)
+        return Digest(sha256.hexdigest(), size, md5.hexdigest() if md5 is not None else None)
 
     @contextmanager
     def stream(self) -> Iterator[BinaryIO]:

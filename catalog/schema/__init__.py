@@ -35,7 +35,7 @@ from catalog.schema.gaia_source import GAIA_SOURCE
 from catalog.schema.galah import GALAH
 from catalog.schema.hot_payne import HOT_PAYNE
 from catalog.schema.id_map import ID_MAP
-from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
+from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_PROGRESS, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.lamost import LAMOST
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
@@ -57,6 +57,7 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     INGEST_REJECT,
     ARCHIVE_QUERY,
     ARCHIVE_RANGE,
+    INGEST_PROGRESS,
     GAIA_SOURCE,
     XP_SPECTRUM,
     XP_SAMPLED_SPECTRUM,

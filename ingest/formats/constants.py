@@ -26,6 +26,7 @@ class _Reader(Protocol):
     format: str
     tables: list[Mapping[str, str]]
     units: list[Mapping[str, str]]
+    rows_stated: list[int | None]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]: ...
 
@@ -35,7 +36,7 @@ class WithConstants:
 
     def __init__(self, reader: _Reader, head: bytes, file_name: str) -> None:
         self._reader = reader
-        self.format, self.units = reader.format, reader.units
+        self.format, self.units, self.rows_stated = reader.format, reader.units, reader.rows_stated
         stated = getattr(reader, "constants", None) or [_ecsv_meta(head) if reader.format == "ecsv" else {}] * len(reader.tables)
         self._constants = [
             {

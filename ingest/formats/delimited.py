@@ -104,6 +104,7 @@ class DelimitedReader:
         types, units = _ecsv_columns(comments)
         self.tables: list[Mapping[str, str]] = [dict.fromkeys(self._names, "text") | types]
         self.units: list[Mapping[str, str]] = [units]
+        self.rows_stated: list[int | None] = [None]
 
     def _header_lines(self) -> tuple[str, str]:
         """The comment lines, and the line of names."""

@@ -59,6 +59,7 @@ class FitsReader:
             self.units: list[Mapping[str, str]] = [{} for _ in images] + [
                 {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._hdus
             ]
+            self.rows_stated: list[int | None] = [1 for _ in images] + [hdu.header["NAXIS2"] for hdu in self._hdus]
             self.constants: list[Mapping[str, str]] = [{} for _ in images] + [
                 {key: str(value) for key, value in hdu.header.items()} for hdu in self._hdus
             ]

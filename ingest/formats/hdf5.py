@@ -70,6 +70,8 @@ class Hdf5Reader:
             {_shown(name): unit for name, column in table.columns.items() if (unit := _unit(column))} for table in self._tables
         ]
         self.constants: list[Mapping[str, str]] = [table.constants for table in self._tables]
+        lengths = [{column.shape[0] for column in table.columns.values()} for table in self._tables]
+        self.rows_stated: list[int | None] = [length.pop() if len(length) == 1 else None for length in lengths]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows of one table, typed. DataError where the columns that are wanted are not of one length."""

@@ -29,6 +29,7 @@ class ParquetReader:
         self.units: list[Mapping[str, str]] = [
             {name: unit.decode(errors="replace") for i, name in enumerate(shown) if (unit := (schema.field(i).metadata or {}).get(b"unit"))}
         ]
+        self.rows_stated: list[int | None] = [self._file.metadata.num_rows]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
         """The rows, typed."""

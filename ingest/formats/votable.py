@@ -45,6 +45,7 @@ class VotableReader:
         self.units: list[Mapping[str, str]] = [
             {field.name.strip().lower(): str(field.unit) for field in table.fields if field.unit is not None} for table in self._tables
         ]
+        self.rows_stated: list[int | None] = [_rows_stated(element) for element in elements]
         self.constants: list[Mapping[str, str]] = [{param.name: str(param.value) for param in table.params} for table in self._tables]
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
@@ -64,6 +65,12 @@ def _table_elements(parent: ElementTree.Element) -> Iterator[ElementTree.Element
     for child in parent:
         if _tag(child) == "RESOURCE":
             yield from _table_elements(child)
+
+
+def _rows_stated(table: ElementTree.Element) -> int | None:
+    """The attribute nrows of a TABLE (VOTable 1.4, section 4.5: optional)."""
+    stated = table.get("nrows", "").strip()
+    return int(stated) if stated.isdecimal() else None
 
 
 def _tag(element: ElementTree.Element) -> str:

@@ -1,11 +1,12 @@
 -- name: add_dust_map
 -- A map in the ledger, with no rows of it yet; nothing when it is there as one.
 INSERT INTO store.ingest_file AS f (
-    release_id, sha256, name, size, product, state, header, rows_in, rows_loaded, rows_rejected, code_version
+    release_id, sha256, name, size, product, state, header, rows_in, rows_kept, rows_loaded, rows_rejected, code_version
 )
-VALUES (%(release_id)s, %(sha256)s, %(name)s, %(size)s, %(product)s, 'loaded', %(header)s, 0, 0, 0, %(code_version)s)
+VALUES (%(release_id)s, %(sha256)s, %(name)s, %(size)s, %(product)s, 'loaded', %(header)s, 0, 0, 0, 0, %(code_version)s)
 ON CONFLICT (release_id, sha256) DO UPDATE SET
-    product = excluded.product, state = excluded.state, header = excluded.header, reason = NULL, rows_in = 0, rows_loaded = 0, rows_rejected = 0
+    product = excluded.product, state = excluded.state, header = excluded.header, reason = NULL, rows_in = 0, rows_kept = 0,
+    rows_loaded = 0, rows_rejected = 0
 WHERE f.state <> 'loaded';
 
 -- name: dust_map_header
@@ -31,6 +32,6 @@ SELECT rows_in FROM store.ingest_file WHERE file_id = %(file_id)s;
 -- name: count_dust_map_rows
 -- The map has given more rows.
 UPDATE store.ingest_file
-SET rows_in = rows_in + %(rows)s, rows_loaded = rows_loaded + %(loaded)s, rows_rejected = rows_rejected + %(rows)s - %(loaded)s,
+SET rows_in = rows_in + %(rows)s, rows_kept = rows_kept + %(rows)s, rows_loaded = rows_loaded + %(loaded)s, rows_rejected = rows_rejected + %(rows)s - %(loaded)s,
     finished = now(), code_version = %(code_version)s
 WHERE file_id = %(file_id)s;

@@ -7,32 +7,87 @@ RETURNING file_id;
 
 -- name: ledger_files
 -- The ledger's files of a release, in the order in which they were added.
-SELECT file_id, sha256, name, size, set_name, product, state, reason, rows_in, rows_loaded, rows_rejected
+SELECT file_id, sha256, name, size, set_name, product, state, reason, rows_stated, rows_in, rows_kept, rows_loaded, rows_rejected, attempts,
+       header - 'columns' AS contract
 FROM store.ingest_file
 WHERE release_id = %(release_id)s
 ORDER BY file_id;
 
+-- name: pending_files
+-- The files of a release that wait, those last that took most loaders with them.
+SELECT file_id, sha256, name, size, set_name, product, state, reason, rows_stated, rows_in, rows_kept, rows_loaded, rows_rejected, attempts,
+       NULL::jsonb AS contract
+FROM store.ingest_file
+WHERE release_id = %(release_id)s AND state IN ('planned', 'verified', 'loading')
+ORDER BY attempts, file_id;
+
+-- name: held_files
+-- The files that a loader holds at this moment, whatever its state is.
+SELECT objid::integer FROM pg_locks
+WHERE locktype = 'advisory' AND classid = %(class)s AND objsubid = 2 AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
+-- name: files_in_progress
+-- How far the loaders of a release are, as they told last.
+SELECT p.file_id, p.loader, p.stage, p.bytes_done, p.rows_done, extract(epoch FROM p.told - p.started)::double precision AS seconds,
+       extract(epoch FROM clock_timestamp() - p.told)::double precision AS silent_seconds
+FROM store.ingest_progress AS p
+JOIN store.ingest_file AS f ON f.file_id = p.file_id
+WHERE f.release_id = %(release_id)s;
+
+-- name: commit_without_waiting
+-- What is told of progress need not outlive a crash of the server.
+SET synchronous_commit = off;
+
+-- name: tell_progress
+-- How far the loader of a file is.
+INSERT INTO store.ingest_progress AS p (file_id, loader, stage, bytes_done, rows_done, started, told)
+VALUES (%(file_id)s, %(loader)s, %(stage)s, %(bytes_done)s, %(rows_done)s, clock_timestamp() - %(seconds)s * interval '1 second', clock_timestamp())
+ON CONFLICT (file_id) DO UPDATE
+SET loader = excluded.loader, stage = excluded.stage, bytes_done = excluded.bytes_done, rows_done = excluded.rows_done,
+    started = excluded.started, told = excluded.told;
+
+-- name: end_progress
+-- Nobody is loading the file any more.
+DELETE FROM store.ingest_progress WHERE file_id = %(file_id)s;
+
+-- name: begin_file
+-- A loader begins with the file: counted before anything else, so that one which dies of the file is known.
+UPDATE store.ingest_file SET attempts = attempts + 1 WHERE file_id = %(file_id)s;
+
+-- name: let_file_wait
+-- A passing fault has stopped the loader of a file, which waits to be loaded again.
+UPDATE store.ingest_file SET state = 'planned', reason = %(reason)s
+WHERE file_id = %(file_id)s AND state IN ('planned', 'verified', 'loading');
+
 -- name: ledger_file
 -- One file of the ledger, by its bytes.
-SELECT file_id, sha256, name, size, set_name, product, state, reason, rows_in, rows_loaded, rows_rejected
+SELECT file_id, sha256, name, size, set_name, product, state, reason, rows_stated, rows_in, rows_kept, rows_loaded, rows_rejected, attempts,
+       header - 'columns' AS contract
 FROM store.ingest_file
 WHERE release_id = %(release_id)s AND sha256 = %(sha256)s;
 
 -- name: plan_file_again
 -- Back to the first state, under the name that it has now.
-UPDATE store.ingest_file SET state = 'planned', reason = NULL, finished = NULL, name = %(name)s
+UPDATE store.ingest_file SET state = 'planned', reason = NULL, finished = NULL, attempts = 0, name = %(name)s
 WHERE file_id = %(file_id)s AND state IN ('failed', 'not_a_product', 'planned', 'verified', 'loading');
 
--- name: set_file_state
--- A step in the life of a file, short of its last.
-UPDATE store.ingest_file SET state = %(state)s, product = %(product)s, header = %(header)s, code_version = %(code_version)s
+-- name: set_file_verified
+-- The file's bytes and its header are what they should be.
+UPDATE store.ingest_file
+SET state = 'verified', reason = NULL, product = %(product)s, header = %(header)s, md5 = %(md5)s, rows_stated = %(rows_stated)s,
+    code_version = %(code_version)s
 WHERE file_id = %(file_id)s;
+
+-- name: set_file_loading
+-- The file's rows are being read.
+UPDATE store.ingest_file SET state = 'loading' WHERE file_id = %(file_id)s;
 
 -- name: end_file
 -- The end of a file that gives no rows: it failed, or is no product.
 UPDATE store.ingest_file
 SET state = %(state)s, reason = %(reason)s, finished = now(), code_version = %(code_version)s,
-    rows_in = NULL, rows_loaded = NULL, rows_rejected = NULL
+    rows_in = NULL, rows_kept = NULL, rows_loaded = NULL, rows_rejected = NULL
 WHERE file_id = %(file_id)s;
 
 -- name: try_file_lock
@@ -46,6 +101,10 @@ SELECT pg_advisory_lock(%(class)s, %(file_id)s);
 -- name: release_file_lock
 -- Let go of the file.
 SELECT pg_advisory_unlock(%(class)s, %(file_id)s);
+
+-- name: look_after_client
+-- End the session soon after its client has died, also while it waits for a lock.
+SET client_connection_check_interval = '1s';
 
 -- name: merge_lock
 -- One merge at a time in a release, until the end of the transaction: so the result does not depend on how loaders interleave.
@@ -140,8 +199,8 @@ ON CONFLICT (release_id, source_id) DO UPDATE SET offset_deg = greatest(d.offset
 -- name: finish_file
 -- The file is loaded; every row that was read stands in the table or in the rejects.
 UPDATE store.ingest_file
-SET state = 'loaded', reason = NULL, finished = now(), code_version = %(code_version)s,
-    rows_in = %(rows_in)s, rows_loaded = %(rows_loaded)s, rows_rejected = %(rows_in)s - %(rows_loaded)s
+SET state = 'loaded', reason = NULL, finished = now(), code_version = %(code_version)s, header = header || %(counted)s,
+    rows_in = %(rows_in)s, rows_kept = %(rows_kept)s, rows_loaded = %(rows_loaded)s, rows_rejected = %(rows_in)s - %(rows_loaded)s
 WHERE file_id = %(file_id)s
 RETURNING rows_rejected, (SELECT count(*) FROM store.ingest_reject AS j WHERE j.file_id = %(file_id)s);
 
@@ -155,10 +214,25 @@ GROUP BY f.file_id, f.name, j.reason
 ORDER BY f.file_id, j.reason;
 
 -- name: rejects
--- Every row that was not taken, with the file that holds its source where it is a duplicate.
-SELECT f.name AS file, f.sha256, j.row_number, j.source_id, j.record, j.reason, j.detail, w.name AS winner, w.sha256 AS winner_sha256
+-- The rows that were not taken, with the file that holds the key where it is a duplicate; of one file (a part of its name) or reason on request.
+SELECT f.name AS file, f.sha256, f.product, j.row_number, j.source_id, j.record, j.reason, j.detail, w.name AS winner, w.sha256 AS winner_sha256
 FROM store.ingest_reject AS j
 JOIN store.ingest_file AS f ON f.file_id = j.file_id
 LEFT JOIN store.ingest_file AS w ON w.file_id = j.winner_file_id
 WHERE f.release_id = %(release_id)s
-ORDER BY f.file_id, j.row_number, j.reason;
+  AND (%(file)s::text IS NULL OR strpos(f.name, %(file)s) > 0)
+  AND (%(reason)s::text IS NULL OR j.reason = %(reason)s)
+ORDER BY f.file_id, j.row_number, j.reason
+LIMIT %(limit)s;
+
+-- name: rows_by_file
+-- How many rows of a table each file holds.
+SELECT file_id, count(*) FROM {table} WHERE release_id = %(release_id)s GROUP BY file_id;
+
+-- name: rejects_by_file
+-- How many rejects each file of the release has.
+SELECT j.file_id, count(*)
+FROM store.ingest_reject AS j
+JOIN store.ingest_file AS f ON f.file_id = j.file_id
+WHERE f.release_id = %(release_id)s
+GROUP BY j.file_id;

@@ -51,6 +51,53 @@ def test_add_work_status_and_rejects(kiel: Any, archive: Any, tmp_path: Path) ->
     assert kiel("rejects").stdout.count("\n") == 2
 
 
+def test_rejects_are_chosen_by_file_reason_and_number(kiel: Any, archive: Any, tmp_path: Path) -> None:
+    for name, ids in (("a.csv", (GOOD, 0, -1)), ("b.csv", (GOOD + 128, 0))):
+        archive.csv(tmp_path / name, [archive.source(source_id) for source_id in ids])
+    assert kiel("add", tmp_path, "--work").returncode == 0
+
+    def chosen(*words: str) -> list[tuple[str, int]]:
+        rows = json.loads(kiel("rejects", "--json", *words).stdout)["rejects"]
+        return [(Path(row["file"]).name, row["row_number"]) for row in rows]
+
+    assert chosen() == [("a.csv", 2), ("a.csv", 3), ("b.csv", 2)]
+    assert chosen("--file", "b.csv") == [("b.csv", 2)]
+    assert chosen("--limit", "1") == [("a.csv", 2)]
+    assert chosen("--reason", "no_such_reason") == []
+    assert kiel("rejects", "--file", "b.csv").stdout.startswith(f"{tmp_path / 'b.csv'}  row 2  -  source_id_not_positive: source_id 0")
+
+
+def test_status_tells_sums_contract_and_states(kiel: Any, archive: Any, tmp_path: Path) -> None:
+    archive.csv(tmp_path / "a.csv", [archive.source(GOOD, own=1)])
+    worked = kiel("add", tmp_path, "--work", "--workers", "2")
+    assert worked.returncode == 0
+    note = "note: gaia_source, 1 file: 1 columns that are unknown and were not read: own\n"
+    assert worked.stdout.count(note) == 1
+    assert kiel("status").stdout.count(note) == 1
+    told = json.loads(kiel("status", "--json").stdout)
+    (file,) = told["files"]
+    assert (file["contract"]["unknown_columns"], file["contract"]["nulls"]["ra"], file["loader"]) == (["own"], 0, None)
+    (total,) = told["totals"]
+    assert (total["product"], total["state"], total["files"], total["rows_kept"]) == ("gaia_source", "loaded", 1, 1)
+
+
+def test_verify_ends_with_code_1_and_what_differs(kiel: Any, archive: Any, tmp_path: Path) -> None:
+    path = archive.csv(tmp_path / "a.csv", [archive.source(GOOD)])
+    assert kiel("add", tmp_path, "--work").returncode == 0
+    good = kiel("verify")
+    assert (good.returncode, good.stdout) == (0, "1 loaded files, 1 rows in their tables, 0 rejects: all as the ledger says.\n")
+    hashes = json.loads(kiel("verify", "--content", "--json").stdout)["content"]
+    assert len(hashes["gaia_source"]) == 64
+    path.write_text("other")
+    assert kiel("verify", "--no-hash").returncode == 0
+    bad = kiel("verify")
+    assert bad.returncode == 1
+    assert f"differs: {path} has other bytes" in bad.stdout
+    path.unlink()
+    assert kiel("verify").returncode == 0
+    assert kiel("verify", "--strict").returncode == 1
+
+
 def test_a_failed_file_gives_exit_code_1_and_its_reason(kiel: Any, archive: Any, tmp_path: Path) -> None:
     archive.csv(tmp_path / "good.csv", [archive.source(GOOD)])
     (tmp_path / "bad.csv").write_text('source_id,ra,dec\n1,2,"3')
@@ -80,3 +127,4 @@ def test_a_database_that_does_not_answer_gives_exit_code_3(kiel: Any, database_u
     done = kiel("add", tmp_path)
     assert done.returncode == 3
     assert "does not answer" in done.stderr
+    assert kiel("work").returncode == 3
