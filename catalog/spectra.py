@@ -42,6 +42,13 @@ class Layout(IntFlag):
         return sum(_width(part, n_bp, n_rp) for part in self)
 
 
+class SpectrumFlag(IntFlag):
+    """What ingest found of a spectrum that it kept."""
+
+    BP_NOT_POSITIVE_DEFINITE = 1
+    RP_NOT_POSITIVE_DEFINITE = 2
+
+
 WITHOUT_CORRELATIONS = Layout.BP_COEFFICIENTS | Layout.RP_COEFFICIENTS | Layout.BP_ERRORS | Layout.RP_ERRORS
 CORRELATIONS = Layout.BP_CORRELATIONS | Layout.RP_CORRELATIONS
 _ALL = WITHOUT_CORRELATIONS | CORRELATIONS
@@ -170,17 +177,20 @@ def pack(batch: SpectrumBatch) -> Array:
     """
     payloads = np.empty(len(batch), object)
     for layout, rows in _by_layout(batch.layout):
-        arrays = []
+        packed = np.empty((len(rows), layout.length(batch.n_bp, batch.n_rp)), ">f4")
+        every = len(rows) == len(batch)
+        at = 0
         for part in layout:
             array = getattr(batch, part.array)
             if array is None:
                 raise DataError(f"Source {batch.source_id[rows[0]]}: its layout names {part.array}, which the batch does not have.")
-            arrays.append(array[rows])
-        values = np.hstack(arrays) if arrays else np.empty((len(rows), 0))
-        with np.errstate(over="ignore"):
-            packed = values.astype(">f4")
-        if (large := np.isinf(packed) & np.isfinite(values)).any():
-            raise DataError(f"Source {batch.source_id[rows[np.argmax(large.any(axis=1))]]}: a number of its spectrum exceeds float32.")
+            values = array if every else array[rows]
+            cells = packed[:, at : at + values.shape[1]]
+            with np.errstate(over="ignore"):
+                cells[:] = values
+            if values.dtype != np.float32 and (large := np.isinf(cells) & np.isfinite(values)).any():
+                raise DataError(f"Source {batch.source_id[rows[np.argmax(large.any(axis=1))]]}: a number of its spectrum exceeds float32.")
+            at += values.shape[1]
         stream, size = packed.tobytes(), packed.shape[1] * 4
         payloads[rows] = _objects([stream[i * size : (i + 1) * size] for i in range(len(rows))])
     return payloads

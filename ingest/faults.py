@@ -3,13 +3,13 @@
 import errno
 import gzip
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 
 from catalog.errors import DataError, TransientError
+from ingest.source_file import BROKEN_STREAM
 
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
@@ -31,7 +31,7 @@ def file_faults(name: str) -> Iterator[None]:
     """A file that the system does not let us read is the file's fault; a full disk is not."""
     try:
         yield
-    except zlib.error as error:
+    except BROKEN_STREAM as error:
         raise DataError(f"{name} is damaged ({error}); fetch it again") from error
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError) as error:
         raise DataError(f"{name} is damaged or truncated ({error}); fetch it again") from error

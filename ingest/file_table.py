@@ -81,15 +81,22 @@ class Ragged:
 
     def matrix(self, length: int) -> Float64[np.ndarray, "rows length"]:
         """The rows side by side; a row of any other length is all NaN."""
-        fits = self.lengths == length
+        lengths = self.lengths
+        fits = lengths == length
+        if fits.all():
+            return self.values.reshape(len(fits), length)
         out = np.full((len(fits), length), np.nan)
         if fits.any():
-            out[fits] = self.values[np.repeat(fits, self.lengths)].reshape(-1, length)
+            of_others = bool((lengths[~fits] > 0).any())
+            out[fits] = (self.values[np.repeat(fits, lengths)] if of_others else self.values).reshape(int(fits.sum()), length)
         return out
 
     def all_nan(self) -> Bool[np.ndarray, " rows"]:
         """Rows in which no element is a number; rows without elements too."""
-        numbers = np.concatenate([[0], np.cumsum(~np.isnan(self.values))])
+        nan = np.isnan(self.values)
+        if not nan.any():
+            return self.lengths == 0
+        numbers = np.concatenate([[0], np.cumsum(~nan)])
         return np.asarray(numbers[self.offsets[1:]] == numbers[self.offsets[:-1]])
 
 

@@ -12,7 +12,7 @@ from catalog.version import code_version
 from ingest import ledger
 from ingest.faults import file_faults
 from ingest.ledger import LedgerFile
-from ingest.merge import TableWriter
+from ingest.merge import KEY_TAKEN, DirectWriter, StagedWriter
 from ingest.pixel_offsets import PixelOffsets
 from ingest.product import FileContext, Product
 from ingest.reader import TableReader, blocks_of, describe, format_of, open_table
@@ -43,8 +43,13 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
                 header |= product.compare(reader.tables[table], reader.units[table])
             ledger.set_state(connection, file, "verified", product.name, header)
             ledger.set_state(connection, file, "loading", product.name, header)
-            with connection.transaction():
-                _load_rows(connection, context, file, product, source, reader, tables)
+            try:
+                _load_rows(connection, context, file, product, source, reader, tables, DirectWriter)
+                return
+            except KEY_TAKEN:
+                pass
+        with open_table(source) as reader:
+            _load_rows(connection, context, file, product, source, reader, tables, StagedWriter)
     except DataError as error:
         ledger.end(connection, file, "failed", str(error))
     except (psycopg.IntegrityError, psycopg.DataError) as error:
@@ -53,23 +58,24 @@ def load_file(connection: psycopg.Connection, release: DataRelease, file: Ledger
 
 def _load_rows(
     connection: psycopg.Connection, context: FileContext, file: LedgerFile, product: Product, source: SourceFile, reader: TableReader,
-    tables: list[int],
+    tables: list[int], make_writer: type[DirectWriter | StagedWriter],
 ) -> None:  # fmt: skip
-    """Everything that a file's transaction does."""
+    """The file's transaction."""
     rows_in = 0
     offsets = PixelOffsets()
-    writer = TableWriter(connection, context.release, file, product)
-    for block in blocks_of(source, reader, tables, product.fields):
-        checked = product.check(block, context)
-        rows_in += len(checked.rows) + len(checked.rejects)
-        writer.write(checked)
-        if product.has_positions:
-            offsets.measure(checked.rows)
-    rows_loaded = writer.finish()
-    offsets.keep(connection, context.release)
-    values = {"file_id": file.file_id, "rows_in": rows_in, "rows_loaded": rows_loaded, "code_version": code_version()}
-    rejected, on_record = connection.execute(statement("finish_file"), values).fetchone() or (0, -1)
-    assert rejected == on_record, f"{file.name}: {rejected} rows not taken, {on_record} on record"
+    with connection.transaction():
+        writer = make_writer(connection, context.release, file, product)
+        for block in blocks_of(source, reader, tables, product.fields):
+            checked = product.check(block, context)
+            rows_in += len(checked.rows) + len(checked.rejects)
+            writer.write(checked)
+            if product.has_positions:
+                offsets.measure(checked.rows)
+        rows_loaded = writer.finish()
+        offsets.keep(connection, context.release)
+        values = {"file_id": file.file_id, "rows_in": rows_in, "rows_loaded": rows_loaded, "code_version": code_version()}
+        rejected, on_record = connection.execute(statement("finish_file"), values).fetchone() or (0, -1)
+        assert rejected == on_record, f"{file.name}: {rejected} rows not taken, {on_record} on record"
 
 
 def _digest(source: SourceFile) -> tuple[str, int]:

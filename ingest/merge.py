@@ -1,8 +1,15 @@
-"""A file's rows into their table, inside the file's transaction: staged, then merged so that each key keeps its fullest row.
+"""A file's rows into their table, inside the file's transaction, so that each key keeps its fullest row.
 
 Ties go to the smallest file sha256; a row that is not kept becomes a reject (``duplicate_source``, ``duplicate_row``) that names the file which
 holds the key now. That rule orders all rows of a key, so the tables are the same for every order of files and any number of loaders.
+
+Rows go straight into the table first (:class:`DirectWriter`): most files share no key with another, and large rows are written once. PostgreSQL's
+primary key tells when a key is taken, by this file, by one that is loaded, or, after waiting for its end, by one that is being loaded. Then the
+transaction is rolled back, and the file is read again with its rows staged and merged (:class:`StagedWriter`), one merge at a time in a release.
+A direct writer never asks for the merge's lock, so it can make a merge wait or fail, but not block it for good; the merge is then tried again.
 """
+
+from typing import Protocol
 
 import numpy as np
 import psycopg
@@ -21,9 +28,45 @@ from ingest.product import CheckedRows, Product
 _STAGED = sql.Identifier("staged")
 _REJECTS = sql.Identifier("store", "ingest_reject")
 
+KEY_TAKEN = (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected)
+"""Another row has the key; or two loaders each wait for a key that the other one holds."""
+_MOST_TRIES = 100
+"""Every try after the first means that another file was loaded meanwhile."""
 
-class TableWriter:
-    """Takes the blocks of one file in its transaction; ``finish`` puts them in their table."""
+
+class TableWriter(Protocol):
+    """Takes the blocks of one file in its transaction."""
+
+    def write(self, checked: CheckedRows) -> None:
+        """Keep a block: its good rows for the table, the others among the rejects."""
+        ...
+
+    def finish(self) -> int:
+        """Put what was written in its place; returns how many rows of the file stand in the table."""
+        ...
+
+
+class DirectWriter:
+    """Rows go straight into the table. KEY_TAKEN passes through; the transaction must be rolled back and a StagedWriter take the file."""
+
+    def __init__(self, connection: psycopg.Connection, release: DataRelease, file: LedgerFile, product: Product) -> None:
+        self._connection = connection
+        self._file = file
+        self._table = sql.Identifier("store", product.table.name)
+        self._rows = 0
+
+    def write(self, checked: CheckedRows) -> None:
+        """As :class:`TableWriter`."""
+        self._rows += write_rows(self._connection, self._table, _of_file(checked.rows, self._file.file_id))
+        write_rows(self._connection, _REJECTS, checked.rejects.of_file(self._file.file_id))
+
+    def finish(self) -> int:
+        """As :class:`TableWriter`."""
+        return self._rows
+
+
+class StagedWriter:
+    """Rows wait in a temporary table and are merged at the end."""
 
     def __init__(self, connection: psycopg.Connection, release: DataRelease, file: LedgerFile, product: Product) -> None:
         self._connection = connection
@@ -34,13 +77,19 @@ class TableWriter:
         connection.execute(statement("make_staging").format(table=self._table))
 
     def write(self, checked: CheckedRows) -> None:
-        """Keep a block: its good rows for the table, the others among the rejects."""
+        """As :class:`TableWriter`."""
         write_rows(self._connection, _STAGED, _of_file(checked.rows, self._file.file_id))
         write_rows(self._connection, _REJECTS, checked.rejects.of_file(self._file.file_id))
 
     def finish(self) -> int:
-        """Merge what was written, one merge at a time in a release; returns how many rows of the file stand in the table."""
+        """As :class:`TableWriter`; a merge that meets the rows of a direct writer waits for its end and is tried again with them in sight."""
         ledger.lock_merge(self._connection, self._release)
+        for _ in range(_MOST_TRIES):
+            try:
+                with self._connection.transaction():
+                    return _merge(self._connection, self._release, self._file, self._product, self._table)
+            except KEY_TAKEN:
+                continue
         return _merge(self._connection, self._release, self._file, self._product, self._table)
 
 

@@ -48,6 +48,8 @@ class PixelOffsets:
                 statement("add_displaced_source"),
                 [
                     {"release_id": release.release_id, "source_id": source_id, "offset_deg": offset}
-                    for source_id, offset in self._displaced.items()
+                    for source_id, offset in sorted(
+                        self._displaced.items()
+                    )  # in one order for all loaders, so that none wait for each other
                 ],
             )

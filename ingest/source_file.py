@@ -4,7 +4,6 @@ A file is known by its bytes, not by its name. A member of a zip archive counts 
 when the archive holds a format that readers know; any other zip (an .npz, say) stays one file.
 """
 
-import gzip
 import hashlib
 import io
 import os
@@ -20,11 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from isal import igzip, isal_zlib
+
 from catalog.errors import DataError, UsageError
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 MEMBER_MARK = "!"
+BROKEN_STREAM = (zlib.error, cast(type[Exception], isal_zlib.error))
+"""What a damaged compressed stream raises, beside EOFError and BadGzipFile: zlib's error from zip, ISA-L's from gzip."""
 HEAD_BYTES = 64 << 10
 """Enough for the header line of any survey table."""
 
@@ -90,7 +93,7 @@ class SourceFile:
             if cast(io.BufferedReader, stored).peek(2)[:2] != GZIP_MAGIC:
                 yield stored
                 return
-            with gzip.GzipFile(fileobj=stored) as content:
+            with igzip.IGzipFile(fileobj=stored) as content:
                 yield cast(BinaryIO, content)
 
     @contextmanager
@@ -174,5 +177,5 @@ def zip_damage(path: Path) -> str | None:
 def _head_or_nothing(member: SourceFile) -> bytes:
     try:
         return member.head()
-    except (EOFError, OSError, zlib.error):  # a damaged .gz inside: told when it is loaded
+    except (EOFError, OSError, *BROKEN_STREAM):  # a damaged .gz inside: told when it is loaded
         return b""

@@ -7,15 +7,18 @@ Every field is read as text and typed by the product, so nothing depends on what
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+from jaxtyping import Int64
 
 from catalog.errors import DataError
 from ingest.file_table import Field, FileTable, fields_named
+from ingest.formats.long_cells import Cells, Readable, shortened_chunks
 from ingest.formats.values import from_text
 
 _BLOCK_BYTES = 8 << 20
@@ -45,6 +48,31 @@ class _Tail(io.RawIOBase):
     @property
     def ends_in_line(self) -> bool:
         return self._last not in (b"\n", b"\r")
+
+
+class _Continued(io.RawIOBase):
+    """A stream of which some bytes have been read already."""
+
+    def __init__(self, begun: bytes, stream: Readable) -> None:
+        self._begun, self._stream = begun, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._begun:
+            return self._stream.read(size)
+        block, self._begun = self._begun[:size], self._begun[size:]
+        return block
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some rows: their numbers in the file, their cells by column, and the malformed rows among or after them."""
+
+    numbers: Int64[np.ndarray, " rows"]
+    columns: Mapping[str, Cells]
+    malformed: dict[int, str]
 
 
 class DelimitedReader:
@@ -83,35 +111,64 @@ class DelimitedReader:
         if self._header_cut:  # asked here and not of the header: any text with a comma may turn out to be no product
             raise DataError("the file ends inside its header, which has no line end: it is truncated; fetch it again")
         wanted = fields_named(self._names, fields)
-        bad: dict[int, str] = {}
         tail = _Tail(self._stream)
         last = 0
-        for batch in self._batches(tail, wanted, bad):
+        for part in self._parts(tail, wanted):
+            last = max([last, *part.numbers[-1:].tolist(), *part.malformed])
+            columns = {field.name: from_text(part.columns[name], field) for field, name in wanted.items() if name in part.columns}
+            yield FileTable(part.numbers, columns, part.malformed)
+        if tail.ends_in_line:  # the last number may have lost digits, and nothing else tells
+            raise DataError(
+                f"the file ends inside row {last}, which has no line end: it is truncated; fetch it again (where the row is whole all the "
+                "same, add the line end)"
+            )
+
+    def _parts(self, tail: _Tail, wanted: Mapping[Field, str]) -> Iterator[_Part]:
+        """The rows: in chunks without their long cells while lists are wanted and quotes are regular, then as Arrow streams them."""
+        before = 0
+        begun = b""
+        if any(field.is_array for field in wanted):
+            for chunk in shortened_chunks(tail, self._delimiter.encode(), _BLOCK_BYTES):
+                if isinstance(chunk, bytes):
+                    begun = chunk
+                    break
+                for part in self._streamed(io.BytesIO(chunk.text), wanted, before, chunk.restored):
+                    yield _Part(part.numbers, {name: chunk.column(cells) for name, cells in part.columns.items()}, part.malformed)
+                    before += len(part.numbers) + len(part.malformed)
+            else:
+                return
+        yield from self._streamed(_Continued(begun, tail), wanted, before)
+
+    def _streamed(
+        self, stream: Readable, wanted: Mapping[Field, str], before: int, restored: Callable[[str], str] = str
+    ) -> Iterator[_Part]:
+        """Arrow's batches of text columns, their rows numbered after those ``before``; a row with a wrong number of fields is malformed.
+
+        ``restored`` gives the text of a row as it stood in the file.
+        """
+        bad: dict[int, str] = {}
+
+        def note(row: pyarrow.csv.InvalidRow) -> str:
+            bad[before + row.number] = f"{row.actual_columns} fields in place of {row.expected_columns}: {restored(row.text)[:60]!r}"
+            return "skip"
+
+        last = before
+        for batch in self._batches(stream, wanted, note):
             numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
             numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
             last = int(numbers[-1]) if len(numbers) else last
-            malformed = {number: bad.pop(number) for number in sorted(bad) if number <= last}
-            columns = {field.name: from_text(batch.column(name), field) for field, name in wanted.items()}
-            yield FileTable(numbers, columns, malformed)
-        if tail.ends_in_line:  # the last number may have lost digits, and nothing else tells
-            raise DataError(
-                f"the file ends inside row {max(bad, default=last)}, which has no line end: it is truncated; fetch it again (where the row "
-                "is whole all the same, add the line end)"
-            )
+            columns = {name: batch.column(name) for name in wanted.values()}
+            yield _Part(numbers, columns, {number: bad.pop(number) for number in sorted(bad) if number <= last})
         if bad:
-            yield FileTable(np.empty(0, np.int64), {}, bad)
+            yield _Part(np.empty(0, np.int64), {}, dict(sorted(bad.items())))
 
-    def _batches(self, tail: _Tail, wanted: Mapping[Field, str], bad: dict[int, str]) -> Iterator[pa.RecordBatch]:
-        """Arrow's batches of text columns; rows with a wrong number of fields go into ``bad`` by their number."""
-
-        def note(row: pyarrow.csv.InvalidRow) -> str:
-            bad[row.number] = f"{row.actual_columns} fields in place of {row.expected_columns}: {row.text[:60]!r}"
-            return "skip"
-
+    def _batches(
+        self, stream: Readable, wanted: Mapping[Field, str], note: Callable[[pyarrow.csv.InvalidRow], str]
+    ) -> Iterator[pa.RecordBatch]:
         unique = [name if self._names.index(name) == index else f"{name} ({index})" for index, name in enumerate(self._names)]
         try:
             yield from pyarrow.csv.open_csv(
-                pa.PythonFile(tail, mode="r"),
+                pa.PythonFile(stream, mode="r"),
                 # one thread, because only then rows that are skipped carry their number
                 read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=unique),
                 parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),

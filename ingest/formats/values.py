@@ -11,32 +11,26 @@ import pyarrow.compute as pc
 
 from catalog.schema.column import ColumnType
 from ingest.file_table import DTYPES, Field, Ragged, TypedColumn
+from ingest.formats import number_lists
+from ingest.formats.cell_text import NULLS, NUMBER, decoded, told
+from ingest.formats.long_cells import Cells
 
-NULL_SPELLINGS = ("", "null", "NULL", "nan", "NaN", "\\N")
-_NULLS = pa.array(NULL_SPELLINGS)
 _TRUE, _FALSE = pa.array(["true", "t", "1"]), pa.array(["false", "f", "0"])
 _INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
-_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII)
 _INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
 _LONGEST_INTEGER = 1000
 """Characters; Python refuses to turn thousands of digits into a number."""
-_LIST_BRACKETS = " \t\r\n()[]"
-_SEEN = 60
-"""How many characters of a bad value are told."""
 
 
-def _told(text: str) -> str:
-    """What was seen, in as many characters as a person reads."""
-    return repr(text if len(text) <= _SEEN else text[:_SEEN] + "...")
-
-
-def from_text(cells: pa.Array, field: Field) -> TypedColumn:
-    """A column of text (Arrow strings or binary) in the field's type."""
-    text, undecodable = _decoded(cells)
-    text = pc.utf8_trim_whitespace(text)
+def from_text(cells: Cells, field: Field) -> TypedColumn:
+    """A column of text (Arrow strings or binary, or the bytes of each row) in the field's type."""
     if field.is_array:
-        return _lists_from_text(text, undecodable)
-    text = pc.if_else(pc.is_in(text, value_set=_NULLS), pa.scalar(None, pa.string()), text)
+        return number_lists.from_cells(cells if isinstance(cells, list) else cells.cast(pa.binary()).to_pylist())
+    if isinstance(cells, list):
+        cells = pa.array(map(bytes, cells), pa.binary())
+    text, undecodable = decoded(cells)
+    text = pc.utf8_trim_whitespace(text)
+    text = pc.if_else(pc.is_in(text, value_set=NULLS), pa.scalar(None, pa.string()), text)
     if field.type is ColumnType.TEXT:
         column = _texts(text)
     elif field.type is ColumnType.BOOLEAN:
@@ -78,22 +72,6 @@ def _as_text(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _decoded(cells: pa.Array) -> tuple[pa.Array, dict[int, str]]:
-    """The cells as UTF-8 strings; a cell of other bytes becomes null and is told."""
-    try:
-        return cells.cast(pa.string()), {}
-    except pa.ArrowInvalid:
-        undecodable: dict[int, str] = {}
-        texts: list[str | None] = []
-        for index, cell in enumerate(cells.to_pylist()):
-            try:
-                texts.append(cell.decode() if cell is not None else None)
-            except UnicodeDecodeError:
-                undecodable[index] = f"not UTF-8: {cell[:_SEEN]!r}"
-                texts.append(None)
-        return pa.array(texts, pa.string()), undecodable
-
-
 def _null(text: pa.Array) -> np.ndarray:
     return np.asarray(text.is_null().to_numpy(zero_copy_only=False))
 
@@ -109,7 +87,7 @@ def _booleans(text: pa.Array) -> TypedColumn:
     true = pc.is_in(lower, value_set=_TRUE).to_numpy(zero_copy_only=False)
     known = true | pc.is_in(lower, value_set=_FALSE).to_numpy(zero_copy_only=False)
     null = _null(text)
-    bad = {int(i): f"{_told(text[int(i)].as_py())} is no boolean" for i in np.flatnonzero(~known & ~null)}
+    bad = {int(i): f"{told(text[int(i)].as_py())} is no boolean" for i in np.flatnonzero(~known & ~null)}
     return TypedColumn(true, null, bad)
 
 
@@ -126,9 +104,9 @@ def _integers(text: pa.Array, type_: ColumnType) -> TypedColumn:
                 continue
             match = _INTEGER.fullmatch(cell)
             if match is None:
-                bad[index] = f"{_told(cell)} is no integer"
+                bad[index] = f"{told(cell)} is no integer"
             elif len(cell) > _LONGEST_INTEGER or not -(1 << 63) <= (number := int(match[1])) < 1 << 63:
-                bad[index] = f"{_told(cell)} does not fit 64 bits"
+                bad[index] = f"{told(cell)} does not fit 64 bits"
             else:
                 values[index] = number
         column = _in_integer_range(values, null, type_)
@@ -162,15 +140,15 @@ def _floats(text: pa.Array, type_: ColumnType) -> TypedColumn:
         for index, cell in enumerate(text.to_pylist()):
             if cell is None:
                 continue
-            if _NUMBER.fullmatch(cell):
+            if NUMBER.fullmatch(cell):
                 values[index] = float(cell)
             else:
-                bad[index] = f"{_told(cell)} is no number"
+                bad[index] = f"{told(cell)} is no number"
     else:
         bad = {}
     for index in np.flatnonzero(np.isinf(values)).tolist():
         if "inf" not in (cell := text[index].as_py().lower()):
-            bad[index] = f"{_told(cell)} does not fit double precision"
+            bad[index] = f"{told(cell)} does not fit double precision"
     column = _in_float_range(values, null | np.isnan(values), type_)
     return TypedColumn(column.values, column.null, {**column.unparsable, **bad})
 
@@ -184,39 +162,3 @@ def _in_float_range(values: np.ndarray, null: np.ndarray, type_: ColumnType) -> 
         single = filled.astype(np.float32)
     beyond = np.isinf(single) & np.isfinite(filled)
     return TypedColumn(single, null, {int(i): f"{values[i]!r} does not fit real" for i in np.flatnonzero(beyond)})
-
-
-def _lists_from_text(text: pa.Array, undecodable: dict[int, str]) -> TypedColumn:
-    """``(a, b)``, ``[a,b]`` or ``a,b`` in each cell. A null spelling inside a list is NaN."""
-    inside = pc.utf8_trim(text, characters=_LIST_BRACKETS)
-    inside = pc.if_else(pc.is_in(inside, value_set=_NULLS), pa.scalar(None, pa.string()), inside)
-    null = _null(inside)
-    lists = pc.split_pattern(inside, ",")
-    lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
-    elements = pc.utf8_trim_whitespace(lists.flatten())
-    try:
-        return _with_unparsable(from_lists(_numbers(elements), lengths, null), undecodable)
-    except pa.ArrowInvalid:
-        pass
-    elements = pc.if_else(pc.is_in(elements, value_set=_NULLS), pa.scalar("nan"), elements)
-    try:
-        return _with_unparsable(from_lists(_numbers(elements), lengths, null), undecodable)
-    except pa.ArrowInvalid:
-        cells = elements.to_pylist()
-    bad: dict[int, str] = {}
-    values = np.full(len(cells), np.nan)
-    row_of = np.repeat(np.arange(len(lengths)), lengths)
-    for index, cell in enumerate(cells):
-        if _NUMBER.fullmatch(cell):
-            values[index] = float(cell)
-        else:
-            bad.setdefault(int(row_of[index]), f"{_told(cell)} is no number")
-    return _with_unparsable(from_lists(values, lengths, null), {**bad, **undecodable})
-
-
-def _numbers(elements: pa.Array) -> np.ndarray:
-    return np.asarray(elements.cast(pa.float64()).to_numpy(zero_copy_only=False))
-
-
-def _with_unparsable(column: TypedColumn, unparsable: dict[int, str]) -> TypedColumn:
-    return TypedColumn(column.values, column.null, {**column.unparsable, **unparsable})

@@ -1,28 +1,33 @@
 """xp_continuous: continuous XP mean spectra, the archive's table xp_continuous_mean_spectrum (Gaia DR3 data model, 26 columns).
 
 A file needs source_id and the coefficients of at least one band. Errors and correlations may be missing, in whole columns or single rows,
-and so may a band: source 5405570973190252288 has no BP spectrum. Numbers of coefficients and bases are those of the release.
+and so may a band: source 5405570973190252288 has no BP spectrum. Numbers of coefficients and bases are those of the release. A correlation
+matrix that is not positive definite is kept and flagged (catalog.spectra.SpectrumFlag).
 Errors, correlations: Montegriffo et al. 2023, A&A 674, A3, and De Angeli et al. 2023, A&A 674, A2.
 """
 
 from collections.abc import Collection
+from itertools import product
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int16
 from psycopg import sql
 
 from catalog.binary_copy import Rows, copy_fields
 from catalog.releases import DataRelease
 from catalog.schema.column import ColumnType
 from catalog.schema.xp_spectrum import XP_SPECTRUM
-from catalog.spectra import Layout, SpectrumBatch, layout_of, n_pairs, pack
+from catalog.spectra import Layout, SpectrumBatch, SpectrumFlag, n_pairs, pack
 from ingest.file_table import Field, FileTable
+from ingest.positive_definite import positive_definite
 from ingest.product import CheckedRows, FileContext, Product
 from ingest.row_checks import RowChecks
 
 BANDS = ("bp", "rp")
 _ARRAYS = ("coefficients", "coefficient_errors", "coefficient_correlations")
-_SCALARS = XP_SPECTRUM.without("release_id", "layout", "payload", "file_id", "row_number")
+_COLUMN_OF = {part: f"{band}_{array}" for part, (array, band) in zip(Layout, product(_ARRAYS, BANDS), strict=True)}
+"""The file's column of each part of a payload."""
+_SCALARS = XP_SPECTRUM.without("release_id", "layout", "flags", "payload", "file_id", "row_number")
 _STAGED = copy_fields(XP_SPECTRUM.without("file_id"))
 _ROUNDING = 1e-6
 """How far outside [-1, 1] a float32 correlation may round."""
@@ -58,7 +63,11 @@ def check(table: FileTable, file: FileContext) -> CheckedRows:
         ~there["bp_coefficients"] & ~there["rp_coefficients"], "nothing_in_either_band", lambda row: "no coefficients in BP and RP"
     )
     good = checks.good
-    return CheckedRows(_packed(table, release, {name: array[good] for name, array in arrays.items()}, good), checks.rejects())
+    rows = slice(None) if good.all() else good
+    layout = np.zeros(int(good.sum()), np.int16)
+    for part in Layout:
+        layout |= there[_COLUMN_OF[part]][rows] * np.int16(part)
+    return CheckedRows(_packed(table, release, {name: array[rows] for name, array in arrays.items()}, layout, rows), checks.rejects())
 
 
 def _check_contract(checks: RowChecks, table: FileTable, band: str, n: int, basis: int) -> None:
@@ -91,40 +100,62 @@ def _check_numbers(checks: RowChecks, arrays: dict[str, np.ndarray], there: dict
     has_coefficients, has_errors, has_correlations = (there[name] for name in names)
 
     def first_bad(name: str, bad: np.ndarray, row: int) -> str:
-        at = int(np.argmax(bad[row]))
+        at = int(np.argmax(bad))
         return f"{name}[{at}] is {arrays[name][row, at]}"
 
     checks.reject(has_errors & ~has_coefficients, "errors_without_coefficients", lambda row: f"{names[1]} without {names[0]}")
     checks.reject(has_correlations & ~has_errors, "correlations_without_errors", lambda row: f"{names[2]} without {names[1]}")
     bad_coefficients = ~np.isfinite(coefficients)
     checks.reject(
-        has_coefficients & bad_coefficients.any(axis=1), "coefficients_not_finite", lambda row: first_bad(names[0], bad_coefficients, row)
+        has_coefficients & bad_coefficients.any(axis=1),
+        "coefficients_not_finite",
+        lambda row: first_bad(names[0], bad_coefficients[row], row),
     )
     bad_errors = ~np.isfinite(errors) | (errors <= 0)
-    checks.reject(has_errors & bad_errors.any(axis=1), "errors_not_positive", lambda row: first_bad(names[1], bad_errors, row))
-    bad_correlations = ~(np.abs(correlations) <= 1 + _ROUNDING)
+    checks.reject(has_errors & bad_errors.any(axis=1), "errors_not_positive", lambda row: first_bad(names[1], bad_errors[row], row))
+    limit = 1 + _ROUNDING
+    within = (correlations.max(axis=1) <= limit) & (correlations.min(axis=1) >= -limit)  # neither of a row with a NaN
     checks.reject(
-        has_correlations & bad_correlations.any(axis=1), "correlations_out_of_range", lambda row: first_bad(names[2], bad_correlations, row)
+        has_correlations & ~within,
+        "correlations_out_of_range",
+        lambda row: first_bad(names[2], ~(np.abs(correlations[row]) <= limit), row),
     )
 
 
-def _packed(table: FileTable, release: DataRelease, arrays: dict[str, np.ndarray], good: Bool[np.ndarray, " rows"]) -> Rows:
-    """The good rows as xp_spectrum takes them."""
+def _packed(
+    table: FileTable, release: DataRelease, arrays: dict[str, np.ndarray], layout: Int16[np.ndarray, " good"],
+    rows: slice | Bool[np.ndarray, " rows"],
+) -> Rows:  # fmt: skip
+    """The good rows, whose arrays are given, as xp_spectrum takes them."""
     coefficients = tuple(arrays[f"{band}_coefficients"].astype(np.float64) for band in BANDS)
     errors = tuple(arrays[f"{band}_coefficient_errors"].astype(np.float64) for band in BANDS)
     correlations = tuple(arrays[f"{band}_coefficient_correlations"] for band in BANDS)
-    source_id = table.values(FIELDS[0])[good]
-    layout = layout_of(*coefficients, *errors, *correlations)
+    source_id = table.values(FIELDS[0])[rows]
     batch = SpectrumBatch(source_id, layout, *coefficients, *errors, *correlations)
-    values = {column.name: table.values(Field(column.name, column.type))[good] for column in _SCALARS}
+    values = {column.name: table.values(Field(column.name, column.type))[rows] for column in _SCALARS}
     values |= {
         "release_id": np.full(len(source_id), release.release_id, np.int16),
         "layout": layout,
+        "flags": _flags(batch),
         "payload": pack(batch),
-        "row_number": table.row_number[good],
+        "row_number": table.row_number[rows],
     }
-    nulls = {column.name: table.null(column.name)[good] for column in _SCALARS}
+    nulls = {column.name: table.null(column.name)[rows] for column in _SCALARS}
     return Rows(_STAGED, values, nulls)
+
+
+def _flags(batch: SpectrumBatch) -> Int16[np.ndarray, " n"]:
+    """The bits of SpectrumFlag."""
+    flags = np.zeros(len(batch), np.int16)
+    for part, n, flag in (
+        (Layout.BP_CORRELATIONS, batch.n_bp, SpectrumFlag.BP_NOT_POSITIVE_DEFINITE),
+        (Layout.RP_CORRELATIONS, batch.n_rp, SpectrumFlag.RP_NOT_POSITIVE_DEFINITE),
+    ):
+        there = np.flatnonzero(batch.has(part))
+        triangles = getattr(batch, part.array)
+        definite = positive_definite(triangles if len(there) == len(batch) else triangles[there], n)
+        flags[there[~definite]] |= np.int16(flag)
+    return flags
 
 
 def _completeness(alias: str) -> sql.Composable:

@@ -4,7 +4,7 @@ SELECT
     x.bp_standard_deviation, x.bp_chi_squared, x.bp_n_relevant_bases, x.bp_relative_shrinking,
     x.rp_basis_function_id, x.rp_degrees_of_freedom, x.rp_n_parameters, x.rp_n_measurements, x.rp_n_rejected_measurements,
     x.rp_standard_deviation, x.rp_chi_squared, x.rp_n_relevant_bases, x.rp_relative_shrinking,
-    x.layout,
+    x.layout, x.flags,
     functions.xp_array(x.payload, x.layout, 0, {n_bp}, {n_rp}) AS bp_coefficients,
     functions.xp_array(x.payload, x.layout, 1, {n_bp}, {n_rp}) AS rp_coefficients,
     functions.xp_array(x.payload, x.layout, 2, {n_bp}, {n_rp}) AS bp_coefficient_errors,

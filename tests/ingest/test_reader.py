@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from catalog.errors import DataError
 from catalog.schema.column import ColumnType
 from ingest.file_table import Field, FileTable
+from ingest.formats.cell_text import NULL_SPELLINGS
 from ingest.formats.delimited import DelimitedReader
-from ingest.formats.values import NULL_SPELLINGS, from_numbers, from_text
+from ingest.formats.values import from_numbers, from_text
 from ingest.products import gaia_source, xp_continuous
 from ingest.reader import blocks_of, describe, format_of, open_table
 from ingest.source_file import SourceFile
