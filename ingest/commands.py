@@ -18,6 +18,7 @@ from catalog.releases import release_named
 from catalog.settings import settings
 from catalog.statements import statement
 from ingest import ledger
+from ingest.dust_commands import reddening
 from ingest.ledger import LedgerFile, Step, Summary
 
 DEFAULT_RELEASE = "gaia_dr3"
@@ -28,6 +29,9 @@ _release_option = click.option("--release", default=DEFAULT_RELEASE, show_defaul
 @click.group("ingest")
 def command() -> None:
     """Survey files into tables."""
+
+
+command.add_command(reddening)
 
 
 @command.command()

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from ingest.product import Product
 from ingest.products.fidelity import FIDELITY_ROWS
 from ingest.products.gaia_source import GAIA_SOURCE_ROWS
+from ingest.products.reddening import REDDENING_ROWS
+from ingest.products.two_mass import TWO_MASS_PRODUCTS
+from ingest.products.unwise import UNWISE_PRODUCTS
 from ingest.products.xp_continuous import XP_CONTINUOUS
 
-PRODUCTS: tuple[Product, ...] = (XP_CONTINUOUS, FIDELITY_ROWS, GAIA_SOURCE_ROWS)
+PRODUCTS: tuple[Product, ...] = (XP_CONTINUOUS, FIDELITY_ROWS, *TWO_MASS_PRODUCTS, *UNWISE_PRODUCTS, REDDENING_ROWS, GAIA_SOURCE_ROWS)
 
 
 def product_of(tables: list[Mapping[str, str]]) -> tuple[Product, list[int]] | None:

@@ -5,6 +5,9 @@
     ingest_ledger   files and rejected rows
     gaia_source, xp_spectrum        what the archives give
     fidelity        how far astrometry can be trusted
+    two_mass        infrared photometry by source, and the tables that it is joined from
+    unwise          infrared fluxes by position
+    reddening       E of maps of the dust
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
     publication     publications and TAP_SCHEMA
@@ -22,7 +25,10 @@ from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
+from catalog.schema.reddening import REDDENING
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
+from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
+from catalog.schema.unwise import UNWISE
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
 STORE_TABLES: tuple[StoreTable, ...] = (
@@ -33,6 +39,12 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     GAIA_SOURCE,
     XP_SPECTRUM,
     FIDELITY,
+    TWO_MASS,
+    TMASS_BEST_NEIGHBOUR,
+    TMASS_JOIN,
+    TMASS_PSC,
+    UNWISE,
+    REDDENING,
     MODEL_WEIGHTS,
     MODEL_VERSION,
     RUN,

@@ -1,7 +1,8 @@
 """CSV, ECSV and tab-separated text, streamed in blocks: archive CSV with ``"(a, b)"``, bulk ECSV with ``"[a,b]"``.
 
 ECSV (Astropy enhancement proposal 6) is CSV under a header of ``#`` lines; column names stand in the first line after it.
-Every field is read as text and typed by the product, so nothing depends on what the first rows look like.
+Fields are typed by the product, so nothing depends on what the first rows look like: plainly spelled numbers by Arrow while it parses, all others
+as text by ingest.formats.values, to the same values.
 """
 
 import csv
@@ -9,20 +10,24 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 from jaxtyping import Int64
 
 from catalog.errors import DataError
 from ingest.file_table import Field, FileTable, fields_named
-from ingest.formats.long_cells import Cells, Readable, shortened_chunks
-from ingest.formats.values import from_text
+from ingest.formats.cell_text import NULL_SPELLINGS
+from ingest.formats.long_cells import Cells, Shortened, shortened
+from ingest.formats.values import FALSE, PLAIN_TYPES, TRUE, from_text
 
 _BLOCK_BYTES = 8 << 20
 """A block holds some 200 XP rows of 40 kB, or 5,000 of gaia_source."""
+_PARSED_BYTES = 1 << 20
+"""What Arrow parses at a time of a block in memory: it stays in the processor's cache."""
 _HEADER_BYTES = 8 << 20
 _BOM = b"\xef\xbb\xbf"
 _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*['\"]?(.)")
@@ -48,6 +53,14 @@ class _Tail(io.RawIOBase):
     @property
     def ends_in_line(self) -> bool:
         return self._last not in (b"\n", b"\r")
+
+
+class Readable(Protocol):
+    """A stream of bytes, of which no more is asked than this."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        ...
 
 
 class _Continued(io.RawIOBase):
@@ -124,63 +137,108 @@ class DelimitedReader:
             )
 
     def _parts(self, tail: _Tail, wanted: Mapping[Field, str]) -> Iterator[_Part]:
-        """The rows: in chunks without their long cells while lists are wanted and quotes are regular, then as Arrow streams them."""
+        """The rows: chunk by chunk while every line is a row, from the first other chunk on as Arrow streams them."""
         before = 0
-        begun = b""
-        if any(field.is_array for field in wanted):
-            for chunk in shortened_chunks(tail, self._delimiter.encode(), _BLOCK_BYTES):
-                if isinstance(chunk, bytes):
-                    begun = chunk
-                    break
-                for part in self._streamed(io.BytesIO(chunk.text), wanted, before, chunk.restored):
-                    yield _Part(part.numbers, {name: chunk.column(cells) for name, cells in part.columns.items()}, part.malformed)
-                    before += len(part.numbers) + len(part.malformed)
-            else:
-                return
-        yield from self._streamed(_Continued(begun, tail), wanted, before)
+        rest = b""
+        while block := tail.read(_BLOCK_BYTES):
+            end = block.rfind(b"\n") + 1
+            text = b"".join((rest, memoryview(block)[:end]))
+            rest = block[end:]
+            part = self._chunk(text, wanted, before) if end else None
+            if part is None:
+                rest = text + rest
+                break
+            before += len(part.numbers) + len(part.malformed)
+            yield part
+        if rest:
+            yield from self._streamed(_Continued(rest, tail), wanted, before)
 
-    def _streamed(
-        self, stream: Readable, wanted: Mapping[Field, str], before: int, restored: Callable[[str], str] = str
-    ) -> Iterator[_Part]:
-        """Arrow's batches of text columns, their rows numbered after those ``before``; a row with a wrong number of fields is malformed.
+    def _chunk(self, text: bytes, wanted: Mapping[Field, str], before: int) -> _Part | None:
+        """Rows that end with the text, numbers as numbers where each is plainly spelled; None where a line is not a row.
 
-        ``restored`` gives the text of a row as it stood in the file.
+        As many rows as lines means that no line end stands within quotes, so that the last one is the end of a row. Blank lines, quoted line ends
+        and old line ends (CR) make the numbers differ.
         """
+        chunk = shortened(text, self._delimiter.encode()) if any(field.is_array for field in wanted) else Shortened(text, [])
+        if chunk is None:
+            return None
+        names = list(wanted.values())
+        numeric = {name: PLAIN_TYPES[field.type] for field, name in wanted.items() if field.type in PLAIN_TYPES and not field.is_array}
+        for types in ({} if _has_hexadecimal(chunk.text) else numeric, {}):
+            bad: dict[int, str] = {}
+            options = self._options(names, self._note(bad, before, chunk.restored), types, _PARSED_BYTES)
+            try:
+                table = pyarrow.csv.read_csv(pa.py_buffer(chunk.text), *options).combine_chunks()
+            except pa.ArrowInvalid:  # a number in another spelling, or none
+                continue
+            if table.num_rows + len(bad) != chunk.text.count(b"\n"):
+                return None
+            columns = {name: table[name].chunk(0) for name in names} if table.num_rows else {}
+            if any(pa.types.is_floating(cells.type) and pc.any(pc.is_inf(cells)).as_py() for cells in columns.values()):
+                continue  # in words, or too large a number: its text tells
+            numbers = np.arange(before + 1, before + 1 + table.num_rows + len(bad), dtype=np.int64)
+            numbers = numbers[~np.isin(numbers, list(bad))]
+            return _Part(numbers, {name: chunk.column(cells) for name, cells in columns.items()}, dict(sorted(bad.items())))
+        return None
+
+    def _streamed(self, stream: Readable, wanted: Mapping[Field, str], before: int) -> Iterator[_Part]:
+        """Arrow's batches of text columns, their rows numbered after those ``before``; a row with a wrong number of fields is malformed."""
         bad: dict[int, str] = {}
+        names = list(wanted.values())
+        last = before
+        try:
+            for batch in pyarrow.csv.open_csv(
+                pa.PythonFile(stream, mode="r"), *self._options(names, self._note(bad, before), {}, _BLOCK_BYTES)
+            ):
+                numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
+                numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
+                last = int(numbers[-1]) if len(numbers) else last
+                columns = {name: batch.column(name) for name in names}
+                yield _Part(numbers, columns, {number: bad.pop(number) for number in sorted(bad) if number <= last})
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" not in str(error):  # nothing but blank lines
+                raise DataError(f"the rows cannot be told apart ({error})") from error
+        if bad:
+            yield _Part(np.empty(0, np.int64), {}, dict(sorted(bad.items())))
+
+    def _note(self, bad: dict[int, str], before: int, restored: Callable[[str], str] = str) -> Callable[[pyarrow.csv.InvalidRow], str]:
+        """Puts rows with a wrong number of fields into ``bad``; ``restored`` gives the text of a row as it stood in the file."""
 
         def note(row: pyarrow.csv.InvalidRow) -> str:
             bad[before + row.number] = f"{row.actual_columns} fields in place of {row.expected_columns}: {restored(row.text)[:60]!r}"
             return "skip"
 
-        last = before
-        for batch in self._batches(stream, wanted, note):
-            numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
-            numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
-            last = int(numbers[-1]) if len(numbers) else last
-            columns = {name: batch.column(name) for name in wanted.values()}
-            yield _Part(numbers, columns, {number: bad.pop(number) for number in sorted(bad) if number <= last})
-        if bad:
-            yield _Part(np.empty(0, np.int64), {}, dict(sorted(bad.items())))
+        return note
 
-    def _batches(
-        self, stream: Readable, wanted: Mapping[Field, str], note: Callable[[pyarrow.csv.InvalidRow], str]
-    ) -> Iterator[pa.RecordBatch]:
+    def _options(
+        self, names: list[str], note: Callable[[pyarrow.csv.InvalidRow], str], types: dict[str, pa.DataType], block: int
+    ) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions, pyarrow.csv.ConvertOptions]:
+        """How Arrow reads the columns of these names: those without a type as the bytes that they are."""
         unique = [name if self._names.index(name) == index else f"{name} ({index})" for index, name in enumerate(self._names)]
-        try:
-            yield from pyarrow.csv.open_csv(
-                pa.PythonFile(stream, mode="r"),
-                # one thread, because only then rows that are skipped carry their number
-                read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=unique),
-                parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
-                convert_options=pyarrow.csv.ConvertOptions(
-                    include_columns=list(wanted.values()),
-                    column_types=dict.fromkeys(wanted.values(), pa.binary()),
-                    strings_can_be_null=False,
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            if "Empty CSV file" not in str(error):  # a header without rows
-                raise DataError(f"the rows cannot be told apart ({error})") from error
+        return (
+            # one thread, because only then rows that are skipped carry their number
+            pyarrow.csv.ReadOptions(use_threads=False, block_size=block, column_names=unique),
+            pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
+            pyarrow.csv.ConvertOptions(
+                include_columns=names,
+                column_types=dict.fromkeys(names, pa.binary()) | types,
+                strings_can_be_null=False,
+                null_values=list(NULL_SPELLINGS),
+                true_values=TRUE,
+                false_values=FALSE,
+            ),
+        )
+
+
+def _has_hexadecimal(text: bytes) -> bool:
+    """Whether Arrow may find a number such as 0x10, which it reads as sixteen, where it looks for an integer."""
+    for x in (b"x", b"X"):
+        at = text.find(x)
+        while at >= 0:
+            if text[at - 1 : at] == b"0":
+                return True
+            at = text.find(x, at + 1)
+    return False
 
 
 def _ecsv_columns(comments: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,13 +1,12 @@
 """Quoted cells taken out of a delimited text, so that a CSV parser does not walk through lists of thousands of digits.
 
-An XP row is 40 kB of digits in six quoted cells and 300 bytes of anything else. Where every quote of a chunk stands at the border of a field,
+An XP row is 40 kB of digits in six quoted cells and 300 bytes of anything else. Where every quote of a text stands at the border of a field,
 the text between two quotes is a cell as it is; the rows are left with a short token in its place.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -39,8 +38,8 @@ class Shortened:
     cells: list[LongCell]
 
     def column(self, given: pa.Array) -> Cells:
-        """A column of the text as it stood in the file."""
-        fields = given.to_pylist()
+        """A column of the text as it stood in the file; one of numbers has no long cells."""
+        fields = given.to_pylist() if self.cells and pa.types.is_binary(given.type) else []
         if not any(field[:1] == b"\0" for field in fields):
             return given
         return [self.cells[int(field[1:-1])] if field[:1] == b"\0" else field for field in fields]
@@ -50,37 +49,8 @@ class Shortened:
         return _TOKEN.sub(lambda token: f'"{bytes(self.cells[int(token[1])]).decode(errors="replace")}"', given)
 
 
-class Readable(Protocol):
-    """A stream of bytes, of which no more is asked than this."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
-        ...
-
-
-def shortened_chunks(stream: Readable, delimiter: bytes, size: int) -> Iterator[Shortened | bytes]:
-    """The text in chunks of whole rows, of about ``size`` bytes; the last item is the bytes already read of what cannot be shortened.
-
-    That begins with the first chunk in which a quote stands anywhere but at the border of a field (doubled, or a stray one), a cell holds a
-    line end, or no row ends: from there on only a CSV parser knows where a row ends. After an empty last item the stream is at its end.
-    """
-    rest = b""
-    while block := stream.read(size):
-        end = block.rfind(b"\n") + 1
-        text = b"".join((rest, memoryview(block)[:end]))
-        short = _shortened(text, delimiter) if end else None
-        if short is None:
-            yield text + block[end:]
-            return
-        rest = block[end:]
-        yield short
-    if rest and (short := _shortened(rest, delimiter)):
-        yield short
-        rest = b""
-    yield rest
-
-
-def _shortened(text: bytes, delimiter: bytes) -> Shortened | None:
+def shortened(text: bytes, delimiter: bytes) -> Shortened | None:
+    """Whole rows without their long cells; None where a quote stands anywhere but at the border of a field (doubled, or a stray one)."""
     quotes: list[int] = []
     at = text.find(b'"')
     while at >= 0:

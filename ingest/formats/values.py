@@ -15,19 +15,32 @@ from ingest.formats import number_lists
 from ingest.formats.cell_text import NULLS, NUMBER, decoded, told
 from ingest.formats.long_cells import Cells
 
+TRUE, FALSE = ["true", "True", "TRUE", "t", "T", "1"], ["false", "False", "FALSE", "f", "F", "0"]
+"""How booleans are spelled plainly."""
 _TRUE, _FALSE = pa.array(["true", "t", "1"]), pa.array(["false", "f", "0"])
 _INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
 _INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
+PLAIN_TYPES = {
+    ColumnType.SMALLINT: pa.int64(),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.BIGINT: pa.int64(),
+    ColumnType.REAL: pa.float64(),
+    ColumnType.DOUBLE: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+}
+"""What Arrow may make of a column's plainly spelled cells before :func:`from_text` sees them; floats never infinite."""
 _LONGEST_INTEGER = 1000
 """Characters; Python refuses to turn thousands of digits into a number."""
 
 
 def from_text(cells: Cells, field: Field) -> TypedColumn:
-    """A column of text (Arrow strings or binary, or the bytes of each row) in the field's type."""
+    """A column of text (Arrow strings or binary, or the bytes of each row; or what PLAIN_TYPES names) in the field's type."""
     if field.is_array:
         return number_lists.from_cells(cells if isinstance(cells, list) else cells.cast(pa.binary()).to_pylist())
     if isinstance(cells, list):
         cells = pa.array(map(bytes, cells), pa.binary())
+    if cells.type == PLAIN_TYPES.get(field.type):
+        return _plain(cells, field.type)
     text, undecodable = decoded(cells)
     text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, value_set=NULLS), pa.scalar(None, pa.string()), text)
@@ -74,6 +87,14 @@ def _as_text(value: object) -> bytes:
 
 def _null(text: pa.Array) -> np.ndarray:
     return np.asarray(text.is_null().to_numpy(zero_copy_only=False))
+
+
+def _plain(cells: pa.Array, type_: ColumnType) -> TypedColumn:
+    null = _null(cells)
+    if type_ is ColumnType.BOOLEAN:
+        return TypedColumn(cells.fill_null(False).to_numpy(zero_copy_only=False), null)
+    values = cells.fill_null(0).to_numpy(zero_copy_only=False)
+    return _in_integer_range(values, null, type_) if type_ in _INTEGERS else _in_float_range(values, null | np.isnan(values), type_)
 
 
 def _texts(text: pa.Array) -> TypedColumn:

@@ -176,7 +176,7 @@ def test_only_the_newest_publication_is_left_when_nobody_reads(database: Databas
             "SELECT nspname FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') LIKE 'Kiel publication%%'"
         ).fetchall()
     names = {row[0] for row in rows}
-    plain = {"gaiadr3", "labels", "labels_dr3", "runs", "tap_schema"}
+    plain = {"gaiadr3", "labels", "labels_dr3", "runs", "surveys", "surveys_dr3", "tap_schema"}
     assert names == plain | {f"{name}__p{serial:04d}" for name in plain}
 
 

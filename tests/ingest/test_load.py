@@ -43,7 +43,9 @@ def consistent(found: dict[str, list[tuple[Any, ...]]]) -> bool:
     holder = {("xp_continuous", row[0]): row[-1] for row in found["spectra"]} | {
         ("gaia_source", row[0]): row[-1] for row in found["sources"]
     }
-    for sha256, _, state, _, rows_in, rows_loaded, rows_rejected in found["files"]:
+    for sha256, kind, state, _, rows_in, rows_loaded, rows_rejected in found["files"]:
+        if state == "loaded" and kind not in ("xp_continuous", "gaia_source"):  # tables that holdings does not look at
+            continue
         if state == "loaded":
             assert (rows_loaded, rows_rejected) == (held[sha256], rejected[sha256])
             assert rows_in == rows_loaded + rows_rejected

@@ -12,7 +12,7 @@ from catalog.schema.column import ColumnType
 from ingest.file_table import Field, FileTable, Ragged
 from ingest.formats import delimited
 from ingest.formats.delimited import DelimitedReader
-from ingest.formats.long_cells import Shortened, shortened_chunks
+from ingest.formats.long_cells import shortened
 
 FIELDS = (Field("source_id", ColumnType.BIGINT), Field("note", ColumnType.TEXT), Field("numbers", ColumnType.DOUBLE, is_array=True))
 NAMES = b"source_id,note,numbers\n"
@@ -74,23 +74,18 @@ def test_the_same_rows_come_out_by_either_way(lines: list[bytes], cut: bool) -> 
 
 def test_long_cells_are_taken_out_where_quotes_are_regular() -> None:
     content = b"".join(b'%d,"short","' % i + LONG + b'"\n' for i in range(20))
-    *chunks, rest = shortened_chunks(io.BytesIO(content), b",", 1500)
-    assert rest == b""
-    assert len(chunks) > 2
-    for chunk in chunks:
-        assert isinstance(chunk, Shortened)
-        assert [bytes(cell) for cell in chunk.cells] == [LONG] * chunk.text.count(b"\n")
-        assert b'"short"' in chunk.text
-        assert len(chunk.text) < 30 * len(chunk.cells)
+    short = shortened(content, b",")
+    assert short is not None
+    assert [bytes(cell) for cell in short.cells] == [LONG] * 20
+    assert short.text.count(b'"short"') == 20
+    assert len(short.text) < 20 * 30
 
 
-def test_all_that_follows_an_irregular_quote_is_left_as_it_is() -> None:
+@pytest.mark.parametrize("row", [b'1,a "word,null\n', b'1,"a ""word""",null\n', b'1,"open,null\n', b"1,\0000\0,null\n", b'1,"x" ,null\n'])
+def test_a_text_with_an_irregular_quote_is_left_as_it_is(row: bytes) -> None:
     good = b'1,x,"' + LONG + b'"\n'
-    content = good * 3 + b'1,a "word,null\n' + good * 3
-    *chunks, rest = shortened_chunks(stream := io.BytesIO(content), b",", len(good))
-    assert len(chunks) == 3
-    assert isinstance(rest, bytes)
-    assert rest + stream.read() == content[3 * len(good) :]
+    assert shortened(good * 2, b",") is not None
+    assert shortened(good + row + good, b",") is None
 
 
 def test_a_block_of_rows_stays_a_block() -> None:

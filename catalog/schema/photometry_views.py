@@ -1,0 +1,63 @@
+"""Public views of photometry beyond Gaia's and of reddening: 2MASS under the archive's names, unWISE with magnitudes, E of dust maps."""
+
+from collections.abc import Iterable
+
+from catalog.schema.column import Column, ColumnType, Position, PublicView, StoreTable
+from catalog.schema.reddening import REDDENING
+from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
+from catalog.schema.unwise import BANDS, UNWISE
+
+_OURS = ("release_id", "file_id", "row_number")
+
+
+def _as_stored(name: str, table: StoreTable, position: Position | None = None, indexed: Iterable[str] = ("source_id",)) -> PublicView:
+    """A view of the schema gaia with the columns of its table."""
+    return PublicView("gaia", name, table.description, _columns(table), name, position=position, indexed=tuple(indexed))
+
+
+def _columns(table: StoreTable) -> tuple[Column, ...]:
+    return table.without(*_OURS)
+
+
+TWO_MASS_VIEW = PublicView(
+    "gaia",
+    "two_mass",
+    "Photometry in 2MASS by source_id: as loaded so, else joined from best neighbours and point sources; every counterpart, whatever its quality.",
+    _columns(TWO_MASS),
+    "two_mass",
+)
+
+UNWISE_VIEW = PublicView(
+    "surveys",
+    "unwise",
+    UNWISE.description,
+    (
+        *_columns(UNWISE),
+        *(
+            column
+            for band, (name, ucd) in BANDS.items()
+            for column in (
+                Column(
+                    f"{band}_mag",
+                    ColumnType.REAL,
+                    f"Magnitude in {name}, Vega scale; null without a positive flux.",
+                    "mag",
+                    f"phot.mag;{ucd}",
+                ),
+                Column(f"{band}_mag_error", ColumnType.REAL, f"Error of {band}_mag, to first order.", "mag", f"stat.error;phot.mag;{ucd}"),
+            )
+        ),
+    ),
+    "unwise",
+    position=Position(key="position_key"),
+    indexed=("survey_id", "position_key"),
+)
+
+PHOTOMETRY_VIEWS: tuple[PublicView, ...] = (
+    TWO_MASS_VIEW,
+    _as_stored("tmass_psc_xsc_best_neighbour", TMASS_BEST_NEIGHBOUR),
+    _as_stored("tmass_psc_xsc_join", TMASS_JOIN, indexed=("clean_tmass_psc_xsc_oid",)),
+    _as_stored("tmass_original_valid", TMASS_PSC, Position(key="position_key"), ("designation", "position_key")),
+    _as_stored("reddening", REDDENING),
+    UNWISE_VIEW,
+)

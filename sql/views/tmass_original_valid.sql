@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM store.tmass_psc
+WHERE release_id = {release_id}
