@@ -14,7 +14,7 @@ from catalog.database import Database, Role
 from catalog.releases import add_release
 from catalog.schema import XP_SPECTRUM
 
-ONE_PAYLOAD = "0006_spectrum_flags"
+ONE_PAYLOAD = "spectrum_flags"
 LAYOUTS = (63, 15, 3, 2 | 8 | 32, 2, 1 | 4 | 16, 0, 63)
 """Whole, without correlations, without errors, without BP, of one band each."""
 

@@ -2,16 +2,16 @@
 
 Both ways rewrite every spectrum in one transaction, which takes as much disk again until the next vacuum, and readers of spectra wait.
 
-Revision ID: 0007_head_and_correlations
-Revises: 0006_spectrum_flags
+Revision ID: head_and_correlations
+Revises: spectrum_flags
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007_head_and_correlations"
-down_revision = "0006_spectrum_flags"
+revision = "head_and_correlations"
+down_revision = "spectrum_flags"
 branch_labels = None
 depends_on = None
 

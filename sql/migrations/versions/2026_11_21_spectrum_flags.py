@@ -2,15 +2,15 @@
 
 Rows that were loaded before this are not looked at again: they count as without a finding until their file is loaded anew.
 
-Revision ID: 0006_spectrum_flags
-Revises: 0005_chunk_device
+Revision ID: spectrum_flags
+Revises: photometry
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_spectrum_flags"
-down_revision = "0005_chunk_device"
+revision = "spectrum_flags"
+down_revision = "photometry"
 branch_labels = None
 depends_on = None
 
