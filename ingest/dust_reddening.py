@@ -25,7 +25,7 @@ from ingest import ledger
 from ingest.dust_maps import ABSOLUTE_ERROR, DRAWS, RELATIVE_ERROR, SFD, DustMap, Reddening, Stars, dustmaps_version, open_dust_map
 from ingest.faults import file_faults, told_as_transient
 from ingest.ledger import LedgerFile
-from ingest.merge import TableWriter
+from ingest.merge import StagedWriter
 from ingest.product import CheckedRows
 from ingest.products.reddening import REDDENING_ROWS
 from ingest.row_checks import Rejects
@@ -126,7 +126,7 @@ def _write(connection: psycopg.Connection[Any], release: DataRelease, file: Ledg
         "reddening_error": reddening.error[there].astype(np.float32),
         "row_number": np.arange(row[0] + 1, row[0] + 1 + n, dtype=np.int32),
     }
-    writer = TableWriter(connection, release, file, REDDENING_ROWS)
+    writer = StagedWriter(connection, release, file, REDDENING_ROWS)
     writer.write(CheckedRows(Rows(_STAGED, values), _NO_REJECTS))
     loaded = writer.finish()
     counts = {"file_id": file.file_id, "rows": n, "loaded": loaded, "code_version": code_version()}

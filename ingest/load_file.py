@@ -65,7 +65,7 @@ def _load_rows(
     offsets = PixelOffsets()
     with connection.transaction():
         writer = make_writer(connection, context.release, file, product)
-        for block in blocks_of(source, reader, tables, product.fields):
+        for block in blocks_of(source, reader, tables, product.fields_in(reader.tables[tables[0]])):
             checked = product.check(block, context)
             rows_in += len(checked.rows) + len(checked.rejects)
             writer.write(checked)

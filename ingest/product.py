@@ -61,6 +61,7 @@ class Product:
     ``recognises`` looks at a header's column names (lower case). ``required`` names the fields that a file of the product must have.
     ``completeness`` gives SQL for how full a row is (the highest of a key is kept), from the alias of its table; ``completeness_unit`` says what
     that number counts. ``key`` is the table's primary key but for release_id. ``has_positions`` marks rows with ra and dec of their source_id.
+    ``other_fields`` are read besides, by the columns that a header has and their types: for products that keep more than they understand.
     """
 
     name: str
@@ -73,6 +74,11 @@ class Product:
     required: tuple[str, ...] = ()
     key: tuple[str, ...] = ("source_id",)
     has_positions: bool = False
+    other_fields: Callable[[Mapping[str, str]], tuple[Field, ...]] = lambda columns: ()
+
+    def fields_in(self, columns: Mapping[str, str]) -> tuple[Field, ...]:
+        """What is read of a file whose columns have these names and types."""
+        return (*self.fields, *self.other_fields(columns))
 
     @property
     def duplicate_reason(self) -> str:
@@ -102,7 +108,7 @@ class Product:
                     f"the header gives {name} in {stated!r}, {self.name} takes {field.unit}; convert the column and add the file again"
                 )
         return {
-            "unknown_columns": sorted(set(columns) - set(there.values())),
+            "unknown_columns": sorted(set(columns) - {field.column_in(columns) for field in self.fields_in(columns)}),
             "missing_columns": [field.name for field in self.fields if field not in there],
             "unknown_units": unknown_units,
         }

@@ -3,14 +3,25 @@
 from collections.abc import Mapping
 
 from ingest.product import Product
+from ingest.products.apogee import APOGEE_ROWS
+from ingest.products.apogee_spectrum import APOGEE_SPECTRA
+from ingest.products.astronn import ASTRONN_ROWS
 from ingest.products.fidelity import FIDELITY_ROWS
 from ingest.products.gaia_source import GAIA_SOURCE_ROWS
+from ingest.products.galah import GALAH_ROWS
+from ingest.products.hot_payne import HOT_PAYNE_ROWS
+from ingest.products.lamost import LAMOST_ROWS
 from ingest.products.reddening import REDDENING_ROWS
+from ingest.products.reference_label import REFERENCE_LABELS
 from ingest.products.two_mass import TWO_MASS_PRODUCTS
 from ingest.products.unwise import UNWISE_PRODUCTS
 from ingest.products.xp_continuous import XP_CONTINUOUS
 
-PRODUCTS: tuple[Product, ...] = (XP_CONTINUOUS, FIDELITY_ROWS, *TWO_MASS_PRODUCTS, *UNWISE_PRODUCTS, REDDENING_ROWS, GAIA_SOURCE_ROWS)
+PRODUCTS: tuple[Product, ...] = (
+    XP_CONTINUOUS, FIDELITY_ROWS, APOGEE_ROWS, APOGEE_SPECTRA, ASTRONN_ROWS, LAMOST_ROWS, HOT_PAYNE_ROWS, GALAH_ROWS,
+    *TWO_MASS_PRODUCTS, *UNWISE_PRODUCTS, REDDENING_ROWS, GAIA_SOURCE_ROWS, REFERENCE_LABELS,
+)  # fmt: skip
+"""Reference labels stand last: their header may be any that names stars and labels."""
 
 
 def product_of(tables: list[Mapping[str, str]]) -> tuple[Product, list[int]] | None:

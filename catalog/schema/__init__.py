@@ -5,6 +5,8 @@
     ingest_ledger   files and rejected rows
     gaia_source, xp_spectrum        what the archives give
     fidelity        how far astrometry can be trusted
+    apogee, apogee_spectrum, astronn, lamost, hot_payne, galah      surveys, in their own terms (survey_row: what their rows share)
+    reference_label     labels of any other table, as named sets
     two_mass        infrared photometry by source, and the tables that it is joined from
     unwise          infrared fluxes by position
     reddening       E of maps of the dust
@@ -18,14 +20,21 @@ DDL: ``METADATA`` (alembic compares it with the database). TAP_SCHEMA and docs r
 
 import sqlalchemy as sa
 
+from catalog.schema.apogee import APOGEE
+from catalog.schema.apogee_spectrum import APOGEE_SPECTRUM
+from catalog.schema.astronn import ASTRONN
 from catalog.schema.column import StoreTable
 from catalog.schema.fidelity import FIDELITY
 from catalog.schema.gaia_source import GAIA_SOURCE
+from catalog.schema.galah import GALAH
+from catalog.schema.hot_payne import HOT_PAYNE
 from catalog.schema.ingest_ledger import INGEST_FILE, INGEST_REJECT
 from catalog.schema.label_table import LABEL_TABLES
+from catalog.schema.lamost import LAMOST
 from catalog.schema.model_run import MODEL_VERSION, MODEL_WEIGHTS, NO_LABEL, PUBLISHED, RUN, RUN_CHUNK
 from catalog.schema.publication import PUBLICATION, TAP_SCHEMA_TABLES
 from catalog.schema.reddening import REDDENING
+from catalog.schema.reference_label import REFERENCE_LABEL
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
 from catalog.schema.unwise import UNWISE
@@ -39,6 +48,13 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     GAIA_SOURCE,
     XP_SPECTRUM,
     FIDELITY,
+    APOGEE,
+    APOGEE_SPECTRUM,
+    ASTRONN,
+    LAMOST,
+    HOT_PAYNE,
+    GALAH,
+    REFERENCE_LABEL,
     TWO_MASS,
     TMASS_BEST_NEIGHBOUR,
     TMASS_JOIN,

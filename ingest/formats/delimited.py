@@ -8,6 +8,7 @@ as text by ingest.formats.values, to the same values.
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, BinaryIO, Protocol
@@ -96,7 +97,8 @@ class DelimitedReader:
         comments, names_line = self._header_lines()
         delimiter = _ECSV_DELIMITER.search(comments)
         self.format = "ecsv" if "%ECSV" in comments else "tsv" if "\t" in names_line and "," not in names_line else "csv"
-        self._delimiter = {"ecsv": delimiter[1] if delimiter else ",", "tsv": "\t", "csv": ","}[self.format]
+        unsaid = "," if "," in names_line else " "  # a blank is ECSV's own default, which astropy writes
+        self._delimiter = {"ecsv": delimiter[1] if delimiter else unsaid, "tsv": "\t", "csv": ","}[self.format]
         names = next(csv.reader([names_line], delimiter=self._delimiter), [])
         self._names = [name.strip().lower() for name in names]
         types, units = _ecsv_columns(comments)
@@ -162,8 +164,13 @@ class DelimitedReader:
         chunk = shortened(text, self._delimiter.encode()) if any(field.is_array for field in wanted) else Shortened(text, [])
         if chunk is None:
             return None
-        names = list(wanted.values())
-        numeric = {name: PLAIN_TYPES[field.type] for field, name in wanted.items() if field.type in PLAIN_TYPES and not field.is_array}
+        times = Counter(wanted.values())  # two fields may be of one column, which then stays text
+        names = list(times)
+        numeric = {
+            name: PLAIN_TYPES[field.type]
+            for field, name in wanted.items()
+            if field.type in PLAIN_TYPES and not field.is_array and times[name] == 1
+        }
         for types in ({} if _has_hexadecimal(chunk.text) else numeric, {}):
             bad: dict[int, str] = {}
             options = self._options(names, self._note(bad, before, chunk.restored), types, _PARSED_BYTES)
@@ -184,7 +191,7 @@ class DelimitedReader:
     def _streamed(self, stream: Readable, wanted: Mapping[Field, str], before: int) -> Iterator[_Part]:
         """Arrow's batches of text columns, their rows numbered after those ``before``; a row with a wrong number of fields is malformed."""
         bad: dict[int, str] = {}
-        names = list(wanted.values())
+        names = list(dict.fromkeys(wanted.values()))
         last = before
         try:
             for batch in pyarrow.csv.open_csv(

@@ -34,7 +34,7 @@ class ParquetReader:
         """The rows, typed."""
         wanted = fields_named(self._file.schema_arrow.names, fields)
         first = 1
-        for batch in self._file.iter_batches(_BLOCK_ROWS, columns=[self._stored_name[name] for name in wanted.values()]):
+        for batch in self._file.iter_batches(_BLOCK_ROWS, columns=list(dict.fromkeys(self._stored_name[name] for name in wanted.values()))):
             columns = {field.name: _typed(batch.column(self._stored_name[name]), field) for field, name in wanted.items()}
             yield FileTable(np.arange(first, first + batch.num_rows, dtype=np.int64), columns)
             first += batch.num_rows

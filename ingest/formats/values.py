@@ -57,7 +57,9 @@ def from_text(cells: Cells, field: Field) -> TypedColumn:
 
 def from_numbers(values: np.ndarray, null: np.ndarray, field: Field) -> TypedColumn:
     """A column that the file holds as numbers, booleans or text (n,), in the field's type."""
-    if values.dtype.kind in "SUO":
+    if values.dtype.kind == "S":
+        return from_text(pa.array(values.tolist(), pa.binary(), mask=null), field)
+    if values.dtype.kind in "UO":
         cells = [None if missing else _as_text(value) for value, missing in zip(values.tolist(), null, strict=True)]
         return from_text(pa.array(cells, pa.binary()), field)
     if field.type is ColumnType.TEXT:

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits, votable
 from astropy.table import MaskedColumn, Table
+from psycopg import sql
 
 from catalog.database import Database, Role
+from ingest.registry import PRODUCTS
 
 N = 55
 PAIRS = N * (N - 1) // 2
@@ -184,7 +186,17 @@ def holdings() -> Callable[[Database], dict[str, list[tuple[Any, ...]]]]:
 
     def read(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         with database.connect(Role.WORKER) as connection:
-            return {name: connection.execute(query).fetchall() for name, query in _TABLES.items()}
+            found = {name: connection.execute(query).fetchall() for name, query in _TABLES.items()}
+            found["held"] = [
+                row
+                for table in sorted({product.table.name for product in PRODUCTS})
+                for row in connection.execute(
+                    sql.SQL(
+                        "SELECT {name}, f.sha256, count(*) FROM {table} JOIN store.ingest_file f USING (file_id) GROUP BY 2 ORDER BY 2"
+                    ).format(name=sql.Literal(table), table=sql.Identifier("store", table))
+                ).fetchall()
+            ]
+        return found
 
     return read
 

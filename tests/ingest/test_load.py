@@ -37,7 +37,7 @@ def load(database: Database, *paths: Path, **how: Any) -> Any:
 
 def consistent(found: dict[str, list[tuple[Any, ...]]]) -> bool:
     """Every row that was read stands in the catalogue or in the rejects, and a duplicate's winner is the file that holds the source."""
-    held = Counter(row[-1] for row in (*found["spectra"], *found["sources"]))
+    held = Counter({sha256: rows for _, sha256, rows in found["held"]})
     rejected = Counter(row[0] for row in found["rejects"])
     product = {row[0]: row[1] for row in found["files"]}
     holder = {("xp_continuous", row[0]): row[-1] for row in found["spectra"]} | {

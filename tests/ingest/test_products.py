@@ -12,6 +12,7 @@ from catalog.releases import KNOWN_RELEASES
 from catalog.spectra import Layout, unpack
 from ingest.product import CheckedRows, FileContext, Product
 from ingest.products.gaia_source import ARCHIVE_COLUMNS, GAIA_SOURCE_ROWS
+from ingest.products.reference_label import REFERENCE_LABELS
 from ingest.products.xp_continuous import XP_CONTINUOUS
 from ingest.reader import blocks_of, open_table
 from ingest.registry import product_of
@@ -29,7 +30,7 @@ HEADERS = {
     "a sampled XP spectrum": (["source_id", "solution_id", "ra", "dec", "flux", "flux_error"], None),
     "an RVS spectrum": (["source_id", "ra", "dec", "wavelength", "flux", "flux_error", "combined_transits"], None),
     "synthetic photometry": (["source_id", "sdssstd_mag_u", "sdssstd_mag_g"], None),
-    "a survey with a cross-match": (["apogee_id", "source_id", "ra", "dec", "teff", "logg", "fe_h", "alpha_m", "snr"], None),
+    "a survey with a cross-match": (["apogee_id", "source_id", "ra", "dec", "teff", "logg", "fe_h", "alpha_m", "snr"], REFERENCE_LABELS),
     "positions without an identifier": (["ra", "dec", "parallax", "phot_g_mean_mag"], None),
     "nothing": ([], None),
 }

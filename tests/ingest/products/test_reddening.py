@@ -8,6 +8,7 @@ import pytest
 from catalog.database import Database, Role
 from ingest.load import add_paths
 from ingest.products.reddening import REDDENING_ROWS
+from ingest.products.reference_label import REFERENCE_LABELS
 from ingest.registry import product_of
 
 GOOD = 4295806720
@@ -19,7 +20,7 @@ HEADERS = {
     "of Bayestar": ("source_id bayestar_mean bayestar_std", REDDENING_ROWS),
     "as E(B-V)": ("source_id ebv ebv_err", REDDENING_ROWS),
     "a mean without an error": ("source_id reddening", None),
-    "labels with a reddening": ("source_id teff logg ebv ebv_err", None),
+    "labels with a reddening": ("source_id teff logg ebv ebv_err", REFERENCE_LABELS),
 }
 
 

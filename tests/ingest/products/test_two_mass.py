@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from catalog.database import Database, Role
 from ingest.load import add_paths
 from ingest.products.reddening import REDDENING_ROWS
+from ingest.products.reference_label import REFERENCE_LABELS
 from ingest.products.two_mass import BEST_NEIGHBOUR_ROWS, JOIN_ROWS, PSC_ROWS, TWO_MASS_PRODUCTS, TWO_MASS_ROWS
 from ingest.products.unwise import UNWISE_PRODUCTS
 from ingest.reader import format_of, open_table
@@ -37,8 +38,8 @@ HEADERS = {
     "the join": ("clean_tmass_psc_xsc_oid original_psc_source_id original_xsc_source_id", JOIN_ROWS),
     "the archive's copy of the catalogue": (f"tmass_oid designation ra dec {' '.join(BANDS)} ph_qual ext_key j_date", PSC_ROWS),
     "IRSA's table": ("ra decl err_maj err_min err_ang designation j_m j_cmsig j_msigcom h_m h_msigcom k_m k_msigcom ph_qual ext_key", PSC_ROWS),
-    "GALAH, which carries 2MASS": ("star_id sobject_id dr3_source_id teff logg fe_h j_m h_m ks_m ph_qual_tmass", None),
-    "labels with 2MASS and Gaia beside them": ("radeg dedeg teff logg [fe/h] dr3name source plx gmag 2mass jmag hmag kmag qfl angdist", None),
+    "GALAH, which carries 2MASS": ("star_id sobject_id dr3_source_id teff logg fe_h j_m h_m ks_m ph_qual_tmass", REFERENCE_LABELS),
+    "labels with 2MASS and Gaia beside them": ("radeg dedeg teff logg [fe/h] dr3name source plx gmag 2mass jmag hmag kmag qfl angdist", REFERENCE_LABELS),
     "Gaia's photometry with 2MASS, without an identifier": ("radeg dedeg plx gmag 2mass jmag kmag qfl", None),
     "magnitudes without quality": ("source_id j_m h_m ks_m", None),
     "allwise neighbours": ("source_id original_ext_source_id angular_distance allwise_oid", None),

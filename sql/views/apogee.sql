@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM store.apogee
+WHERE release_id = {release_id}

@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM store.astronn
+WHERE release_id = {release_id}

@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM store.galah
+WHERE release_id = {release_id}

@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM store.hot_payne
+WHERE release_id = {release_id}

@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM store.lamost
+WHERE release_id = {release_id}

@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM store.reference_label
+WHERE release_id = {release_id}
