@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from catalog import migrate
@@ -13,8 +14,10 @@ from catalog.binary_copy import Rows, copy_fields, write_rows
 from catalog.database import Database, Role
 from catalog.releases import add_release
 from catalog.schema import XP_SPECTRUM
+from catalog.version import ROOT
 
-ONE_PAYLOAD = "spectrum_flags"
+ONE_PAYLOAD = ScriptDirectory(str(ROOT / "sql" / "migrations")).get_revision("head_and_correlations").down_revision
+"""The revision before spectra were split."""
 LAYOUTS = (63, 15, 3, 2 | 8 | 32, 2, 1 | 4 | 16, 0, 63)
 """Whole, without correlations, without errors, without BP, of one band each."""
 
@@ -74,7 +77,7 @@ def test_a_payload_is_split_and_joined_by_layout_and_release(
 ) -> None:
     database = any_empty_database
     split = columns(database, "layout", "head", "correlations")
-    migrate.downgrade(database, ONE_PAYLOAD)
+    migrate.downgrade(database, str(ONE_PAYLOAD))
     joined = {key: (layout, b"".join(arrays)) for key, (layout, arrays) in spectra.items()}
     assert columns(database, "layout", "payload") == joined
     views_of_one_payload(database)
@@ -95,7 +98,7 @@ def test_a_view_of_somebodys_own_stops_the_split_and_stays(
     any_empty_database: Database, spectra: dict[tuple[int, int], tuple[int, list[bytes]]]
 ) -> None:
     database = any_empty_database
-    migrate.downgrade(database, ONE_PAYLOAD)
+    migrate.downgrade(database, str(ONE_PAYLOAD))
     views_of_one_payload(database)
     with database.connect(Role.OWNER) as connection:
         connection.execute("CREATE SCHEMA mine")
