@@ -40,7 +40,12 @@ STARS = (
     CopyField("reason", ColumnType.TEXT),
     CopyField("covariance", ColumnType.VECTOR, 15),
 )
-SPECTRA = (CopyField("source_id", ColumnType.BIGINT), CopyField("layout", ColumnType.SMALLINT), CopyField("payload", ColumnType.VECTOR))
+SPECTRA = (
+    CopyField("source_id", ColumnType.BIGINT),
+    CopyField("layout", ColumnType.SMALLINT),
+    CopyField("head", ColumnType.VECTOR),
+    CopyField("correlations", ColumnType.VECTOR),
+)
 
 
 def stars(n: int) -> Rows:
@@ -61,9 +66,10 @@ def stars(n: int) -> Rows:
 
 def spectra(n: int) -> Rows:
     rng = np.random.default_rng(2)
-    payload = np.empty(n, object)
-    payload[:] = [rng.bytes(12_760) for _ in range(n)]
-    return Rows(SPECTRA, {"source_id": np.arange(n), "layout": np.full(n, 63), "payload": payload})
+    head, correlations = np.empty((2, n), object)
+    head[:] = [rng.bytes(880) for _ in range(n)]
+    correlations[:] = [rng.bytes(11_880) for _ in range(n)]
+    return Rows(SPECTRA, {"source_id": np.arange(n), "layout": np.full(n, 63), "head": head, "correlations": correlations})
 
 
 def tuples(rows: Rows) -> list[tuple[Any, ...]]:
@@ -139,7 +145,7 @@ def compare(connection: psycopg.Connection[Any], title: str, name: str, rows: Ro
     columns = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.type.postgres)) for f in rows.fields)
     connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(table, columns))
     if name == "spectra":
-        connection.execute("ALTER TABLE spectra ALTER payload SET STORAGE EXTERNAL")
+        connection.execute("ALTER TABLE spectra ALTER head SET STORAGE MAIN, ALTER correlations SET STORAGE EXTERNAL")
     given = tuples(rows)
     few = given[:slow_rows]
     clear = functools.partial(connection.execute, sql.SQL("TRUNCATE {}").format(table))

@@ -101,7 +101,7 @@ def real_spectra(database: Database, data: Path) -> SpectrumBatch:
 
 
 def numbers_of(batch: SpectrumBatch) -> Float32[np.ndarray, "n 3190"]:
-    """All numbers of each star, in the order of the payload."""
+    """All numbers of each star, in the order of their columns."""
     assert batch.bp_correlations is not None
     assert batch.rp_correlations is not None
     arrays = (batch.bp_coefficients, batch.rp_coefficients, batch.bp_errors, batch.rp_errors, batch.bp_correlations, batch.rp_correlations)
@@ -286,10 +286,16 @@ def fill_catalogue(database: Database, rows: int) -> None:
     with database.connect(Role.OWNER, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE store.xp_spectrum")
         connection.execute("VACUUM ANALYZE store.gaia_source")
-        found = connection.execute("SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('store.xp_spectrum')").fetchone()
-        size = float(found[0]) / rows if found else 0.0
+        found = connection.execute(
+            "SELECT sum(pg_total_relation_size(relid))::bigint, sum(pg_relation_size(relid))::bigint FROM pg_partition_tree('store.xp_spectrum')"
+        ).fetchone()
+        assert found is not None
+        print(f"\nstore.xp_spectrum with all its columns, bytes a row (TB for {DR3_SPECTRA:,} spectra):", end=" ")
         print(
-            f"\nstore.xp_spectrum with all its columns: {size:,.0f} bytes a row, {size * DR3_SPECTRA / 1e12:.2f} TB for {DR3_SPECTRA:,} spectra"
+            ", ".join(
+                f"{name} {size / rows:,.0f} ({size / rows * DR3_SPECTRA / 1e12:.2f})"
+                for name, size in zip(("all", "rows with heads"), found, strict=True)
+            )
         )
 
 
@@ -324,20 +330,13 @@ def compare_reading(database: Database, rows: int, repeat: int) -> None:
     print(f"Reading {rows:,} spectra of 12,760 bytes from the catalogue, {rows:,} rows of gaia_source joined")
     with database.connect(Role.WORKER, autocommit=True) as connection:
         release = release_named(connection, "gaia_dr3")
-        parameters = {
-            "release_id": release.release_id,
-            "first_source_id": 0,
-            "last_source_id": LAST_SOURCE_ID,
-            "n_bp": release.n_bp,
-            "n_rp": release.n_rp,
-        }
+        parameters = {"release_id": release.release_id, "first_source_id": 0, "last_source_id": LAST_SOURCE_ID}
         client = psycopg.ClientCursor(connection)
         condition = sql.SQL("FROM store.xp_spectrum WHERE release_id = {} AND source_id BETWEEN 0 AND {}").format(
             sql.Literal(release.release_id), sql.Literal(LAST_SOURCE_ID)
         )
-        head = sql.SQL("substring(payload FROM 1 FOR {})").format(sql.Literal(4 * HEAD))
         for correlations in (True, False):
-            bare = sql.SQL("SELECT source_id, layout, {} {}").format(sql.SQL("payload") if correlations else head, condition)
+            bare = sql.SQL("SELECT source_id, layout, {} {}").format(sql.SQL("head, correlations" if correlations else "head"), condition)
             joined = sql.SQL(
                 client.mogrify(statement("spectra" if correlations else "spectra_without_correlations"), parameters).rstrip(";\n")
             )
@@ -355,7 +354,7 @@ def compare_reading(database: Database, rows: int, repeat: int) -> None:
                     cost = measured(way, connection)
                     if number:
                         costs[name].append(cost)
-            report_reading("whole payloads" if correlations else "coefficients and errors only", costs, rows)
+            report_reading("whole spectra" if correlations else "coefficients and errors only", costs, rows)
         if program is not None:
             start = time.perf_counter()
             psql_copy(program, database, "SELECT 1")

@@ -175,21 +175,25 @@ def candidates() -> list[Candidate]:
     two = (0, HEAD, ALL)
     arrays = ("coefficients", "errors", "bp_correlations", "rp_correlations")
     return [
-        _one_bytea("float32, one bytea, EXTERNAL (present)", _EXTERNAL, _encode_float32, _decode_float32),
-        _one_bytea("the same, pglz", _PGLZ, _encode_float32, _decode_float32),
-        _one_bytea("the same, lz4", _LZ4, _encode_float32, _decode_float32, needs_lz4=True),
+        Candidate(
+            "head in the row, correlations EXTERNAL (present)", (("head", "bytea", "SET STORAGE MAIN"), ("correlations", "bytea", _EXTERNAL)),
+            partial(_encode_apart, two), partial(_decode_apart, two), ("head",), partial(_decode_apart, two[:2]),
+        ),
+        _one_bytea("one bytea, EXTERNAL", _EXTERNAL, _encode_float32, _decode_float32),
+        _one_bytea("one bytea, pglz", _PGLZ, _encode_float32, _decode_float32),
+        _one_bytea("one bytea, lz4", _LZ4, _encode_float32, _decode_float32, needs_lz4=True),
         _one_bytea(
-            "float16 correlations", _EXTERNAL, partial(_encode_16_bits, to_half), partial(_decode_16_bits, from_half, ">f2")
+            "one bytea, float16 correlations", _EXTERNAL, partial(_encode_16_bits, to_half), partial(_decode_16_bits, from_half, ">f2")
         ),
         _one_bytea(
-            "int16 correlations, steps of 1/32767", _EXTERNAL, partial(_encode_16_bits, to_int16), partial(_decode_16_bits, from_int16, ">i2")
+            "one bytea, int16 correlations", _EXTERNAL, partial(_encode_16_bits, to_int16), partial(_decode_16_bits, from_int16, ">i2")
         ),
         _one_bytea(
-            "bytes shuffled, zlib 1 by the client", _EXTERNAL, partial(_encode_compressed, lambda raw: zlib.compress(raw, 1)),
+            "one bytea, shuffled, zlib 1 by the client", _EXTERNAL, partial(_encode_compressed, lambda raw: zlib.compress(raw, 1)),
             partial(_decode_compressed, zlib.decompress),
         ),
         _one_bytea(
-            "bytes shuffled, zstd 3 by the client", _EXTERNAL, partial(_encode_compressed, zstd), partial(_decode_compressed, unzstd)
+            "one bytea, shuffled, zstd 3 by the client", _EXTERNAL, partial(_encode_compressed, zstd), partial(_decode_compressed, unzstd)
         ),
         Candidate(
             "four real[], as PostgreSQL stores them", tuple((name, "real[]", "") for name in arrays), _encode_arrays, _decode_arrays,
@@ -198,9 +202,5 @@ def candidates() -> list[Candidate]:
         Candidate(
             "six bytea, one an array, EXTERNAL", tuple((name, "bytea", _EXTERNAL) for name in _SIX), partial(_encode_apart, ENDS),
             partial(_decode_apart, ENDS), _SIX[:4], partial(_decode_apart, ENDS[:5]),
-        ),
-        Candidate(
-            "two bytea, head and correlations, EXTERNAL", tuple((name, "bytea", _EXTERNAL) for name in ("head", "correlations")),
-            partial(_encode_apart, two), partial(_decode_apart, two), ("head",), partial(_decode_apart, two[:2]),
         ),
     ]  # fmt: skip

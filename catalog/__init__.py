@@ -9,7 +9,7 @@ The layer under ingest, models and tap_service. It imports none of them, and no 
     statements                     the named SQL of sql/queries
     binary_copy                    numpy to and from PostgreSQL's binary COPY: the one way for bulk rows
     packed_vectors                 float32 vectors where they stand in a buffer that was received
-    healpix, releases, spectra     sky cover of identifiers; data releases; the packed XP payload
+    healpix, releases, spectra     sky cover of identifiers; data releases; packed XP spectra
     labels, quality                what the models give, and the bits of their flags
     runs, store/                   the life of a run and its fenced chunks; one file a kind of row
     commands                       kiel db

@@ -16,11 +16,12 @@ class PackedVectors:
     lengths: Int64[np.ndarray, " n"]
 
     @classmethod
-    def joined(cls, cells: Iterable[bytes]) -> "PackedVectors":
-        """The vectors of single bytes objects."""
+    def joined(cls, cells: Iterable[bytes | None]) -> "PackedVectors":
+        """The vectors of single bytes objects; None: null."""
         cells = list(cells)
-        lengths = np.fromiter(map(len, cells), np.int64, len(cells))
-        return cls(np.frombuffer(b"".join(cells), np.uint8), np.cumsum(lengths) - lengths, lengths)
+        lengths = np.fromiter((-1 if cell is None else len(cell) for cell in cells), np.int64, len(cells))
+        sizes = np.maximum(lengths, 0)
+        return cls(np.frombuffer(b"".join(cell for cell in cells if cell), np.uint8), np.cumsum(sizes) - sizes, lengths)
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -1,9 +1,9 @@
-"""XP spectra in batches, and the packed payload that the table xp_spectrum keeps of each.
+"""XP spectra in batches, and the two packed vectors that the table xp_spectrum keeps of each.
 
-A payload is big-endian float32: BP coefficients, RP coefficients, BP errors, RP errors, BP correlations, RP correlations, of which
-``layout`` says by bits what is there. A band of n coefficients has n (n - 1) / 2 correlations: the lower triangle without its diagonal,
-row by row, as in the archive's xp_continuous_mean_spectrum (Gaia DR3 data model). Lengths follow from the release and the layout;
-nothing here takes 55 coefficients for granted.
+Both are big-endian float32. ``head``: BP coefficients, RP coefficients, BP errors, RP errors; ``correlations``: BP, RP correlations; null
+without either. ``layout`` says by bits what is there. A band of n coefficients has n (n - 1) / 2 correlations: the lower triangle without
+its diagonal, row by row, as in the archive's xp_continuous_mean_spectrum (Gaia DR3 data model). Lengths follow from the release and the
+layout; nothing here takes 55 coefficients for granted.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _ABSENT: Any = None
 
 
 class Layout(IntFlag):
-    """What a payload holds, in the order of the bits."""
+    """Which arrays a spectrum has, in the order of the bits."""
 
     BP_COEFFICIENTS = 1
     RP_COEFFICIENTS = 2
@@ -170,13 +170,20 @@ def layout_of(
     return layout
 
 
-def pack(batch: SpectrumBatch) -> Array:
-    """The payload of each source, an object array of bytes: what its layout names, rounded to float32.
+def pack(batch: SpectrumBatch) -> tuple[Array, Array]:
+    """Head and correlations of each source, object arrays of bytes: what its layout names, rounded to float32; None without correlations.
 
     DataError if a layout names correlations that the batch does not have, or if a number is too large for float32.
     """
-    payloads = np.empty(len(batch), object)
-    for layout, rows in _by_layout(batch.layout):
+    head, correlations = _packed(batch, WITHOUT_CORRELATIONS), _packed(batch, CORRELATIONS)
+    correlations[(batch.layout & int(CORRELATIONS)) == 0] = None
+    return head, correlations
+
+
+def _packed(batch: SpectrumBatch, column: Layout) -> Array:
+    """The cells of one column of the table."""
+    cells = np.empty(len(batch), object)
+    for layout, rows in _by_layout(batch.layout, column):
         packed = np.empty((len(rows), layout.length(batch.n_bp, batch.n_rp)), ">f4")
         every = len(rows) == len(batch)
         at = 0
@@ -185,65 +192,81 @@ def pack(batch: SpectrumBatch) -> Array:
             if array is None:
                 raise DataError(f"Source {batch.source_id[rows[0]]}: its layout names {part.array}, which the batch does not have.")
             values = array if every else array[rows]
-            cells = packed[:, at : at + values.shape[1]]
+            numbers = packed[:, at : at + values.shape[1]]
             with np.errstate(over="ignore"):
-                cells[:] = values
-            if values.dtype != np.float32 and (large := np.isinf(cells) & np.isfinite(values)).any():
+                numbers[:] = values
+            if values.dtype != np.float32 and (large := np.isinf(numbers) & np.isfinite(values)).any():
                 raise DataError(f"Source {batch.source_id[rows[np.argmax(large.any(axis=1))]]}: a number of its spectrum exceeds float32.")
             at += values.shape[1]
         stream, size = packed.tobytes(), packed.shape[1] * 4
-        payloads[rows] = _objects([stream[i * size : (i + 1) * size] for i in range(len(rows))])
-    return payloads
+        cells[rows] = _objects([stream[i * size : (i + 1) * size] for i in range(len(rows))])
+    return cells
 
 
 def unpack(
-    source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], payload: Array, n_bp: int, n_rp: int, *,
-    correlations: bool = True, g_mean_flux: Array | None = None, g_mean_mag: Array | None = None,
+    source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], head: Array, correlations: Array | None, n_bp: int, n_rp: int, *,
+    g_mean_flux: Array | None = None, g_mean_mag: Array | None = None,
 ) -> SpectrumBatch:  # fmt: skip
-    """The spectra of packed payloads (an object array of bytes, as :func:`pack` gives) of a release with n_bp and n_rp coefficients.
+    """The spectra of a release with n_bp and n_rp coefficients, from object arrays of bytes as :func:`pack` gives them.
 
-    Without ``correlations`` those are left packed. DataError names the source whose payload does not have its layout's length.
+    Without ``correlations`` the batch has none. DataError names the source whose head or correlations do not have the length that its
+    layout asks for.
     """
-    batch = SpectrumBatch.blank(len(source_id), n_bp, n_rp, correlations=correlations)
-    unpack_into(batch, source_id, layout, PackedVectors.joined(payload.tolist()))
+    batch = SpectrumBatch.blank(len(source_id), n_bp, n_rp, correlations=correlations is not None)
+    packed = None if correlations is None else PackedVectors.joined(correlations.tolist())
+    unpack_into(batch, source_id, layout, PackedVectors.joined(head.tolist()), packed)
     for photometry, given in ((batch.g_mean_flux, g_mean_flux), (batch.g_mean_mag, g_mean_mag)):
         photometry[:] = np.nan if given is None else given
     return batch
 
 
-def unpack_into(batch: SpectrumBatch, source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], payload: PackedVectors) -> None:
-    """Fill the arrays of a batch of n sources, all but its photometry. DataError as in :func:`unpack`.
+def unpack_into(
+    batch: SpectrumBatch, source_id: Int64[np.ndarray, " n"], layout: Int16[np.ndarray, " n"], head: PackedVectors,
+    correlations: PackedVectors | None = None,
+) -> None:  # fmt: skip
+    """Fill the arrays of a batch of n sources, all but its photometry; with ``correlations`` if the batch has them. DataError as in
+    :func:`unpack`.
 
     The one pass over the numbers that turns them into the machine's byte order puts them where they stay.
     """
+    assert (correlations is None) == (batch.bp_correlations is None)
     batch.source_id[:] = source_id
     batch.layout[:] = layout
-    for bits, rows in _by_layout(layout):
-        expected = bits.length(batch.n_bp, batch.n_rp)
-        chosen: Any = slice(None) if len(rows) == len(layout) else rows
-        cells = payload.take(chosen)
-        if (wrong := cells.lengths != 4 * expected).any():
+    _fill(batch, WITHOUT_CORRELATIONS, head)
+    if correlations is not None:
+        _fill(batch, CORRELATIONS, correlations)
+
+
+def _fill(batch: SpectrumBatch, column: Layout, packed: PackedVectors) -> None:
+    """Fill the arrays that one column of the table holds."""
+    for layout, rows in _by_layout(batch.layout, column):
+        expected = layout.length(batch.n_bp, batch.n_rp)
+        chosen: Any = slice(None) if len(rows) == len(batch) else rows
+        cells = packed.take(chosen)
+        sizes = np.maximum(cells.lengths, 0)
+        if (wrong := sizes != 4 * expected).any():
             row = int(np.argmax(wrong))
             raise DataError(
-                f"Source {source_id[rows[row]]}: its payload has {cells.lengths[row]} bytes, but layout {int(bits)} with {batch.n_bp} BP "
-                f"and {batch.n_rp} RP coefficients takes {4 * expected}: the release's contract does not fit this row."
+                f"Source {batch.source_id[rows[row]]}: {sizes[row]} bytes of {'correlations' if column == CORRELATIONS else 'head'}, but "
+                f"layout {batch.layout[rows[row]]} with {batch.n_bp} BP and {batch.n_rp} RP coefficients takes {4 * expected}: the release's "
+                "contract does not fit this row."
             )
         values = cells.matrix(expected)
         at = 0
-        for part in _ALL:
-            width = _width(part, batch.n_bp, batch.n_rp) if part in bits else 0
-            array = getattr(batch, part.array)
-            if array is not None:
-                array[chosen] = values[:, at : at + width] if width else np.nan
+        for part in column:
+            width = _width(part, batch.n_bp, batch.n_rp) if part in layout else 0
+            getattr(batch, part.array)[chosen] = values[:, at : at + width] if width else np.nan
             at += width
 
 
-def _by_layout(layout: Int16[np.ndarray, " n"]) -> Iterator[tuple[Layout, Int64[np.ndarray, " rows"]]]:
-    """Each layout that occurs, with its rows."""
-    for bits in np.unique(layout).tolist():
-        if not 0 <= bits <= int(_ALL):
-            raise DataError(f"Layout {bits} has bits that no array of a spectrum stands for: they go from 0 to {int(_ALL)}.")
-        yield Layout(bits), np.flatnonzero(layout == bits)
+def _by_layout(layout: Int16[np.ndarray, " n"], column: Layout) -> Iterator[tuple[Layout, Int64[np.ndarray, " rows"]]]:
+    """What sources have of one column of the table, each combination of its parts with its rows."""
+    if len(layout) and not (layout.min() >= 0 and layout.max() <= int(_ALL)):
+        wrong = layout[(layout < 0) | (layout > int(_ALL))][0]
+        raise DataError(f"Layout {wrong} has bits that no array of a spectrum stands for: they go from 0 to {int(_ALL)}.")
+    parts = layout & int(column)
+    for bits in np.unique(parts).tolist():
+        yield Layout(bits), np.flatnonzero(parts == bits)
 
 
 def _objects(cells: list[bytes]) -> Array:

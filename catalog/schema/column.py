@@ -96,7 +96,8 @@ class StoreTable:
     """A table of the schema ``store``.
 
     ``partition_by`` is ``release_id`` (then each release by source_id ranges) or ``run_id`` (one partition a run) or None.
-    ``external`` names bytea columns whose bytes do not compress: STORAGE EXTERNAL.
+    ``external`` names bytea columns whose bytes do not compress: STORAGE EXTERNAL. ``in_row``
+    names those that stay in the row, whatever else has to leave it: STORAGE MAIN.
     """
 
     name: str
@@ -109,6 +110,7 @@ class StoreTable:
     indexes: tuple[tuple[str, ...], ...] = ()
     checks: tuple[tuple[str, str], ...] = ()
     external: tuple[str, ...] = ()
+    in_row: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""

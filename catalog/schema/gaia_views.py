@@ -52,7 +52,7 @@ XP_VIEW = PublicView(
         SOURCE_ID,
         RA,
         DEC,
-        *XP_SPECTRUM.without("release_id", "source_id", "payload", "file_id", "row_number", "layout", "flags"),
+        *XP_SPECTRUM.without("release_id", "source_id", "head", "correlations", "file_id", "row_number", "layout", "flags"),
         *XP_SPECTRUM.pick("layout", "flags"),
         *_XP_ARRAYS,
     ),

@@ -1,8 +1,9 @@
-"""xp_spectrum: the continuous XP mean spectrum of a source, its arrays packed into one payload.
+"""xp_spectrum: the continuous XP mean spectrum of a source, its arrays packed into two vectors.
 
-The payload is big-endian float32: BP coefficients, RP coefficients, BP errors, RP errors, BP correlations, RP correlations, of which
-``layout`` says by bits what is there (catalog/spectra.py). Measured (docs/storage.md): one bytea reads five times as
-fast as four arrays, and STORAGE EXTERNAL because the mantissas do not compress. Scalars are those of the archive's table xp_continuous_mean_spectrum.
+``head`` is big-endian float32: BP coefficients, RP coefficients, BP errors, RP errors; ``correlations``: BP, RP correlations; ``layout`` says
+by bits which of them are there (catalog/spectra.py). Measured (docs/storage.md): bytea reads five times as fast as arrays; heads stay in the
+row (STORAGE MAIN), so that models that look at nothing else never touch the correlations, which are twelve times as long; those do not
+compress (STORAGE EXTERNAL). Scalars are those of the archive's table xp_continuous_mean_spectrum.
 """
 
 from catalog.schema.column import Column, ColumnType, StoreTable
@@ -50,7 +51,13 @@ XP_SPECTRUM = StoreTable(
         Column("solution_id", ColumnType.BIGINT, "Identifier of the processing that made the row.", ucd="meta.version", principal=False),
         *_band("bp"),
         *_band("rp"),
-        Column("layout", ColumnType.SMALLINT, "Bits that tell which arrays the payload holds.", ucd="meta.code", nullable=False),
+        Column(
+            "layout",
+            ColumnType.SMALLINT,
+            "Bits that tell which arrays there are: 1 BP, 2 RP coefficients; 4 BP, 8 RP errors; 16 BP, 32 RP correlations.",
+            ucd="meta.code",
+            nullable=False,
+        ),
         Column(
             "flags",
             ColumnType.SMALLINT,
@@ -59,11 +66,13 @@ XP_SPECTRUM = StoreTable(
             nullable=False,
             default="0",
         ),
-        Column("payload", ColumnType.VECTOR, "Coefficients, errors and correlations, packed.", nullable=False),
+        Column("head", ColumnType.VECTOR, "Coefficients and errors, packed.", nullable=False),
+        Column("correlations", ColumnType.VECTOR, "Correlations of the coefficients, packed; null without any."),
         FILE_ID,
         ROW_NUMBER,
     ),
     primary_key=("release_id", "source_id"),
     partition_by="release_id",
-    external=("payload",),
+    external=("correlations",),
+    in_row=("head",),
 )

@@ -34,32 +34,28 @@ def read_spectra(
 ) -> Iterator[SpectrumBatch]:
     """The spectra of a release from first_source_id to last_source_id, inclusive, in that order, block_rows sources at a time.
 
-    G photometry is joined from gaia_source, NaN where that has none. Without ``correlations`` PostgreSQL sends only the head of each
-    payload (880 of 12,760 bytes in DR3), and the batch's layouts have those bits off. Each batch takes the memory of block_rows sources
+    G photometry is joined from gaia_source, NaN where that has none. Without ``correlations`` PostgreSQL reads and sends heads alone
+    (880 of 12,760 bytes in DR3), and the batch's layouts have those bits off. Each batch takes the memory of block_rows sources
     at once; up to some 30 MB (2,000 whole spectra) that memory is used again and again, beyond it every batch is slowed by fresh pages.
-    DataError names a source whose payload does not have the length that the release and its layout ask for.
+    DataError names a source whose head or correlations do not have the length that the release and its layout ask for.
     """
-    parameters = {
-        "release_id": release.release_id,
-        "first_source_id": int(first_source_id),
-        "last_source_id": int(last_source_id),
-        "n_bp": release.n_bp,
-        "n_rp": release.n_rp,
-    }
+    parameters = {"release_id": release.release_id, "first_source_id": int(first_source_id), "last_source_id": int(last_source_id)}
     query = statement("spectra" if correlations else "spectra_without_correlations")
+    n_scalars, n_packed = len(_SCALARS), 2 if correlations else 1
     batch, filled = None, 0
     for block in raw_blocks(connection, query, parameters, block_rows=block_rows, block_bytes=_RECEIVED_BYTES):
-        starts, lengths = block.cells(len(_SCALARS) + 1)  # the payload is the last one
-        scalars = decode_cells(block, _SCALARS, starts[:, :-1], lengths[:, :-1])
+        starts, lengths = block.cells(n_scalars + n_packed)  # head and correlations come last
+        scalars = decode_cells(block, _SCALARS, starts[:, :n_scalars], lengths[:, :n_scalars])
         layout = scalars["layout"] if correlations else scalars["layout"] & np.int16(~CORRELATIONS)
-        payload = PackedVectors(block.bytes, starts[:, -1], lengths[:, -1])
+        packed = [PackedVectors(block.bytes, starts[:, j], lengths[:, j]) for j in range(n_scalars, n_scalars + n_packed)]
         at = 0
         while at < len(block):
             if batch is None:
                 batch, filled = SpectrumBatch.blank(block_rows, release.n_bp, release.n_rp, correlations=correlations), 0
             rows = slice(at, at + min(len(block) - at, block_rows - filled))
             part = batch.take(slice(filled, filled + rows.stop - rows.start))
-            unpack_into(part, scalars["source_id"][rows], layout[rows], payload.take(rows))
+            head, *tail = (vectors.take(rows) for vectors in packed)
+            unpack_into(part, scalars["source_id"][rows], layout[rows], head, *tail)
             part.g_mean_flux[:], part.g_mean_mag[:] = scalars["g_mean_flux"][rows], scalars["g_mean_mag"][rows]
             at, filled = rows.stop, filled + len(part)
             if filled == block_rows:

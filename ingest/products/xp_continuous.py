@@ -26,8 +26,8 @@ from ingest.row_checks import RowChecks
 BANDS = ("bp", "rp")
 _ARRAYS = ("coefficients", "coefficient_errors", "coefficient_correlations")
 _COLUMN_OF = {part: f"{band}_{array}" for part, (array, band) in zip(Layout, product(_ARRAYS, BANDS), strict=True)}
-"""The file's column of each part of a payload."""
-_SCALARS = XP_SPECTRUM.without("release_id", "layout", "flags", "payload", "file_id", "row_number")
+"""The file's column of each part of a spectrum."""
+_SCALARS = XP_SPECTRUM.without("release_id", "layout", "flags", "head", "correlations", "file_id", "row_number")
 _STAGED = copy_fields(XP_SPECTRUM.without("file_id"))
 _ROUNDING = 1e-6
 """How far outside [-1, 1] a float32 correlation may round."""
@@ -85,7 +85,7 @@ def _check_contract(checks: RowChecks, table: FileTable, band: str, n: int, basi
 
 
 def _checked_array(checks: RowChecks, table: FileTable, name: str, length: int) -> Float32[np.ndarray, "rows n"]:
-    """One array column as the payload keeps it, NaN where it is missing."""
+    """One array column as float32, NaN where it is missing."""
     lists, present = table.ragged(name), ~table.null(name)
     reason = f"wrong_number_of_{name.removeprefix('bp_').removeprefix('rp_').removeprefix('coefficient_')}"
     checks.reject(present & (lists.lengths != length), reason, lambda row: f"{name} has {lists.lengths[row]} numbers in place of {length}")
@@ -132,12 +132,14 @@ def _packed(
     correlations = tuple(arrays[f"{band}_coefficient_correlations"] for band in BANDS)
     source_id = table.values(FIELDS[0])[rows]
     batch = SpectrumBatch(source_id, layout, *coefficients, *errors, *correlations)
+    head, correlated = pack(batch)
     values = {column.name: table.values(Field(column.name, column.type))[rows] for column in _SCALARS}
     values |= {
         "release_id": np.full(len(source_id), release.release_id, np.int16),
         "layout": layout,
         "flags": _flags(batch),
-        "payload": pack(batch),
+        "head": head,
+        "correlations": correlated,
         "row_number": table.row_number[rows],
     }
     nulls = {column.name: table.null(column.name)[rows] for column in _SCALARS}

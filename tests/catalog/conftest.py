@@ -20,7 +20,7 @@ def spectra(source_ids: np.ndarray, file_id: int) -> Rows:
     n = len(source_ids)
     present = {
         "release_id": np.ones(n, np.int16), "source_id": source_ids, "layout": np.full(n, 3, np.int16),
-        "payload": np.array([np.full(110, i, ">f4").tobytes() for i in range(n)], object), "file_id": np.full(n, file_id, np.int32),
+        "head": np.array([np.full(110, i, ">f4").tobytes() for i in range(n)], object), "file_id": np.full(n, file_id, np.int32),
     }  # fmt: skip
     fields = tuple(field for field in copy_fields(XP_SPECTRUM.columns) if field.name in present)
     return Rows(fields, present, {})

@@ -44,10 +44,10 @@ def test_vectors_at_equal_distances_are_not_copied(gaps: list[int], is_view: boo
     assert np.shares_memory(packed.matrix(2), packed.buffer) == is_view
 
 
-@given(cells=st.lists(st.lists(NUMBERS, max_size=4), max_size=6))
+@given(cells=st.lists(st.none() | st.lists(NUMBERS, max_size=4), max_size=6))
 @settings(max_examples=40, deadline=None)
-def test_single_cells_are_joined(cells: list[list[float]]) -> None:
-    packed = PackedVectors.joined(struct.pack(f">{len(cell)}f", *cell) for cell in cells)
-    assert packed.lengths.tolist() == [4 * len(cell) for cell in cells]
+def test_single_cells_are_joined(cells: list[list[float] | None]) -> None:
+    packed = PackedVectors.joined(None if cell is None else struct.pack(f">{len(cell)}f", *cell) for cell in cells)
+    assert packed.lengths.tolist() == [-1 if cell is None else 4 * len(cell) for cell in cells]
     for row, cell in enumerate(cells):
-        assert packed.take(slice(row, row + 1)).matrix(len(cell)).tolist() == [cell]
+        assert cell is None or packed.take(slice(row, row + 1)).matrix(len(cell)).tolist() == [cell]

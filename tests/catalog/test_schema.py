@@ -149,12 +149,20 @@ def test_upgrading_twice_changes_nothing_but_the_serial(database: Database) -> N
     assert public(shape(database)) == before
 
 
-def test_packed_columns_are_stored_external_in_every_partition(database: Database) -> None:
-    with database.connect(None) as connection:
-        stored = connection.execute(
-            "SELECT c.relname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attname = 'payload' AND a.attstorage = 'e' ORDER BY 1"
-        ).fetchall()
-    assert [row[0] for row in stored] == ["xp_spectrum", "xp_spectrum_dr3", "xp_spectrum_dr3_00"]
+def test_packed_columns_are_stored_as_described_in_every_partition(database: Database) -> None:
+    add_release(database, "sim_dr4")
+    for table in STORE_TABLES:
+        described = {**dict.fromkeys(table.external, "e"), **dict.fromkeys(table.in_row, "m")}
+        with database.connect(None) as connection:
+            found = connection.execute(
+                "SELECT c.relname, a.attname, a.attstorage::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+                "WHERE c.oid IN (SELECT %(table)s::regclass UNION SELECT relid FROM pg_partition_tree(%(table)s)) AND a.attname = ANY(%(names)s)",
+                {"table": f"store.{table.name}", "names": list(described)},
+            ).fetchall()
+        assert {(name, storage) for _, name, storage in found} == set(described.items())
+        if table.name == "xp_spectrum":
+            parts = {"xp_spectrum", *(f"xp_spectrum_{release}{part}" for release in ("dr3", "sim_dr4") for part in ("", "_00"))}
+            assert {(relation, name) for relation, name, _ in found} == {(part, name) for part in parts for name in described}
 
 
 @pytest.mark.parametrize("ranges", [1, 5, 32])

@@ -38,8 +38,8 @@ def spectra(layout: list[int], n_bp: int, n_rp: int, seed: int = 0) -> SpectrumB
 @settings(max_examples=60, deadline=None)
 def test_every_layout_survives_in_every_release(layout: list[int], contract: tuple[int, int], seed: int, correlations: bool) -> None:
     batch = spectra(layout, *contract, seed)
-    payload = pack(batch)
-    found = unpack(batch.source_id, batch.layout, payload, *contract, correlations=correlations)
+    heads, tails = pack(batch)
+    found = unpack(batch.source_id, batch.layout, heads, tails if correlations else None, *contract)
     for name in ARRAYS if correlations else ARRAYS[:4]:
         assert np.array_equal(getattr(found, name), getattr(batch, name), equal_nan=True)
         assert getattr(found, name).dtype == np.float32
@@ -48,27 +48,32 @@ def test_every_layout_survives_in_every_release(layout: list[int], contract: tup
         assert found.bp_correlations is None
         assert found.rp_correlations is None
     for i, bits in enumerate(layout):  # one source at a time, with struct
-        numbers = [x for bit, name in enumerate(ARRAYS) if bits >> bit & 1 for x in getattr(batch, name)[i].tolist()]
-        assert struct.pack(f">{len(numbers)}f", *numbers) == payload[i]
-        assert Layout(bits).length(*contract) == len(numbers)
+        head, tail = (
+            [x for bit in bits_of if bits >> bit & 1 for x in getattr(batch, ARRAYS[bit])[i].tolist()]
+            for bits_of in (range(4), range(4, 6))
+        )
+        assert heads[i] == struct.pack(f">{len(head)}f", *head)
+        assert tails[i] == (struct.pack(f">{len(tail)}f", *tail) if bits & 48 else None)
+        assert Layout(bits).length(*contract) == len(head) + len(tail)
 
 
 @pytest.mark.parametrize("layout", [[63] * 5, [63, 63, 2 | 8 | 32, 15, 63]])
 @pytest.mark.parametrize("correlations", [True, False])
 def test_batches_are_filled_piece_by_piece(layout: list[int], correlations: bool) -> None:
     written = spectra(layout, 51, 55)
-    packed = PackedVectors.joined(pack(written))
+    head, tail = map(PackedVectors.joined, pack(written))
     batch = SpectrumBatch.blank(7, 51, 55, correlations=correlations)
     for first, end in ((0, 2), (2, 3), (3, 5)):
         rows = slice(first, end)
-        unpack_into(batch.take(rows), written.source_id[rows], written.layout[rows], packed.take(rows))
+        tails = tail.take(rows) if correlations else None
+        unpack_into(batch.take(rows), written.source_id[rows], written.layout[rows], head.take(rows), tails)
     found = batch.take(slice(5))
     for name in ("source_id", "layout", *(ARRAYS if correlations else ARRAYS[:4])):
         assert np.array_equal(getattr(found, name), getattr(written, name), equal_nan=True), name
     assert (found.rp_correlations is None) == (not correlations)
 
 
-def test_a_whole_dr3_payload_has_12760_bytes() -> None:
+def test_a_whole_dr3_spectrum_has_12760_bytes() -> None:
     assert Layout(63).length(55, 55) * 4 == 12_760
     assert WITHOUT_CORRELATIONS.length(55, 55) * 4 == 880
     assert CORRELATIONS.length(51, 55) == 1275 + 1485
@@ -117,20 +122,42 @@ def test_the_layout_follows_from_what_is_there() -> None:
     assert layout_of(*(getattr(batch, name) for name in ARRAYS[:4])).tolist() == [bits & 15 for bits in layout]
 
 
-def test_a_payload_of_another_length_names_its_source() -> None:
+WRONG = {
+    "a head that is too short": (63, "876 bytes of head, but layout 63 .* takes 880", lambda head, tail: (head[:-4], tail)),
+    "correlations that are too short": (
+        63,
+        "11876 bytes of correlations, but layout 63 .* takes 11880",
+        lambda head, tail: (head, tail[:-4]),
+    ),
+    "correlations that are missing": (63, "0 bytes of correlations, but layout 63 .* takes 11880", lambda head, tail: (head, None)),
+    "correlations that its layout does not name": (
+        15,
+        "4 bytes of correlations, but layout 15 .* takes 0",
+        lambda head, tail: (head, b"0000"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_spectrum_of_another_length_names_its_source(name: str) -> None:
+    layout, message, spoil = WRONG[name]
+    batch = spectra([15, layout, 63], 55, 55)
+    head, correlations = pack(batch)
+    head[1], correlations[1] = spoil(head[1], correlations[1])
+    with pytest.raises(DataError, match=f"Source {batch.source_id[1]}: {message}"):
+        unpack(batch.source_id, batch.layout, head, correlations, 55, 55)
+
+
+def test_a_spectrum_of_another_release_is_refused() -> None:
     batch = spectra([15, 63, 63], 55, 55)
-    payload = pack(batch)
-    payload[1] = payload[1][:-4]
-    with pytest.raises(DataError, match=f"Source {batch.source_id[1]}: its payload has 12756 bytes, but layout 63 .* takes 12760"):
-        unpack(batch.source_id, batch.layout, payload, 55, 55)
     with pytest.raises(DataError, match="51 BP and 55 RP"):
-        unpack(batch.source_id, batch.layout, pack(batch), 51, 55)
+        unpack(batch.source_id, batch.layout, *pack(batch), 51, 55)
 
 
 @pytest.mark.parametrize("layout", [64, -1, 127])
 def test_layouts_with_other_bits_are_refused(layout: int) -> None:
     with pytest.raises(DataError, match=f"Layout {layout}"):
-        unpack(np.array([5]), np.array([layout], np.int16), np.array([b""], object), 3, 2)
+        unpack(np.array([5]), np.array([layout], np.int16), np.array([b""], object), None, 3, 2)
 
 
 def test_correlations_that_are_named_but_not_there_are_refused() -> None:

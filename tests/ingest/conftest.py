@@ -200,7 +200,7 @@ def archive() -> Archive:
 
 _TABLES: Mapping[str, str] = {
     "files": "SELECT sha256, product, state, reason IS NULL AS fine, rows_in, rows_loaded, rows_rejected FROM store.ingest_file ORDER BY sha256",
-    "spectra": """SELECT x.source_id, x.solution_id, x.layout, md5(x.payload) AS payload, x.bp_n_parameters, x.rp_chi_squared, x.row_number,
+    "spectra": """SELECT x.source_id, x.solution_id, x.layout, md5(x.head) AS head, md5(x.correlations) AS correlations, x.bp_n_parameters, x.rp_chi_squared, x.row_number,
         f.sha256 FROM store.xp_spectrum x JOIN store.ingest_file f USING (file_id) ORDER BY x.source_id""",
     "sources": """SELECT g.source_id, g.ra, g.dec, g.parallax, g.phot_g_mean_mag, g.teff_gspphot, g.row_number, f.sha256
         FROM store.gaia_source g JOIN store.ingest_file f USING (file_id) ORDER BY g.source_id""",

@@ -132,13 +132,14 @@ def test_a_bad_spectrum_is_rejected_by_name_and_its_neighbours_load(name: str, a
     assert bool(checked.rejects.source_unknown[0]) == ("identifier" in name and reason in ("missing_source_id", "unparsable"))
 
 
-def test_a_payload_holds_what_the_row_held(archive: Any, tmp_path: Path) -> None:
+def test_a_packed_spectrum_holds_what_the_row_held(archive: Any, tmp_path: Path) -> None:
     levels = ("full", "err", "coef", "full")
     rows = [archive.spectrum(GOOD + 128 * i, level, ("rp",) if i == 3 else ("bp", "rp")) for i, level in enumerate(levels)]
     loaded = check(archive.csv(tmp_path / "file.csv", rows), XP_CONTINUOUS).rows
-    batch = unpack(loaded["source_id"], loaded["layout"], loaded["payload"], DR3.n_bp, DR3.n_rp)
+    batch = unpack(loaded["source_id"], loaded["layout"], loaded["head"], loaded["correlations"], DR3.n_bp, DR3.n_rp)
     rp = Layout.RP_COEFFICIENTS | Layout.RP_ERRORS | Layout.RP_CORRELATIONS
     assert loaded["layout"].tolist() == [63, 15, 3, int(rp)]
+    assert loaded.null("correlations").tolist() == [False, True, True, False]
     for index, row in enumerate(rows):
         for name, array in (("bp_coefficients", batch.bp_coefficients), ("rp_coefficient_errors", batch.rp_errors),
                             ("rp_coefficient_correlations", batch.rp_correlations)):  # fmt: skip

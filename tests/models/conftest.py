@@ -19,7 +19,7 @@ FIELDS = (
     CopyField("release_id", ColumnType.SMALLINT),
     CopyField("source_id", ColumnType.BIGINT),
     CopyField("layout", ColumnType.SMALLINT),
-    CopyField("payload", ColumnType.VECTOR),
+    CopyField("head", ColumnType.VECTOR),
     CopyField("file_id", ColumnType.INTEGER),
 )
 
@@ -80,7 +80,7 @@ def load_spectra() -> LoadSpectra:
             assert row is not None
             n = len(batch)
             values = {
-                "release_id": np.ones(n, np.int16), "source_id": batch.source_id, "layout": batch.layout, "payload": pack(batch),
+                "release_id": np.ones(n, np.int16), "source_id": batch.source_id, "layout": batch.layout, "head": pack(batch)[0],
                 "file_id": np.full(n, row[0], np.int32),
             }  # fmt: skip
             write_rows(connection, sql.Identifier("store", "xp_spectrum"), Rows(FIELDS, values))

@@ -50,8 +50,9 @@ def stored(connection: psycopg.Connection[Any], release: DataRelease, layouts: l
         source_id, np.array(layouts, np.int16), **arrays,  # type: ignore[arg-type]
         g_mean_flux=np.where(no_g, np.nan, flux), g_mean_mag=np.where(no_g, np.nan, magnitude).astype(np.float64),
     )  # fmt: skip
-    xp = copy_fields(XP_SPECTRUM.pick("release_id", "source_id", "layout", "payload", "file_id"))
-    write_rows(connection, sql.Identifier("store", "xp_spectrum"), Rows(xp, {**keys, "layout": batch.layout, "payload": pack(batch)}))
+    xp = copy_fields(XP_SPECTRUM.pick("release_id", "source_id", "layout", "head", "correlations", "file_id"))
+    packed = dict(zip(("head", "correlations"), pack(batch), strict=True))
+    write_rows(connection, sql.Identifier("store", "xp_spectrum"), Rows(xp, {**keys, "layout": batch.layout, **packed}))
     return batch
 
 
@@ -73,13 +74,38 @@ def test_spectra_come_back_as_they_were_written(database: Database) -> None:
 
 
 @pytest.mark.parametrize("correlations", [True, False])
-def test_a_payload_that_breaks_the_releases_contract_names_its_source(database: Database, correlations: bool) -> None:
+def test_a_head_that_breaks_the_releases_contract_names_its_source(database: Database, correlations: bool) -> None:
     with database.connect(Role.WORKER) as connection:
         release = release_named(connection, "gaia_dr3")
-        source_id = int(stored(connection, release).source_id[2])  # layout 15, so the head alone is too short as well
-        connection.execute("UPDATE store.xp_spectrum SET payload = substring(payload FROM 5) WHERE source_id = %s", (source_id,))
-        with pytest.raises(DataError, match=f"Source {source_id}: its payload has 876 bytes, but layout 15 .* takes 880"):
+        source_id = int(stored(connection, release).source_id[2])
+        connection.execute("UPDATE store.xp_spectrum SET head = substring(head FROM 5) WHERE source_id = %s", (source_id,))
+        with pytest.raises(DataError, match=f"Source {source_id}: 876 bytes of head, but layout 15 .* takes 880"):
             list(read_spectra(connection, release, 0, 12 * 4**12 << 35, correlations=correlations))
+
+
+def test_damaged_correlations_name_their_source_where_they_are_read(database: Database) -> None:
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "gaia_dr3")
+        written = stored(connection, release)
+        source_id = int(written.source_id[1])
+        connection.execute("UPDATE store.xp_spectrum SET correlations = NULL WHERE source_id = %s", (source_id,))
+        with pytest.raises(DataError, match=f"Source {source_id}: 0 bytes of correlations, but layout 63 .* takes 11880"):
+            list(read_spectra(connection, release, 0, 12 * 4**12 << 35))
+        (heads,) = read_spectra(connection, release, 0, 12 * 4**12 << 35, correlations=False)
+        assert np.array_equal(heads.rp_errors, written.rp_errors, equal_nan=True)
+
+
+def test_heads_stay_in_the_row_and_correlations_leave_it(database: Database) -> None:
+    with database.connect(None) as connection:
+        stored(connection, release_named(connection, "gaia_dr3"), [63] * 5 + [15] * 3 + [42] * 2)
+        toast = connection.execute(
+            "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 'store.xp_spectrum_dr3_00'::regclass"
+        ).fetchone()
+        assert toast is not None
+        chunks = connection.execute(
+            sql.SQL("SELECT count(*), sum(length(chunk_data)) FROM {}").format(sql.Identifier(*toast[0].split(".")))
+        ).fetchone()
+    assert chunks == (5 * 6 + 2 * 3, 5 * 11_880 + 2 * 5_940), "nothing but correlations, in pieces of 1,996 bytes"
 
 
 @pytest.mark.parametrize("layouts", [[63] * 40, [63] * 20 + [42] * 20, [15] * 40, LAYOUTS])
@@ -106,9 +132,7 @@ def test_a_range_of_sources_reads_its_own_partitions_alone(database: Database, n
     with database.connect(Role.WORKER) as connection:
         release = release_named(connection, "sim_dr4")
         first = 12 * 4**12 // 8 * 5 << 35
-        parameters = {
-            "release_id": release.release_id, "n_bp": 51, "n_rp": 55, "first_source_id": first, "last_source_id": first + 1000,
-        }  # fmt: skip
+        parameters = {"release_id": release.release_id, "first_source_id": first, "last_source_id": first + 1000}
         explained = psycopg.ClientCursor(connection).execute(sql.SQL("EXPLAIN {}").format(statement(name)), parameters)
         read = {table for (line,) in explained.fetchall() for table in re.findall(r"(?:gaia_source|xp_spectrum)_sim_dr4_\d\d", line)}
         assert read == {"gaia_source_sim_dr4_05", "xp_spectrum_sim_dr4_05"}
@@ -123,12 +147,13 @@ def test_batches_that_are_kept_are_not_overwritten(database: Database) -> None:
         assert not any(np.shares_memory(one.bp_correlations, other.bp_correlations) for one, other in itertools.combinations(batches, 2))
 
 
-def test_the_sql_function_finds_the_same_arrays_in_a_payload(database: Database) -> None:
+def test_the_sql_function_finds_the_same_arrays(database: Database) -> None:
     with database.connect(Role.OWNER) as connection:
         release = release_named(connection, "gaia_dr3")
         written = stored(connection, release)
-        query = "SELECT functions.xp_array(payload, layout, %s, %s, %s) FROM store.xp_spectrum ORDER BY source_id"
+        query = sql.SQL("SELECT functions.xp_array({}, layout, %s, %s, %s) FROM store.xp_spectrum ORDER BY source_id")
         for part, name in enumerate(ARRAYS):
-            arrays = connection.execute(query, (part, release.n_bp, release.n_rp)).fetchall()
+            column = sql.Identifier("head" if part < 4 else "correlations")
+            arrays = connection.execute(query.format(column), (part, release.n_bp, release.n_rp)).fetchall()
             for bits, numbers, (array,) in zip(LAYOUTS, getattr(written, name), arrays, strict=True):
                 assert array == (numbers.astype(">f4").tobytes() if bits >> part & 1 else None)

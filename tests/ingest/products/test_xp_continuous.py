@@ -50,7 +50,7 @@ def test_an_indefinite_matrix_is_kept_and_flagged(write: str, archive: Any, tmp_
             expected.append((BP if bp is False else 0) | (RP if rp is False else 0))
     (found,) = loaded(getattr(archive, write)(tmp_path / "file.gz" if write == "csv" else tmp_path / "file", rows))
     assert found["flags"].tolist() == [int(flags) for flags in expected]
-    batch = unpack(found["source_id"], found["layout"], found["payload"], N, N)
+    batch = unpack(found["source_id"], found["layout"], found["head"], found["correlations"], N, N)
     assert batch.bp_correlations is not None
     for index, row in enumerate(rows):
         kept = row["bp_coefficient_correlations"]

@@ -133,7 +133,7 @@ def test_a_chunk_that_always_fails_ends_the_command_with_its_reason_and_leaves_t
     with database.connect(Role.OWNER) as connection:
         spoilt = connection.execute("SELECT min(source_id) FROM store.xp_spectrum").fetchone()
         assert spoilt is not None
-        connection.execute("UPDATE store.xp_spectrum SET payload = '\\x00000000'::bytea WHERE source_id = %s", spoilt)
+        connection.execute("UPDATE store.xp_spectrum SET head = '\\x00000000'::bytea WHERE source_id = %s", spoilt)
     told: list[tuple[str, int]] = []
     with pytest.raises(RunError, match=f"chunk 0 of run {run.run_id} failed 3 times.*{spoilt[0]}"):
         work(database, run.run_id, workers=1, report=lambda outcome, left: told.append((outcome.ended, left)))
