@@ -3,7 +3,7 @@
 Both ways rewrite every spectrum in one transaction, which takes as much disk again until the next vacuum, and readers of spectra wait.
 
 Revision ID: head_and_correlations
-Revises: survey_labels
+Revises: ledger_counts
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "head_and_correlations"
-down_revision = "survey_labels"
+down_revision = "ledger_counts"
 branch_labels = None
 depends_on = None
 
