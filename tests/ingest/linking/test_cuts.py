@@ -280,7 +280,7 @@ def test_what_a_release_cannot_be_asked_is_null_and_never_chosen(put: Callable[.
         put(with_releases, "lamost", {"survey_id": ["1"], "obsid": [1]} | place | good, release)
         with with_releases.connect(Role.WORKER) as connection:
             connection.execute(
-                "INSERT INTO store.xp_spectrum (release_id, source_id, layout, payload, file_id) "
+                "INSERT INTO store.xp_spectrum (release_id, source_id, layout, head, file_id) "
                 "SELECT release_id, %s, 0, '', 0 FROM store.release WHERE name = %s",
                 (int(source[0]), release),
             )

@@ -145,7 +145,7 @@ def _field(put: Put, database: Database, release: str = DR3) -> None:
     with database.connect(Role.WORKER) as connection:
         release_id = connection.execute("SELECT release_id FROM store.release WHERE name = %s", (release,)).fetchone()
         connection.execute(
-            "INSERT INTO store.xp_spectrum (release_id, source_id, layout, payload, file_id) VALUES (%s, %s, %s, %s, 0)",
+            "INSERT INTO store.xp_spectrum (release_id, source_id, layout, head, file_id) VALUES (%s, %s, %s, %s, 0)",
             (*(release_id or ()), X, 0, b""),
         )
 

@@ -109,7 +109,7 @@ def test_a_range_of_sources_is_read_through_indexes(put: Put, database: Database
         }
         put(database, "survey_link", link | {"link_flags": none.astype(np.int16), "ambiguous": ~true, "is_primary": true})
     with database.connect(Role.OWNER) as connection:
-        connection.execute("INSERT INTO store.xp_spectrum (release_id, source_id, layout, payload, file_id) "
+        connection.execute("INSERT INTO store.xp_spectrum (release_id, source_id, layout, head, file_id) "
                            "SELECT 1, source_id, 0, '', 0 FROM store.gaia_source")  # fmt: skip
         for table in (
             "gaia_source",
