@@ -1,5 +1,6 @@
 """What can be typed, set or read in a flag stands in the docs."""
 
+import ast
 import importlib
 import re
 from pathlib import Path
@@ -60,6 +61,21 @@ def test_every_product_is_documented_with_its_table_view_and_key(product: Produc
 @pytest.mark.parametrize("state", FILE_STATES)
 def test_every_state_of_a_file_is_documented(state: str) -> None:
     assert f"| `{state}` |" in INGEST
+
+
+def reject_reasons() -> set[str]:
+    """The reasons that checks of rows write as they are, without those that are put together of a column's name."""
+    calls = (
+        node for path in (ROOT / "ingest").rglob("*.py") for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    )
+    seconds = (call.args[1] for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "reject" and len(call.args) > 1)
+    return {second.value for second in seconds if isinstance(second, ast.Constant) and isinstance(second.value, str)}
+
+
+def test_every_reason_of_a_reject_is_documented() -> None:
+    reasons = reject_reasons() | {product.duplicate_reason for product in PRODUCTS}
+    assert len(reasons) > 15
+    assert {reason for reason in reasons if f"`{reason}`" not in INGEST and not reason.startswith("wrong_number_of_")} == set()
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
