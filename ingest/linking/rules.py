@@ -102,8 +102,9 @@ RULES: tuple[LinkRules, ...] = (
         given=(GivenId("given_source_id", None, "ref_epoch", (("2015.5", "dr2"), ("2016", "dr3"), ("2017.5", "dr4"))),),
         epoch=2016.0, designation="apogee_id", designation_prefix="2M", follows=(("apogee", "follow_apogee"),),
     ),
-    # Coadds of 2010 to 2020, of which the mean is about 2014; Zhang, Green & Rix 2023 take the nearest within 0.5 arcsec.
-    LinkRules("unwise", Duplicates((("is_primary", True), ("w1_flux", True))), epoch=2014.0, radius=0.5),
+    # WISE observed in 2010 and from 2014 on: exposures up to 2017 (five years) have a mean epoch of 2014.8, those up to 2019 (seven years) of 2016.0.
+    # Zhang, Green & Rix 2023 take the nearest within 0.5 arcsec.
+    LinkRules("unwise", Duplicates((("is_primary", True), ("w1_flux", True))), epoch=2015.5, radius=0.5),
     # Tables of other authors: what they give is believed, and APOGEE's or GALAH's link of the star serves where they give no number of Gaia's.
     LinkRules(
         "reference_label",

@@ -150,9 +150,9 @@ def uncertain_nn(files: Files) -> Arrays:
         _csv(surveys / f"{name}.csv.gz") for name in ("tmasspscxscBestNeighbour0001", "tmasspscxscJoin0001", "tmass_original_valid")
     )
     joined = best.merge(join, on="clean_tmass_psc_xsc_oid").merge(psc, left_on="original_psc_source_id", right_on="designation")
-    two_mass = set(joined["source_id"][joined["j_m"].notna() & joined["h_m"].notna()].tolist())
+    two_mass = set(joined["source_id"][joined[["j_m", "j_msigcom", "h_m", "h_msigcom"]].notna().all(axis=1)].tolist())
     wise = files.fits("unwise_simulated.cat.fits")
-    seen, _ = files.nearest(wise["ra"], wise["dec"], 2014.0, 0.5)
+    seen, _ = files.nearest(wise["ra"], wise["dec"], 2015.5, 0.5)
     both = set(seen[(wise["flux"] > 0).all(axis=1)].tolist())
     labels = np.stack([star[name] for name in ("ALPHA_M", "TEFF", "LOGG", "C_FE", "N_FE", "FE_H")])
     return {
@@ -380,6 +380,18 @@ def test_the_limits_of_a_paper_are_in_or_out_as_it_says(put: Callable[..., None]
         with database.connect(Role.OWNER) as connection:
             for table in ("gaia_source", "apogee", "lamost", "survey_link", "survey_linking"):
                 connection.execute(f"DELETE FROM store.{table}")
+
+
+def test_an_upper_limit_of_2mass_is_no_measurement(put: Callable[..., None], database: Database) -> None:
+    source, place = np.array([5, 6]) << 35, {"ra": [75.0] * 2, "dec": [41.8, 42.8]}
+    put(database, "gaia_source", {"source_id": source} | place)
+    put(database, "apogee", {"survey_id": ["measured", "limit in H"]} | place)
+    magnitudes = {"j_m": [12.0, 12.0], "j_msigcom": [0.02, 0.02], "h_m": [11.5, 11.5], "h_msigcom": [0.02, _NAN]}
+    put(database, "two_mass", {"source_id": source} | magnitudes)
+    link_surveys(database, "gaia_dr3")
+    with database.connect(Role.WORKER) as connection:
+        found = connection.execute("SELECT survey_id, cut_two_mass FROM surveys_dr3.training_uncertain_nn").fetchall()
+    assert dict(found) == {"measured": True, "limit in H": False}
 
 
 def test_a_paper_that_is_not_there_is_told(database: Database) -> None:

@@ -88,7 +88,7 @@ def _angle(ra: float, dec: float, others_ra: np.ndarray, others_dec: np.ndarray)
 
 
 @pytest.mark.parametrize(
-    ("survey", "epoch", "radius"), [("apogee", 2000.0, 1.0), ("lamost", 2016.0, 1.0), ("galah", 2015.5, 1.0), ("unwise", 2014.0, 0.5)]
+    ("survey", "epoch", "radius"), [("apogee", 2000.0, 1.0), ("lamost", 2016.0, 1.0), ("galah", 2015.5, 1.0), ("unwise", 2015.5, 0.5)]
 )
 def test_no_source_is_lost_however_displaced_or_fast_it_is(survey: str, epoch: float, radius: float, put: Put, database: Database) -> None:
     sky = Sky(3, epoch)
