@@ -394,6 +394,25 @@ def test_an_upper_limit_of_2mass_is_no_measurement(put: Callable[..., None], dat
     assert dict(found) == {"measured": True, "limit in H": False}
 
 
+def test_simulated_and_real_surveys_never_come_into_one_release(folder: Path, with_releases: Database, tmp_path: Path) -> None:
+    simulated = sorted(
+        path for path in (folder / "surveys").iterdir() if path.name.startswith(("allStar", "dr8", "GALAH", "hot_payne", "unwise"))
+    )
+    assert len(simulated) == 5
+    for path in simulated:
+        (file,) = add_paths(with_releases, "gaia_dr3", [path], work=True).files
+        assert file.state == "failed", path.name
+        assert "lies in the folder of a simulated sky, and gaia_dr3 is real" in str(file.reason), path.name
+        real = tmp_path / path.name
+        real.write_bytes(path.read_bytes())
+        (file,) = add_paths(with_releases, "sim_dr3", [real], work=True).files
+        assert file.state == "failed", path.name
+        assert "is simulated, and the file does not lie in the folder of a sky" in str(file.reason), path.name
+    with with_releases.connect(Role.WORKER) as connection:
+        for table in ("apogee", "lamost", "galah", "hot_payne", "unwise"):
+            assert connection.execute(f"SELECT count(*) FROM store.{table}").fetchone() == (0,)
+
+
 def test_a_paper_that_is_not_there_is_told(database: Database) -> None:
     with pytest.raises(UsageError, match="no training sample payne; there are forward, uncertain_nn"):
         count_cuts(database, "gaia_dr3", "payne")
