@@ -34,7 +34,7 @@ _BYTES = "latin-1"
 """Takes every byte for a character. Arrow gives up a text with a malformed row that is not UTF-8, since it tells of the row as a string."""
 _BOM = b"\xef\xbb\xbf"
 _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*['\"]?(.)")
-_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):\s*['\"]?([^,'\"}\n]+)")
+_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):[ \t]*['\"]?([^,'\"}\n]+)")
 
 
 class _Tail(io.RawIOBase):
