@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, BinaryIO, Protocol
+from typing import IO, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from catalog.errors import DataError
 from ingest.file_table import Field, FileTable, fields_named
 from ingest.formats.cell_text import NULL_SPELLINGS
 from ingest.formats.long_cells import Cells, Shortened, shortened
+from ingest.formats.open_quotes import ClosedRows, Readable, unmarked
 from ingest.formats.values import FALSE, PLAIN_TYPES, TRUE, from_text
 
 _BLOCK_BYTES = 8 << 20
@@ -56,14 +57,6 @@ class _Tail(io.RawIOBase):
     @property
     def ends_in_line(self) -> bool:
         return self._last not in (b"\n", b"\r")
-
-
-class Readable(Protocol):
-    """A stream of bytes, of which no more is asked than this."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
-        ...
 
 
 class _Continued(io.RawIOBase):
@@ -199,9 +192,10 @@ class DelimitedReader:
         bad: dict[int, str] = {}
         names = list(dict.fromkeys(wanted.values()))
         last = before
+        closed = ClosedRows(stream, self._delimiter.encode(), len(self._names), _BLOCK_BYTES)
         try:
             for batch in pyarrow.csv.open_csv(
-                pa.PythonFile(stream, mode="r"), *self._options(names, self._note(bad, before, _BYTES), {}, _BLOCK_BYTES, _BYTES)
+                pa.PythonFile(closed, mode="r"), *self._options(names, self._note(bad, before, _BYTES), {}, _BLOCK_BYTES, _BYTES)
             ):
                 numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
                 numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
@@ -221,7 +215,9 @@ class DelimitedReader:
 
         def note(row: pyarrow.csv.InvalidRow) -> str:
             text = restored(row.text.encode(encoding).decode(errors="backslashreplace"))
-            bad[before + row.number] = f"{row.actual_columns} fields in place of {row.expected_columns}: {text[:60]!r}"
+            opened = unmarked(text)
+            seen = f"{row.actual_columns} fields in place of {row.expected_columns}" if opened is None else "a quote is not closed"
+            bad[before + row.number] = f"{seen}: {(text if opened is None else opened)[:60]!r}"
             return "skip"
 
         return note

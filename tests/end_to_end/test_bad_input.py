@@ -200,6 +200,13 @@ def malformed_row_of_40_kb(folder: Path, ids: Id) -> None:
     write_text(folder / "a.csv", "\n".join((header, first, "7," * 20_000, last, "")))
 
 
+def open_quotes(folder: Path, ids: Id) -> None:
+    header, *rows = lines([source(ids(row)) for row in range(1, 6)])
+    rows[1] = rows[1].replace(",2016", ',"2016')
+    rows[3] += '"'
+    write_text(folder / "a.csv", "\n".join((header, *rows, "")))
+
+
 def mixed_line_ends(folder: Path, ids: Id) -> None:
     header, *rows = lines([source(ids(row)) for row in range(1, 7)])
     ends = ("\n", "\r\n", "\r", "\n\n", "\r\n", "\n")
@@ -383,6 +390,15 @@ CASES = {
                 loaded=(1, 2, 3, 4),
                 columns={"j_m": (None, None, pytest.approx(12.1), None), "j_msigcom": (None, None, pytest.approx(0.02), None)},
                 rejects=((5, "error_not_positive", "j_msigcom"),),
+            )
+        },
+    ),
+    "quotes that do not close": Case(
+        open_quotes,
+        {
+            "a.csv": File(
+                loaded=(1, 3, 5),
+                rejects=((2, "wrong_field_count", "a quote is not closed: "), (4, "unparsable", "parallax: '1.25\"' is no number")),
             )
         },
     ),
