@@ -390,6 +390,7 @@ def test_an_upper_limit_of_2mass_is_no_measurement(put: Callable[..., None], dat
     put(database, "apogee", {"survey_id": ["measured", "limit in H"]} | place)
     magnitudes = {"j_m": [12.0, 12.0], "j_msigcom": [0.02, 0.02], "h_m": [11.5, 11.5], "h_msigcom": [0.02, _NAN]}
     put(database, "two_mass", {"source_id": source} | magnitudes)
+    join_two_mass(database, "gaia_dr3")
     link_surveys(database, "gaia_dr3")
     with database.connect(Role.WORKER) as connection:
         found = connection.execute("SELECT survey_id, cut_two_mass FROM surveys_dr3.training_uncertain_nn").fetchall()
