@@ -4,6 +4,7 @@ values          text and numbers to typed columns: null spellings, ranges, lists
 cell_text       what every reader of text asks of a cell
 number_lists    cells with lists of numbers
 long_cells      quoted cells with thousands of digits, past the CSV parser
+open_quotes     lines whose quotes do not close
 delimited       CSV and ECSV
 fits_table      FITS binary tables
 apogee_star     apStar and aspcapStar: FITS images as a table of one row
