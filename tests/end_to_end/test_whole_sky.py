@@ -69,7 +69,10 @@ FILES: dict[str, Expected] = {
 """Every kind of file that an archive or a survey gives, by pattern in the folder of a sky."""
 OF_THE_MAKER = {"sky.json", "truth.parquet", "survey_truth.parquet", "information.parquet"}
 """What lies beside them, and must never get into the catalogue."""
-pytestmark = pytest.mark.timeout(600 + STARS // 5)
+pytestmark = [
+    pytest.mark.timeout(600 + STARS // 5),
+    pytest.mark.filterwarnings("ignore:It is strongly recommended that column names"),  # Hot Payne's names with brackets
+]
 LINKED = ("apogee", "lamost", "hot_payne", "galah", "unwise")
 
 
