@@ -23,6 +23,7 @@
     status          where files stand, for people and programs
     audit           the ledger against files and tables
     merge           its rows into their table: the fullest row of a key stays
+    planner_statistics  what the planner knows of tables in partitions, once a load has changed them
     pixel_offsets   how far sources lie outside the pixels of their identifiers
     faults          whose fault an error is
     archive/        files from an archive's TAP service

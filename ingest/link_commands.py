@@ -38,7 +38,7 @@ def link(release: str, surveys: tuple[str, ...], again: bool, as_json: bool) -> 
 
 
 def link_loaded(database: Database, release: str, effort: Effort = HERE) -> None:
-    """Link what loading has changed, once no file of the release waits any more; one line a survey on stderr.
+    """Link what loading has changed, once no file of the release waits any more, and tell the planner; one line a survey on stderr.
 
     A database that goes away is borne as long as the effort's patience lasts: what is linked stays so, and the rest goes on.
     """
@@ -53,11 +53,15 @@ def link_loaded(database: Database, release: str, effort: Effort = HERE) -> None
 def _link_loaded(database: Database, release: str) -> None:
     from ingest import ledger
     from ingest.linking.link import link_surveys
+    from ingest.planner_statistics import refresh_statistics
 
     with database.connect(Role.WORKER) as connection, told_as_transient():
         if any(file.state in ledger.PENDING for file in ledger.files(connection, release_named(connection, release))):
             return
-    for each in link_surveys(database, release):
+    linked = link_surveys(database, release)
+    with told_as_transient():
+        refresh_statistics(database, relinked=any(each.relinked for each in linked))
+    for each in linked:
         if each.relinked:
             words = {
                 "survey": each.survey,
