@@ -165,14 +165,12 @@ def label_stars(database: Database, release: DataRelease, directory: Path, story
 
 def _linked(database: Database, release: DataRelease) -> str:
     """Link survey rows to the sources as ``kiel ingest work`` does after a load; what became of them, in words."""
-    from ingest.linking.link import link_surveys
-    from ingest.planner_statistics import refresh_statistics
+    from ingest.linking.release_links import link_release
 
-    surveys = link_surveys(database, release.name)
-    refresh_statistics(database, relinked=any(each.relinked for each in surveys))
-    told = ", ".join(f"{each.survey} {each.linked} of {each.rows}" for each in surveys)
-    ambiguous = sum(each.ambiguous for each in surveys)
-    return f"{told} rows linked, {ambiguous} ambiguous" if surveys else "no survey has rows"
+    links = link_release(database, release.name)
+    surveys = ", ".join(f"{each.survey} {each.linked} of {each.rows} rows linked" for each in links.surveys)
+    photometry = f"2MASS photometry of {links.two_mass.rows} sources" if links.two_mass is not None else "nothing of 2MASS"
+    return f"{surveys or 'no survey has rows'}; {sum(each.ambiguous for each in links.surveys)} ambiguous; {photometry}"
 
 
 @contextmanager

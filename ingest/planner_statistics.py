@@ -5,25 +5,27 @@ them every join is taken to give two hundred times too many rows or too few, and
 (PostgreSQL documentation, section "Routine Vacuuming", Updating Planner Statistics).
 """
 
+from collections.abc import Collection
+
 import psycopg
 from psycopg import sql
 
 from catalog.database import Database, Role
 from catalog.schema import STORE_TABLES
 from catalog.statements import statement
+from ingest.faults import told_as_transient
 from ingest.registry import PRODUCTS
 
 PARTITIONED = frozenset(table.name for table in STORE_TABLES if table.partition_by is not None)
-LINKS = "survey_link"
 
 
-def refresh_statistics(database: Database, *, relinked: bool) -> tuple[str, ...]:
-    """Make the statistics of every partitioned table into which a file was loaded since they were made, of the links where ``relinked``.
+def refresh_statistics(database: Database, changed: Collection[str] = ()) -> tuple[str, ...]:
+    """Make the statistics of every partitioned table into which a file was loaded since they were made, and of those that ``changed`` otherwise.
 
-    Returns the tables' names. Reads at most some 30,000 rows of each partition.
+    Returns the tables' names. Reads at most some 30,000 rows of each partition. TransientError when the database goes away.
     """
-    with database.connect(Role.OWNER, autocommit=True) as connection:
-        wanted = tuple(sorted((_loaded_since(connection) | ({LINKS} if relinked else set())) & PARTITIONED))
+    with database.connect(Role.OWNER, autocommit=True) as connection, told_as_transient():
+        wanted = tuple(sorted((_loaded_since(connection) | set(changed)) & PARTITIONED))
         for table in wanted:
             connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("store", table)))
     return wanted

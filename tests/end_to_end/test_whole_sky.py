@@ -230,8 +230,12 @@ def test_every_survey_row_is_linked_to_the_star_whose_identifier_or_position_it_
 ) -> None:
     """Some rows carry a neighbour's, as in the surveys themselves: survey_truth.parquet tells whose."""
     truth = pq.read_table(sky["dr3"] / "survey_truth.parquet").to_pylist()
-    surveys = {each["survey"]: each for each in kiel("ingest", "link", "--release", "sim_dr3")["surveys"]}
+    told = kiel("ingest", "link", "--release", "sim_dr3")
+    surveys = {each["survey"]: each for each in told["surveys"]}
     assert set(surveys) == set(LINKED)
+    assert told["two_mass"]["rows"] == sum(
+        len(keys_) for expected, keys_ in files["dr3"].values() if expected.product == "tmass_best_neighbour"
+    )
     for name in LINKED:
         with subtests.test(survey=name), EmbeddedServer(home).database().connect(Role.WORKER) as connection:
             (rows,) = [keys_ for expected, keys_ in files["dr3"].values() if expected.product == name]
