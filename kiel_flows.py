@@ -123,6 +123,7 @@ def simulated_sky(stars: int, story: Story) -> Path:
 
 def label_stars(database: Database, release: DataRelease, directory: Path, story: Story) -> None:
     """Files of ``directory`` into the release's tables, a model trained on them, run over every source, and published."""
+    from ingest.linking.cuts import count_cuts
     from ingest.load import add_paths
     from models.learning.versions import train_version
     from models.running.scheduling import work
@@ -136,6 +137,14 @@ def label_stars(database: Database, release: DataRelease, directory: Path, story
             f"{len(summary.files)} files: {summary.count('loaded')} loaded, {summary.count('not_a_product')} of other kinds, "
             f"{summary.count('failed')} failed, {len(summary.unreadable)} unreadable; {summary.rows_in} rows, {summary.rows_rejected} rejected; "
             f"{sum(count for _, count in sources)} sources with XP spectra ({', '.join(f'{count} with {what}' for what, count in sources)})"
+        )
+    with story.step("link") as step:
+        step["result"] = _linked(database, release)
+    with story.step("training cuts") as step:
+        papers = count_cuts(database, release.name)
+        step["result"] = (
+            ", ".join(f"{paper.paper} {paper.chosen} of {paper.candidates} rows chosen" for paper in papers if paper.candidates)
+            or "no rows of the surveys that the papers train on"
         )
     with story.step("train") as step:
         trained = train_version(database, MODEL, release.name, "short", 0, lambda progress: None)
@@ -152,6 +161,16 @@ def label_stars(database: Database, release: DataRelease, directory: Path, story
         step["result"] = f"run {run.run_id}: {run.labelled} sources labelled, {run.unlabelled} not" + (f" ({why})" if why else "")
     with story.step("publish") as step:
         step["result"] = f"publication {publish_run(database, run.run_id)}"
+
+
+def _linked(database: Database, release: DataRelease) -> str:
+    """Link survey rows to the sources as ``kiel ingest work`` does after a load; what became of them, in words."""
+    from ingest.linking.release_links import link_release
+
+    links = link_release(database, release.name)
+    surveys = ", ".join(f"{each.survey} {each.linked} of {each.rows} rows linked" for each in links.surveys)
+    photometry = f"2MASS photometry of {links.two_mass.rows} sources" if links.two_mass is not None else "nothing of 2MASS"
+    return f"{surveys or 'no survey has rows'}; {sum(each.ambiguous for each in links.surveys)} ambiguous; {photometry}"
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from catalog.schema.column import Column, PublicView
 
-# Columns whose names are reserved in ADQL 2.1 stand quoted in TAP_SCHEMA (TAP 1.1 section 4.3): only "size", by the standard itself.
-_QUOTED = {"size": '"size"'}
+_RESERVED = frozenset({"size", "distance"})
+"""Names of public columns that are reserved in ADQL 2.1: they stand quoted in TAP_SCHEMA (TAP 1.1 section 4.3)."""
 
 _TAP_SCHEMA_KEYS = (
     ("tap_schema.tables", "tap_schema.schemas", "schema_name", "schema_name"),
@@ -76,7 +76,7 @@ def _column(serial: int, table: str, view: PublicView, column: Column, index: in
     return {
         "serial": serial,
         "table_name": table,
-        "column_name": _QUOTED.get(column.name, column.name),
+        "column_name": f'"{column.name}"' if column.name in _RESERVED else column.name,
         "datatype": column.type.votable,
         "arraysize": arraysize,
         "xtype": column.type.xtype,

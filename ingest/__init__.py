@@ -25,6 +25,7 @@ From good rows to tables:
     patience        trying again what a passing fault stopped
     load_file       one file, one transaction
     merge           its rows into their table: the fullest row of a key stays
+    planner_statistics  what the planner knows of tables in partitions, once a load has changed them
     pixel_offsets   how far sources lie outside the pixels of their identifiers
     faults          whose fault an error is
 

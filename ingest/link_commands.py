@@ -32,11 +32,14 @@ _release_option = click.option("--release", default="gaia_dr3", show_default=Tru
 def link(release: str, surveys: tuple[str, ...], again: bool, as_json: bool) -> None:
     """Link survey rows to Gaia sources; without --survey also join 2MASS. What has not changed since the last time stays as it is."""
     from ingest.linking.link import link_surveys  # healpy, astropy and scipy take a second, which other commands do not need
+    from ingest.linking.release_links import changed_tables
     from ingest.linking.two_mass import join_two_mass
+    from ingest.planner_statistics import refresh_statistics
 
     database = open_database(settings())
     found = link_surveys(database, release, surveys=surveys or None, again=again, report=_tell)
     joined = None if surveys else join_two_mass(database, release, again=again, report=_tell_joined)
+    refresh_statistics(database, changed_tables(found, joined))
     values = {
         "release": release,
         "surveys": [asdict(each) | {"linked": each.linked} for each in found],
@@ -61,13 +64,13 @@ def link_loaded(database: Database, release: str, effort: Effort = HERE) -> None
 
 def _link_loaded(database: Database, release: str) -> None:
     from ingest import ledger
-    from ingest.linking.link import link_surveys
-    from ingest.linking.two_mass import join_two_mass
+    from ingest.linking.release_links import link_release
 
     with database.connect(Role.WORKER) as connection, told_as_transient():
         if any(file.state in ledger.PENDING for file in ledger.files(connection, release_named(connection, release))):
             return
-    for each in link_surveys(database, release):
+    linked = link_release(database, release)
+    for each in linked.surveys:
         if each.relinked:
             words = {
                 "survey": each.survey,
@@ -77,7 +80,7 @@ def _link_loaded(database: Database, release: str) -> None:
                 "seconds": f"{each.seconds:.2f}",
             }
             print("step=linked", *(f"{key}={word}" for key, word in words.items()), file=sys.stderr, flush=True)
-    joined = join_two_mass(database, release)
+    joined = linked.two_mass
     if joined is not None and joined.joined:
         print(
             f"step=joined table=two_mass rows={joined.rows} changed={joined.changed} seconds={joined.seconds:.2f}",

@@ -8,6 +8,7 @@ stray           the fast and the far-displaced sources, held in memory
 choose          of the candidates of a row, the source and the flags
 link            a survey's rows in blocks, from the tables to survey_link
 two_mass        photometry in 2MASS a row a source, from the tables that it is loaded into
+release_links   all of it after a load, and the planner's statistics
 loaded_files    from which files a table was made
 cuts            how many rows the cuts of a paper's training sample leave
 """

@@ -236,3 +236,11 @@ FROM store.ingest_reject AS j
 JOIN store.ingest_file AS f ON f.file_id = j.file_id
 WHERE f.release_id = %(release_id)s
 GROUP BY j.file_id;
+
+-- name: tables_loaded_since_statistics
+-- Of the tables of products those into which a file was loaded after the planner's statistics of the whole table were made.
+SELECT DISTINCT p.table_name
+FROM unnest(%(products)s::text[], %(tables)s::text[]) AS p (product, table_name)
+JOIN store.ingest_file AS f ON f.product = p.product AND f.state = 'loaded'
+JOIN pg_stat_all_tables AS s ON s.schemaname = 'store' AND s.relname = p.table_name
+WHERE s.last_analyze IS NULL OR f.finished >= s.last_analyze;

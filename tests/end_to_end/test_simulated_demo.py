@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,16 @@ def test_what_is_simulated_says_so(told: dict[str, Any], home: Path) -> None:
         release = connection.execute("SELECT name, simulated FROM runs.release").fetchall()
     assert version == [("simulated",)]
     assert release == [("sim_dr3", True)]
+
+
+def test_every_survey_of_its_sky_is_linked_and_the_cuts_are_counted(told: dict[str, Any]) -> None:
+    results = {step["step"]: step["result"] for step in told["steps"]}
+    linked = re.findall(r"(\w+) (\d+) of (\d+)", results["link"])
+    assert {survey for survey, _, _ in linked} == {"apogee", "lamost", "hot_payne", "galah", "unwise"}
+    assert all(0 < int(number) == int(rows) for _, number, rows in linked)
+    chosen = {paper: int(number) for paper, number, _ in re.findall(r"(\w+) (\d+) of (\d+)", results["training cuts"])}
+    assert set(chosen) == {"forward", "uncertain_nn", "rvs_cnn", "aspgap", "scatter_vae"}
+    assert chosen["forward"] > 0 and chosen["scatter_vae"] > 0
 
 
 def test_the_service_answered_a_cone_and_the_ten_worst(told: dict[str, Any]) -> None:

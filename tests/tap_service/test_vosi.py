@@ -10,7 +10,10 @@ from psycopg.conninfo import make_conninfo
 
 from catalog.database import Database, Role
 from catalog.publish import pinned_publication
+from catalog.schema.public_views import PUBLIC_VIEWS
+from catalog.tap_schema import tap_schema_rows
 from tap_service.adql import translate
+from tap_service.adql.tokens import RESERVED
 from tap_service.publication_tables import TableCache
 from tap_service.results.formats import FORMATS
 from tap_service.vosi import FEATURES
@@ -217,3 +220,11 @@ def test_padding_follows_the_release_without_a_new_publication(database: Databas
 def test_a_slash_behind_tables_means_all_of_them(service: Any) -> None:
     answer = httpx.get(f"{service.url}/tables/", follow_redirects=True)
     assert (answer.status_code, answer.content) == (200, httpx.get(f"{service.url}/tables").content)
+
+
+def test_every_public_column_with_a_reserved_name_stands_in_quotes() -> None:
+    written = [
+        row["column_name"] for view in PUBLIC_VIEWS for row in tap_schema_rows(0, [(view.schema, "", (view,))])["tap_columns"]
+    ]  # fmt: skip
+    reserved = {name for name in written if str(name).strip('"').upper() in RESERVED}
+    assert reserved == {'"size"', '"distance"'}
