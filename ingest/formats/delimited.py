@@ -65,17 +65,20 @@ class Readable(Protocol):
 
 
 class _Continued(io.RawIOBase):
-    """A stream of which some bytes have been read already."""
+    """A stream of which some bytes have been read already, and which ends with others."""
 
-    def __init__(self, begun: bytes, stream: Readable) -> None:
-        self._begun, self._stream = begun, stream
+    def __init__(self, begun: bytes, stream: Readable, end: bytes = b"") -> None:
+        self._begun, self._stream, self._end = begun, stream, end
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         if not self._begun:
-            return self._stream.read(size)
+            block = self._stream.read(size)
+            if block or not self._end:
+                return block
+            self._begun, self._end = self._end, b""
         block, self._begun = self._begun[:size], self._begun[size:]
         return block
 
@@ -93,7 +96,7 @@ class DelimitedReader:
     """One CSV or ECSV content; its header has been read when it is made."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+        self._stream: BinaryIO | _Continued = stream
         comments, names_line = self._header_lines()
         delimiter = _ECSV_DELIMITER.search(comments)
         self.format = "ecsv" if "%ECSV" in comments else "tsv" if "\t" in names_line and "," not in names_line else "csv"
@@ -119,7 +122,10 @@ class DelimitedReader:
             if line.startswith(b"#"):
                 comments.append(line)
             elif line.strip() or not line:
-                self._header_cut = not line.endswith(b"\n")
+                line, _, rows = line.partition(b"\r") if b"\r" in line.rstrip() else (line, b"", b"")
+                if rows:  # lines end as on old computers, by CR alone
+                    self._stream = _Continued(rows, self._stream)
+                self._header_cut = not (line.endswith(b"\n") or rows)
                 return b"".join(comments).decode(errors="replace"), line.decode(errors="replace")
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:
@@ -154,7 +160,7 @@ class DelimitedReader:
             before += len(part.numbers) + len(part.malformed)
             yield part
         if rest:
-            yield from self._streamed(_Continued(rest, tail), wanted, before)
+            yield from self._streamed(rest, tail, wanted, before)
 
     def _chunk(self, text: bytes, wanted: Mapping[Field, str], before: int) -> _Part | None:
         """Rows that end with the text, numbers as numbers where each is plainly spelled; None where a line is not a row.
@@ -189,15 +195,26 @@ class DelimitedReader:
             return _Part(numbers, {name: chunk.column(cells) for name, cells in columns.items()}, dict(sorted(bad.items())))
         return None
 
-    def _streamed(self, stream: Readable, wanted: Mapping[Field, str], before: int) -> Iterator[_Part]:
-        """Arrow's batches of text columns, their rows numbered after those ``before``; a row with a wrong number of fields is malformed."""
+    def _streamed(self, begun: bytes, tail: _Tail, wanted: Mapping[Field, str], before: int) -> Iterator[_Part]:
+        """Arrow's batches of text columns, their rows numbered after those ``before``; a row with a wrong number of fields is malformed.
+
+        A last line of our own, with a field too many, is seen unless it lies within quotes that the file opens and never closes.
+        """
         bad: dict[int, str] = {}
         names = list(dict.fromkeys(wanted.values()))
         last = before
+        own_line = self._delimiter * len(self._names) + "\x04"
+        stream = _Continued(begun, tail, f"\n{own_line}\n".encode())
+        note_other = self._note(bad, before)
+        closed = False
+
+        def note(row: pyarrow.csv.InvalidRow) -> str:
+            nonlocal closed
+            closed = closed or row.text == own_line
+            return "skip" if row.text == own_line else note_other(row)
+
         try:
-            for batch in pyarrow.csv.open_csv(
-                pa.PythonFile(stream, mode="r"), *self._options(names, self._note(bad, before), {}, _BLOCK_BYTES)
-            ):
+            for batch in pyarrow.csv.open_csv(pa.PythonFile(stream, mode="r"), *self._options(names, note, {}, _BLOCK_BYTES)):
                 numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
                 numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
                 last = int(numbers[-1]) if len(numbers) else last
@@ -208,6 +225,10 @@ class DelimitedReader:
                 raise DataError(f"the rows cannot be told apart ({error})") from error
         if bad:
             yield _Part(np.empty(0, np.int64), {}, dict(sorted(bad.items())))
+        if not closed and not tail.ends_in_line:
+            raise DataError(
+                f"a quote in row {last} or behind it is never closed, and all that follows would count as its text; mend the row"
+            )
 
     def _note(self, bad: dict[int, str], before: int, restored: Callable[[str], str] = str) -> Callable[[pyarrow.csv.InvalidRow], str]:
         """Puts rows with a wrong number of fields into ``bad``; ``restored`` gives the text of a row as it stood in the file."""

@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import Bool
 
 from catalog.errors import DataError
-from catalog.schema.column import ColumnType
 from ingest.file_table import Field, FileTable, TypedColumn, fields_named
 from ingest.formats.values import from_lists, from_numbers
 
@@ -149,11 +148,7 @@ def _typed(values: np.ndarray, column: _Column, field: Field) -> TypedColumn:
         raise DataError(f"column {field.name} is {column.dtype}{list(column.shape[1:])} where one value a row is expected")
     numbers = values.reshape(rows)
     missing = _missing(numbers)
-    typed = from_numbers(np.where(missing, 0, numbers).astype(numbers.dtype.newbyteorder("=")), missing, field)
-    if field.type is ColumnType.BOOLEAN and numbers.dtype.kind != "b":
-        told = {int(row): f"{numbers[row]} is no boolean" for row in np.flatnonzero(~missing & (numbers != 0) & (numbers != 1))}
-        return TypedColumn(typed.values, typed.null, {**typed.unparsable, **told})
-    return typed
+    return from_numbers(np.where(missing, 0, numbers).astype(numbers.dtype.newbyteorder("=")), missing, field)
 
 
 def _missing(values: np.ndarray) -> Bool[np.ndarray, "..."]:
