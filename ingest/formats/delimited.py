@@ -35,10 +35,18 @@ _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*['\"]?(.)")
 _ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):\s*['\"]?([^,'\"}\n]+)")
 
 
+class Readable(Protocol):
+    """A stream of bytes, of which no more is asked than this."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        ...
+
+
 class _Tail(io.RawIOBase):
     """A stream that remembers how its text ended."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._last = b"\n"
 
@@ -54,14 +62,6 @@ class _Tail(io.RawIOBase):
     @property
     def ends_in_line(self) -> bool:
         return self._last not in (b"\n", b"\r")
-
-
-class Readable(Protocol):
-    """A stream of bytes, of which no more is asked than this."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
-        ...
 
 
 class _Continued(io.RawIOBase):
