@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa

@@ -2,15 +2,18 @@
 
 Many files carry source_id, ra and dec: RVS and XP-sampled spectra, cross-matches, synthetic photometry. A header is gaia_source when it has
 those three, when at least half of its columns are columns of the archive's table, and when it holds no spectrum (flux, wavelength).
-The reference epoch, where the file has it, must be the release's: rows of Gaia DR1 or DR2 look alike but are other sources.
+The reference epoch, where the file has it, must be the release's: rows of Gaia DR1 or DR2 look alike but are other sources. Files without
+it are known by the designation or by the solution_id; EDR3 has the sources and numbers of DR3.
 """
 
+import re
 from collections.abc import Collection
 
 import numpy as np
 from psycopg import sql
 
 from catalog.binary_copy import Rows, copy_fields
+from catalog.releases import DataRelease
 from catalog.schema.column import ColumnType
 from catalog.schema.gaia_source import GAIA_SOURCE
 from ingest.file_table import Field, FileTable
@@ -24,6 +27,11 @@ _STAGED = copy_fields(GAIA_SOURCE.without("file_id"))
 
 SYNONYMS = {"astrometric_params_solved": ("astrometric_params",)}
 """Names in the draft of the DR4 data model, which also leaves out phot_bp_rp_excess_factor and astrometric_excess_noise_sig."""
+
+_SOLUTIONS = {1635378410781933568: "Gaia DR1", 1635721458409799680: "Gaia DR2"}
+"""solution_id of all of gaia_source in releases whose numbers are those of other sources."""
+_DESIGNATION = Field("designation", ColumnType.TEXT)
+_NUMBERED = re.compile(r"Gaia E?DR(\d+) \d+", re.IGNORECASE)
 
 FIELDS = tuple(Field(column.name, column.type, synonyms=SYNONYMS.get(column.name, ()), unit=column.unit) for column in _COLUMNS)
 
@@ -76,11 +84,30 @@ def check(table: FileTable, file: FileContext) -> CheckedRows:
         "epoch_of_another_release",
         lambda row: f"ref_epoch {epoch[row]}, {release.name} has {release.epoch}",
     )
+    _check_numbering(checks, table, release)
     good = checks.good
     values = {field.name: table.values(field)[good] for field in FIELDS}
     values |= {"release_id": np.full(int(good.sum()), release.release_id, np.int16), "row_number": table.row_number[good]}
     nulls = {field.name: table.null(field.name)[good] for field in FIELDS}
     return CheckedRows(Rows(_STAGED, values, nulls), checks.rejects())
+
+
+def _check_numbering(checks: RowChecks, table: FileTable, release: DataRelease) -> None:
+    """The row is of a release that numbers its sources as this one."""
+    solution = table.values(Field("solution_id", ColumnType.BIGINT))
+    checks.reject(
+        ~table.null("solution_id") & np.isin(solution, list(_SOLUTIONS)),
+        "solution_of_another_release",
+        lambda row: f"solution_id {solution[row]} is that of {_SOLUTIONS[int(solution[row])]}",
+    )
+    if _DESIGNATION.name in table:
+        names = table.values(_DESIGNATION).tolist()
+        system = np.array([f"dr{found[1]}" if (found := _NUMBERED.match(name)) else "" for name in names], object)
+        checks.reject(
+            (system != "") & (system != release.id_system),
+            "designation_of_another_release",
+            lambda row: f"{names[row]}, {release.name} numbers its sources as {release.id_system}",
+        )
 
 
 def _completeness(alias: str) -> sql.Composable:
@@ -98,4 +125,5 @@ GAIA_SOURCE_ROWS = Product(
     f"of {len(_COLUMNS)} columns have a value",
     required=tuple(sorted(REQUIRED)),
     has_positions=True,
+    other_fields=lambda columns: () if "ref_epoch" in columns else (_DESIGNATION,),
 )

@@ -166,6 +166,28 @@ BAD_SOURCES = {
 }
 
 
+@pytest.mark.parametrize(("release", "taken"), [("DR1", False), ("DR2", False), ("EDR3", True), ("DR3", True), ("DR4", False)])
+def test_where_no_epoch_tells_the_release_the_designation_does(release: str, taken: bool, tmp_path: Path) -> None:
+    """EDR3 and DR3 number their sources alike."""
+    path = tmp_path / "gaia.csv"
+    path.write_text(f"designation,source_id,ra,dec,parallax\nGaia {release} {GOOD},{GOOD},1.5,2.5,3.5\n,{GOOD + 128},1.5,2.5,3.5\n")
+    with open_table(SourceFile(path)) as reader:
+        assert GAIA_SOURCE_ROWS.compare(reader.tables[0], {})["unknown_columns"] == []
+        (block,) = blocks_of(SourceFile(path), reader, [0], GAIA_SOURCE_ROWS.fields_in(reader.tables[0]))
+    checked = GAIA_SOURCE_ROWS.check(block, FileContext(DR3, path.name))
+    assert checked.rows["source_id"].tolist() == ([GOOD, GOOD + 128] if taken else [GOOD + 128])
+    assert checked.rejects.reason.tolist() == ([] if taken else ["designation_of_another_release"])
+    assert all(f"Gaia {release} {GOOD}" in detail for detail in checked.rejects.detail)
+
+
+def test_a_row_of_gaia_dr2_is_known_by_its_solution(archive: Any, tmp_path: Path) -> None:
+    rows = [archive.source(GOOD, solution_id=1635721458409799680, ref_epoch=None), archive.source(GOOD + 128, solution_id=1636148068921376768)]
+    checked = check(archive.csv(tmp_path / "file.csv", rows), GAIA_SOURCE_ROWS)
+    assert checked.rows["source_id"].tolist() == [GOOD + 128]
+    assert checked.rejects.reason.tolist() == ["solution_of_another_release"]
+    assert "Gaia DR2" in checked.rejects.detail[0]
+
+
 @pytest.mark.parametrize("name", BAD_SOURCES)
 def test_a_bad_source_is_rejected_by_name_and_its_neighbours_load(name: str, archive: Any, tmp_path: Path) -> None:
     change, reason = BAD_SOURCES[name]
