@@ -181,7 +181,10 @@ def test_where_no_epoch_tells_the_release_the_designation_does(release: str, tak
 
 
 def test_a_row_of_gaia_dr2_is_known_by_its_solution(archive: Any, tmp_path: Path) -> None:
-    rows = [archive.source(GOOD, solution_id=1635721458409799680, ref_epoch=None), archive.source(GOOD + 128, solution_id=1636148068921376768)]
+    rows = [
+        archive.source(GOOD, solution_id=1635721458409799680, ref_epoch=None),
+        archive.source(GOOD + 128, solution_id=1636148068921376768),
+    ]
     checked = check(archive.csv(tmp_path / "file.csv", rows), GAIA_SOURCE_ROWS)
     assert checked.rows["source_id"].tolist() == [GOOD + 128]
     assert checked.rejects.reason.tolist() == ["solution_of_another_release"]
