@@ -62,6 +62,19 @@ def test_all_tables_of_the_first_product_are_taken() -> None:
     assert product_of([other, xp, other, xp]) == (XP_CONTINUOUS, [1, 3])
 
 
+@pytest.mark.parametrize(
+    ("stated", "same"),
+    [("mag", True), ("mmag", False), ("mag(AB)", None), ("dex(cm / s2)", None), ("---", None), ("Magnitude[mag]", None), ("", True)],
+)
+def test_a_stated_unit_is_the_same_another_or_not_understood(stated: str, same: bool | None) -> None:
+    columns, units = dict.fromkeys(("source_id", "ra", "dec", "phot_g_mean_mag"), "float"), {"phot_g_mean_mag": stated}
+    if same is False:
+        with pytest.raises(DataError, match="phot_g_mean_mag in 'mmag'"):
+            GAIA_SOURCE_ROWS.compare(columns, units)
+    else:
+        assert GAIA_SOURCE_ROWS.compare(columns, units)["unknown_units"] == ({} if same else units)
+
+
 def check(path: Path, product: Product) -> CheckedRows:
     with open_table(SourceFile(path)) as reader:
         (block,) = list(blocks_of(SourceFile(path), reader, [0], product.fields))
