@@ -102,7 +102,7 @@ def add(
         ),
     )
     if work:
-        link_loaded(open_database(settings()), release)
+        link_loaded(reopened_database(settings()), release, _effort(**effort))
     _finish(ctx, summary, as_json, fetched)
 
 
@@ -130,7 +130,7 @@ def work(ctx: click.Context, /, release: str, as_json: bool, **effort: Any) -> N
     summary = _with_progress(
         as_json, lambda step: load_pending(reopened_database(settings()), release, effort=_effort(**effort), report=step)
     )
-    link_loaded(open_database(settings()), release)
+    link_loaded(reopened_database(settings()), release, _effort(**effort))
     _finish(ctx, summary, as_json)
 
 

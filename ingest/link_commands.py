@@ -9,8 +9,12 @@ import click
 from catalog.command_output import json_option, report
 from catalog.database import Database, Role
 from catalog.embedded_server import open_database
+from catalog.errors import TransientError
 from catalog.releases import release_named
 from catalog.settings import settings
+from ingest.effort import HERE, Effort
+from ingest.faults import told_as_transient
+from ingest.patience import Patience
 
 if TYPE_CHECKING:
     from ingest.linking.cuts import CutCounts
@@ -33,12 +37,24 @@ def link(release: str, surveys: tuple[str, ...], again: bool, as_json: bool) -> 
     report(values, "\n".join(map(_link_line, found)) or f"No survey has rows in {release}.", as_json)
 
 
-def link_loaded(database: Database, release: str) -> None:
-    """Link what loading has changed, once no file of the release waits any more; one line a survey on stderr."""
+def link_loaded(database: Database, release: str, effort: Effort = HERE) -> None:
+    """Link what loading has changed, once no file of the release waits any more; one line a survey on stderr.
+
+    A database that goes away is borne as long as the effort's patience lasts: what is linked stays so, and the rest goes on.
+    """
+    patience = Patience(database, effort.patience_seconds, effort.reopen)
+    while True:
+        try:
+            return _link_loaded(patience.database, release)
+        except TransientError as fault:
+            patience.wait(fault)
+
+
+def _link_loaded(database: Database, release: str) -> None:
     from ingest import ledger
     from ingest.linking.link import link_surveys
 
-    with database.connect(Role.WORKER) as connection:
+    with database.connect(Role.WORKER) as connection, told_as_transient():
         if any(file.state in ledger.PENDING for file in ledger.files(connection, release_named(connection, release))):
             return
     for each in link_surveys(database, release):

@@ -22,14 +22,14 @@ FROM (
             coalesce(s.aspcapflag & 8608481563 = 0, false) AS cut_flags,
             coalesce(s.teff BETWEEN 3000 AND 7000, false) AS cut_teff,
             coalesce(s.logg BETWEEN 0 AND 5.5, false) AS cut_logg,
-            coalesce(s.m_h BETWEEN -2.5 AND 0.6, false) AS cut_mh,
-            coalesce(s.alpha_m BETWEEN -0.1 AND 0.6, false) AS cut_alpha_m,
-            coalesce((s.logg > 4.2 - 1.5 * log(greatest(s.teff, 1)::float8 / 5777) AND s.logg < 4.8)
+            coalesce(s.m_h BETWEEN -2.5 AND 0.6::real, false) AS cut_mh,
+            coalesce(s.alpha_m BETWEEN -0.1::real AND 0.6::real, false) AS cut_alpha_m,
+            coalesce((s.logg > 4.2 - 1.5 * log(greatest(s.teff, 1)::float8 / 5777) AND s.logg < 4.8::real)
                 OR (s.logg < 5.0 / 3000 * (s.teff::float8 - 3000) + 0.5 AND s.logg > 5.0 / 3000 * (s.teff::float8 - 3000) - 1.9), false) AS cut_kiel,
             coalesce(s.teff_err <= 50, false) AS cut_teff_error,
-            coalesce(s.logg_err <= 0.05, false) AS cut_logg_error,
-            coalesce(s.m_h_err <= 0.02, false) AS cut_metallicity_error,
-            coalesce(s.alpha_m_err <= 0.02, false) AS cut_alpha_error,
+            coalesce(s.logg_err <= 0.05::real, false) AS cut_logg_error,
+            coalesce(s.m_h_err <= 0.02::real, false) AS cut_metallicity_error,
+            coalesce(s.alpha_m_err <= 0.02::real, false) AS cut_alpha_error,
             coalesce(s.snr > 200, false) AS cut_snr,
             p.survey_id IS NOT NULL AS has_apogee_spectrum
         FROM store.survey_link AS l
@@ -57,8 +57,8 @@ FROM (
             true, true, true, true, true,
             coalesce(s.e_teff < 200, false) AS cut_teff_error,
             coalesce(s.e_logg < 0.25, false) AS cut_logg_error,
-            coalesce(s.e_fe_h < 0.2, false) AS cut_metallicity_error,
-            coalesce(s.e_alpha_fe < 0.05, false) AS cut_alpha_error,
+            coalesce(s.e_fe_h < 0.2::real, false) AS cut_metallicity_error,
+            coalesce(s.e_alpha_fe < 0.05::real, false) AS cut_alpha_error,
             true, false
         FROM store.survey_link AS l
         JOIN store.galah AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id

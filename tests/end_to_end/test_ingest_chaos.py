@@ -28,6 +28,7 @@ from catalog.migrate import upgrade
 from catalog.postmaster import Postmaster
 from catalog.releases import add_release
 from catalog.version import ROOT
+from ingest.link_commands import link_loaded
 from ingest.load import add_paths
 from ingest.sky.make import SkySettings, make_sky
 
@@ -122,6 +123,7 @@ def test_a_load_that_is_killed_again_and_again_ends_in_the_same_tables(sky: Path
     upgrade(database)
     add_release(database, RELEASE)
     summary = add_paths(database, RELEASE, [sky], work=True)
+    link_loaded(database, RELEASE)
     assert summary.failed == () and summary.count("loaded") > 30
     expected = hashes(database)
     with database.connect(Role.WORKER) as connection:
