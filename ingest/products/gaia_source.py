@@ -1,7 +1,8 @@
 """gaia_source: rows of the archive's table gaia_source, whole or in part; source_id, ra and dec are required.
 
 Many files carry source_id, ra and dec: RVS and XP-sampled spectra, cross-matches, synthetic photometry. A header is gaia_source when it has
-those three, when at least half of its columns are columns of the archive's table, and when it holds no spectrum (flux, wavelength).
+those three, when at least half of its columns are columns of the archive's table, and when it holds no spectrum (flux, wavelength) and no
+labels or clusters of others' making: those are reference labels, whose catalogues often repeat Gaia's columns.
 The reference epoch, where the file has it, must be the release's: rows of Gaia DR1 or DR2 look alike but are other sources. Files without
 it are known by the designation or by the solution_id; EDR3 has the sources and numbers of DR3.
 """
@@ -18,10 +19,14 @@ from catalog.schema.column import ColumnType
 from catalog.schema.gaia_source import GAIA_SOURCE
 from ingest.file_table import Field, FileTable
 from ingest.product import CheckedRows, FileContext, Product
+from ingest.products.reference_label import CLUSTER, LABELS
 from ingest.row_checks import RowChecks
 
 REQUIRED = frozenset({"source_id", "ra", "dec"})
 _SPECTRUM = frozenset({"flux", "flux_error", "wavelength"})
+_OTHERS = frozenset(
+    {spelling for name in ("teff", "logg", "feh", "mh", "alpha_m", "c_fe", "n_fe") for spelling in LABELS[name]} | {*CLUSTER}
+)
 _COLUMNS = GAIA_SOURCE.without("release_id", "file_id", "row_number")
 _STAGED = copy_fields(GAIA_SOURCE.without("file_id"))
 
@@ -67,7 +72,7 @@ ARCHIVE_COLUMNS = frozenset(
 def recognises(names: Collection[str]) -> bool:
     """Whether a header is one of gaia_source, by the rule above."""
     known = (ARCHIVE_COLUMNS | {name for names in SYNONYMS.values() for name in names}).intersection(names)
-    return REQUIRED.issubset(names) and not _SPECTRUM.intersection(names) and 2 * len(known) >= len(names)
+    return REQUIRED.issubset(names) and not (_SPECTRUM | _OTHERS).intersection(names) and 2 * len(known) >= len(names)
 
 
 def check(table: FileTable, file: FileContext) -> CheckedRows:

@@ -57,6 +57,26 @@ def test_coefficients_without_an_identifier_are_an_error_and_not_another_product
         found[0].compare(columns, {})
 
 
+OTHERS_CATALOGUES = {
+    "labels from XP spectra": (
+        "source_id ra dec parallax parallax_error pmra pmdec ruwe phot_g_mean_mag bp_rp teff_xp logg_xp moh_xp aom_xp",
+        "reference_label",
+    ),
+    "labels beside Gaia's columns": ("source_id ra dec parallax pmra pmdec phot_g_mean_mag bp_rp teff logg feh", "reference_label"),
+    "members of clusters": ("source_id ra dec parallax pmra pmdec phot_g_mean_mag bp_rp cluster", "reference_label"),
+    "a cone search of the archive, with its distance in degrees": ("source_id ra dec parallax phot_g_mean_mag dist", "gaia_source"),
+    "what the archive says of labels": ("source_id ra dec parallax teff_gspphot logg_gspphot rv_template_fe_h", "gaia_source"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS_CATALOGUES)
+def test_a_catalogue_of_others_labels_is_not_taken_for_gaia_source(name: str) -> None:
+    columns, product = OTHERS_CATALOGUES[name]
+    found = product_of([dict.fromkeys(columns.split(), "")])
+    assert found is not None
+    assert found[0].name == product
+
+
 def test_all_tables_of_the_first_product_are_taken() -> None:
     xp, other = {"source_id": "", "bp_coefficients": ""}, {"a": ""}
     assert product_of([other, xp, other, xp]) == (XP_CONTINUOUS, [1, 3])
