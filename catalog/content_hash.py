@@ -2,6 +2,7 @@
 
 The tables follow from their descriptions: all with a file_id or a release_id. Left out is what differs between two loads of the same files:
 numbers that PostgreSQL counts, times, attempts, and the version of the code. A file's number stands as its SHA-256.
+Tables that follow from others (links of surveys, 2MASS a row a source) are equal once they have been made from equal tables: link both, or neither.
 """
 
 import hashlib

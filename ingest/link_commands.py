@@ -1,4 +1,4 @@
-"""The commands ``kiel ingest link`` and ``kiel ingest cuts``: survey rows to Gaia sources, and what the papers' cuts leave of them."""
+"""The commands ``kiel ingest link`` and ``kiel ingest cuts``: survey rows and 2MASS to Gaia sources, and what the papers' cuts leave of them."""
 
 import sys
 from dataclasses import asdict
@@ -19,6 +19,7 @@ from ingest.patience import Patience
 if TYPE_CHECKING:
     from ingest.linking.cuts import CutCounts
     from ingest.linking.link import LinkedSurvey
+    from ingest.linking.two_mass import JoinedTwoMass
 
 _release_option = click.option("--release", default="gaia_dr3", show_default=True, help="Data release whose sources are meant.")
 
@@ -29,16 +30,24 @@ _release_option = click.option("--release", default="gaia_dr3", show_default=Tru
 @click.option("--again", is_flag=True, help="Link also what has not changed.")
 @json_option
 def link(release: str, surveys: tuple[str, ...], again: bool, as_json: bool) -> None:
-    """Link survey rows to Gaia sources. What has not changed since the last time stays as it is."""
+    """Link survey rows to Gaia sources; without --survey also join 2MASS. What has not changed since the last time stays as it is."""
     from ingest.linking.link import link_surveys  # healpy, astropy and scipy take a second, which other commands do not need
+    from ingest.linking.two_mass import join_two_mass
 
-    found = link_surveys(open_database(settings()), release, surveys=surveys or None, again=again, report=_tell)
-    values = {"release": release, "surveys": [asdict(each) | {"linked": each.linked} for each in found]}
-    report(values, "\n".join(map(_link_line, found)) or f"No survey has rows in {release}.", as_json)
+    database = open_database(settings())
+    found = link_surveys(database, release, surveys=surveys or None, again=again, report=_tell)
+    joined = None if surveys else join_two_mass(database, release, again=again, report=_tell_joined)
+    values = {
+        "release": release,
+        "surveys": [asdict(each) | {"linked": each.linked} for each in found],
+        "two_mass": None if joined is None else asdict(joined),
+    }
+    lines = [*map(_link_line, found), *([] if joined is None else [_joined_line(joined)])]
+    report(values, "\n".join(lines) or f"Neither surveys nor 2MASS have rows in {release}.", as_json)
 
 
 def link_loaded(database: Database, release: str, effort: Effort = HERE) -> None:
-    """Link what loading has changed, once no file of the release waits any more; one line a survey on stderr.
+    """Link what loading has changed, once no file of the release waits any more; one line a survey on stderr, and one for 2MASS.
 
     A database that goes away is borne as long as the effort's patience lasts: what is linked stays so, and the rest goes on.
     """
@@ -53,6 +62,7 @@ def link_loaded(database: Database, release: str, effort: Effort = HERE) -> None
 def _link_loaded(database: Database, release: str) -> None:
     from ingest import ledger
     from ingest.linking.link import link_surveys
+    from ingest.linking.two_mass import join_two_mass
 
     with database.connect(Role.WORKER) as connection, told_as_transient():
         if any(file.state in ledger.PENDING for file in ledger.files(connection, release_named(connection, release))):
@@ -67,10 +77,26 @@ def _link_loaded(database: Database, release: str) -> None:
                 "seconds": f"{each.seconds:.2f}",
             }
             print("step=linked", *(f"{key}={word}" for key, word in words.items()), file=sys.stderr, flush=True)
+    joined = join_two_mass(database, release)
+    if joined is not None and joined.joined:
+        print(
+            f"step=joined table=two_mass rows={joined.rows} changed={joined.changed} seconds={joined.seconds:.2f}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _tell(survey: str, rows: int) -> None:
     print(f"step=linking survey={survey} rows={rows}", file=sys.stderr, flush=True)
+
+
+def _tell_joined(rows: int) -> None:
+    print(f"step=joining table=two_mass rows={rows}", file=sys.stderr, flush=True)
+
+
+def _joined_line(joined: "JoinedTwoMass") -> str:
+    rate = f"{joined.changed} changed; {joined.rows / max(joined.seconds, 1e-9):.0f} rows/s" if joined.joined else "nothing has changed"
+    return f"{'two_mass':<16}{joined.rows} sources with photometry; {rate}"
 
 
 def _link_line(each: "LinkedSurvey") -> str:

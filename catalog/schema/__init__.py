@@ -10,7 +10,7 @@
     fidelity        how far astrometry can be trusted
     apogee, apogee_spectrum, astronn, lamost, hot_payne, galah      surveys, in their own terms (survey_row: what their rows share)
     reference_label     labels of any other table, as named sets
-    two_mass        infrared photometry by source, and the tables that it is joined from
+    two_mass        infrared photometry by source, the tables that it is joined from, and what they come to
     survey_link     which source each row of a survey is
     unwise          infrared fluxes by position
     reddening       E of maps of the dust
@@ -47,7 +47,7 @@ from catalog.schema.reference_label import REFERENCE_LABEL
 from catalog.schema.release import DISPLACED_SOURCE, RELEASE
 from catalog.schema.rvs_spectrum import RVS_SPECTRUM
 from catalog.schema.survey_link import SURVEY_LINK, SURVEY_LINKING
-from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
+from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS, TWO_MASS_PHOTOMETRY
 from catalog.schema.unwise import UNWISE
 from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
@@ -78,6 +78,7 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     TMASS_BEST_NEIGHBOUR,
     TMASS_JOIN,
     TMASS_PSC,
+    TWO_MASS_PHOTOMETRY,
     SURVEY_LINK,
     SURVEY_LINKING,
     UNWISE,

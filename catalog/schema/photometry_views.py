@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from catalog.schema.column import Column, ColumnType, Position, PublicView, StoreTable
 from catalog.schema.reddening import REDDENING
 from catalog.schema.survey_link import LINK_COLUMNS
-from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS
+from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS_PHOTOMETRY
 from catalog.schema.unwise import BANDS, UNWISE
 
 _OURS = ("release_id", "file_id", "row_number")
@@ -27,14 +27,6 @@ def _as_stored(
 def _columns(table: StoreTable) -> tuple[Column, ...]:
     return table.without(*_OURS)
 
-
-TWO_MASS_VIEW = PublicView(
-    "gaia",
-    "two_mass",
-    "Photometry in 2MASS by source_id: as loaded so, else joined from best neighbours and point sources; every counterpart, whatever its quality.",
-    _columns(TWO_MASS),
-    "two_mass",
-)
 
 UNWISE_VIEW = PublicView(
     "surveys",
@@ -65,7 +57,7 @@ UNWISE_VIEW = PublicView(
 )
 
 PHOTOMETRY_VIEWS: tuple[PublicView, ...] = (
-    TWO_MASS_VIEW,
+    _as_stored("two_mass", TWO_MASS_PHOTOMETRY),
     _as_stored("tmass_psc_xsc_best_neighbour", TMASS_BEST_NEIGHBOUR),
     _as_stored("tmass_psc_xsc_join", TMASS_JOIN, indexed=("clean_tmass_psc_xsc_oid",)),
     _as_stored("tmass_original_valid", TMASS_PSC, Position(key="position_key"), ("designation", "position_key"), "gaiadr1"),

@@ -102,10 +102,10 @@ SURVEY_LINK = StoreTable(
 
 SURVEY_LINKING = StoreTable(
     "survey_linking",
-    "The last linking of each survey: from which files it was made, so that it is made again only when these change.",
+    "The last linking of each survey, and the last joining of 2MASS: from which files it was made, so that it is made again only when these change.",
     (
         RELEASE_ID,
-        Column("survey", ColumnType.TEXT, "Table of the survey.", ucd="meta.id", nullable=False),
+        Column("survey", ColumnType.TEXT, "Table of the survey, or two_mass_photometry.", ucd="meta.id", nullable=False),
         Column(
             "fingerprint",
             ColumnType.TEXT,

@@ -4,6 +4,7 @@ two_mass             results of the archive's join by source_id, as Zhang, Green
 tmass_best_neighbour source_id -> clean_tmass_psc_xsc_oid      (gaiadr3.tmass_psc_xsc_best_neighbour)
 tmass_join           clean_tmass_psc_xsc_oid -> designation    (gaiadr3.tmass_psc_xsc_join)
 tmass_psc            designation -> photometry                 (gaiadr1.tmass_original_valid)
+two_mass_photometry  what the four come to, a row a source: made by linking (ingest/linking/two_mass.py), not loaded
 
 Names, units and meaning: Gaia archive data model; 2MASS Explanatory Supplement (II.2.a). Magnitudes are Vega magnitudes as published.
 """
@@ -66,6 +67,15 @@ TWO_MASS = StoreTable(
     primary_key=("release_id", "source_id"),
     partition_by="release_id",
 )
+
+TWO_MASS_PHOTOMETRY = StoreTable(
+    "two_mass_photometry",
+    "Photometry in 2MASS by source_id: as loaded so, else joined from best neighbours and point sources; every counterpart, whatever its quality.",
+    TWO_MASS.without("file_id", "row_number"),
+    primary_key=("release_id", "source_id"),
+    partition_by="release_id",
+)
+"""Follows from the other tables of this file, which name the files of its rows; can be made again at any time."""
 
 _OID = Column(
     "clean_tmass_psc_xsc_oid", ColumnType.BIGINT, "Number of the counterpart in the join of point and extended sources.", None, "meta.id"

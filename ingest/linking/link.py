@@ -30,9 +30,9 @@ from ingest.linking.candidates import SOURCE_FIELDS, Candidates
 from ingest.linking.choose import CROSSMATCH_2MASS, GIVEN, NEIGHBOURHOOD, NO_LINK, Identified, Links, choose
 from ingest.linking.cover import covering_ranges
 from ingest.linking.epoch import separation
+from ingest.linking.loaded_files import loaded_files
 from ingest.linking.rules import FAST_MAS_YR, RULES, LinkRules
 from ingest.linking.stray import StraySources
-from ingest.registry import PRODUCTS
 
 BLOCK_ROWS = 20_000
 """Rows of a survey in memory at once, with their candidates."""
@@ -161,18 +161,12 @@ class _Linking:
         """A digest of all that a survey's links follow from, in the transaction's snapshot."""
         followed = [other for other in RULES if other.survey in {survey for survey, _ in rules.follows}]
         tables = {rules.survey, *(other.survey for other in followed), *_SOURCE_TABLES, *_TWO_MASS_TABLES}
-        files = self._files(connection, tables)
+        files = loaded_files(connection, self._release.release_id, tables)
         return hashlib.sha256(repr((ALGORITHM, rules, followed, FAST_MAS_YR, self._release.epoch, offset, files)).encode()).hexdigest()
-
-    def _files(self, connection: psycopg.Connection, tables: Iterable[str]) -> list[tuple[object, ...]]:
-        wanted = set(tables)
-        products = sorted({product.name for product in PRODUCTS if product.table.name in wanted})
-        values = {"release_id": self._release.release_id, "products": products}
-        return connection.execute(statement("files_behind_a_link"), values).fetchall()
 
     def _stray_sources(self, connection: psycopg.Connection, rules: LinkRules, epoch: float) -> StraySources:
         """Read once for all surveys, as long as no file of Gaia's sources comes in between."""
-        files = repr(self._files(connection, {"gaia_source"}))
+        files = repr(loaded_files(connection, self._release.release_id, {"gaia_source"}))
         if self._stray is None or self._stray[0] != files:
             values = {"release_id": self._release.release_id, "fast": FAST_MAS_YR}
             blocks = list(read_rows(connection, statement("stray_sources"), SOURCE_FIELDS, values, block_rows=100_000))

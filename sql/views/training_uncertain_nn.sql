@@ -24,23 +24,14 @@ FROM (
             x.source_id IS NOT NULL AS cut_has_xp,
             CASE WHEN {cut_dialect} <> 'gaia_dr4' THEN coalesce(g.phot_bp_rp_excess_factor < 3.0, false) END AS cut_excess_factor,
             coalesce(g.ruwe <= 1.4::real, false) AS cut_ruwe,
-            CASE WHEN EXISTS (SELECT FROM store.two_mass WHERE release_id = {release_id})
-                   OR EXISTS (SELECT FROM store.tmass_psc WHERE release_id = {release_id}) THEN coalesce(num_nulls(t.j_m, t.j_msigcom, t.h_m, t.h_msigcom) = 0, false) END AS cut_two_mass,
+            CASE WHEN EXISTS (SELECT FROM store.two_mass_photometry WHERE release_id = {release_id})
+                THEN coalesce(num_nulls(t.j_m, t.j_msigcom, t.h_m, t.h_msigcom) = 0, false) END AS cut_two_mass,
             CASE WHEN EXISTS (SELECT FROM store.unwise WHERE release_id = {release_id}) THEN coalesce(u.w1_flux > 0 AND u.w2_flux > 0, false) END AS cut_unwise
         FROM store.survey_link AS l
         JOIN store.apogee AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id
         LEFT JOIN store.xp_spectrum AS x ON x.release_id = {release_id} AND x.source_id = l.source_id
-        LEFT JOIN LATERAL (
-            SELECT m.j_m, m.j_msigcom, m.h_m, m.h_msigcom FROM store.two_mass AS m WHERE m.release_id = {release_id} AND m.source_id = l.source_id
-            UNION ALL
-            SELECT p.j_m, p.j_msigcom, p.h_m, p.h_msigcom
-            FROM store.tmass_best_neighbour AS n
-            JOIN store.tmass_join AS j ON j.release_id = {release_id} AND j.clean_tmass_psc_xsc_oid = n.clean_tmass_psc_xsc_oid
-            JOIN store.tmass_psc AS p ON p.release_id = {release_id} AND p.designation = j.original_psc_source_id
-            WHERE n.release_id = {release_id} AND n.source_id = l.source_id
-            LIMIT 1
-        ) AS t ON true
+        LEFT JOIN store.two_mass_photometry AS t ON t.release_id = {release_id} AND t.source_id = l.source_id
         LEFT JOIN LATERAL (
             SELECT w.w1_flux, w.w2_flux
             FROM store.survey_link AS k

@@ -18,6 +18,7 @@ from catalog.healpix import ARCSEC
 from catalog.releases import add_release
 from ingest.linking.cuts import PAPERS, CutCounts, count_cuts
 from ingest.linking.link import link_surveys
+from ingest.linking.two_mass import join_two_mass
 from ingest.load import add_paths
 from ingest.sky.make import SkySettings, make_sky
 
@@ -250,6 +251,7 @@ def test_the_views_count_what_numpy_counts_in_the_files(folder: Path, database: 
     add_release(database, "sim_dr3")
     add_paths(database, "sim_dr3", [folder], work=True)
     link_surveys(database, "sim_dr3")
+    join_two_mass(database, "sim_dr3")
     files = Files(folder)
     found = {counts.paper: counts for counts in count_cuts(database, "sim_dr3")}
     assert list(found) == list(PAPERS) == list(BY_HAND)
@@ -388,6 +390,7 @@ def test_an_upper_limit_of_2mass_is_no_measurement(put: Callable[..., None], dat
     put(database, "apogee", {"survey_id": ["measured", "limit in H"]} | place)
     magnitudes = {"j_m": [12.0, 12.0], "j_msigcom": [0.02, 0.02], "h_m": [11.5, 11.5], "h_msigcom": [0.02, _NAN]}
     put(database, "two_mass", {"source_id": source} | magnitudes)
+    join_two_mass(database, "gaia_dr3")
     link_surveys(database, "gaia_dr3")
     with database.connect(Role.WORKER) as connection:
         found = connection.execute("SELECT survey_id, cut_two_mass FROM surveys_dr3.training_uncertain_nn").fetchall()

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from catalog.database import Database, Role
 from catalog.releases import add_release
+from ingest.linking.two_mass import join_two_mass
 from ingest.load import add_paths
 from ingest.sky.labels import StellarLabels
 from ingest.sky.surveys.inputs import SurveyInput
@@ -105,6 +106,7 @@ def test_2mass_stands_as_its_three_files_have_it_and_joins_to_each_source(simula
     photometry = {row["designation"]: row for row in text_rows(sky / "tmass_original_valid.csv.gz")}
     join = {row["clean_tmass_psc_xsc_oid"]: row["original_psc_source_id"] for row in text_rows(sky / "tmasspscxscJoin0001.csv.gz")}
     neighbours = text_rows(sky / "tmasspscxscBestNeighbour0001.csv.gz")
+    join_two_mass(simulated, "sim_dr3")
     with simulated.connect(Role.TAP_READER) as connection, connection.cursor(row_factory=dict_row) as cursor:
         view = {row["source_id"]: row for row in cursor.execute("SELECT * FROM gaiasim_dr3.two_mass").fetchall()}
     assert set(view) == {int(row["source_id"]) for row in neighbours}

@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from catalog.database import Database, Role
+from ingest.linking.two_mass import join_two_mass
 from ingest.load import add_paths
 from ingest.products.reddening import REDDENING_ROWS
 from ingest.products.reference_label import REFERENCE_LABELS
@@ -86,6 +87,7 @@ def test_a_real_cross_match_stands_as_its_file_has_it(database: Database, real_d
             got = [None if value is None else values.dtype.type(value).item() for value in got]
         assert got == expected, ours
     assert sum(row["j_msigcom"] is None for row in found.values()) == 724
+    join_two_mass(database, "gaia_dr3")
     with database.connect(Role.TAP_READER) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT source_id) FROM gaiadr3.two_mass").fetchone() == (24440, 24440)
 
