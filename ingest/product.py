@@ -134,9 +134,9 @@ def _same_unit(stated: str, wanted: str) -> bool | None:
     """Whether two spellings are one unit; None where the stated one cannot be understood."""
     try:
         ratio = units.Unit(stated.replace("'", "").replace('"', "").strip()) / units.Unit(wanted)
-    except (ValueError, TypeError):
+        for counted in (units.electron, units.photon, units.ct):  # the archive counts electrons where VOUnits count nothing
+            power = dict(zip(ratio.bases, ratio.powers, strict=True)).get(counted, 0)
+            ratio = ratio / counted**power
+        return bool(ratio.is_equivalent(units.dimensionless_unscaled) and abs(ratio.to(units.dimensionless_unscaled) - 1.0) < 1e-12)
+    except (ValueError, TypeError, units.UnitsError):  # no unit, or the logarithm of one
         return None
-    for counted in (units.electron, units.photon, units.ct):  # the archive counts electrons where VOUnits count nothing
-        power = dict(zip(ratio.bases, ratio.powers, strict=True)).get(counted, 0)
-        ratio = ratio / counted**power
-    return bool(ratio.is_equivalent(units.dimensionless_unscaled) and abs(ratio.to(units.dimensionless_unscaled) - 1.0) < 1e-12)

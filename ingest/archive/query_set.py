@@ -19,6 +19,7 @@ ARCHIVE_SCHEMAS: Mapping[str, str] = {"gaia": "gaiadr3", "tmass": "gaiadr1", "ex
 
 _HEAD = re.compile(r"-- name: (\w+)\n-- sets: ([\w, ]+)\n-- product: (\w+)\n-- ([^\n]+)\n((?:--[^\n]*\n)*)")
 _ORDER = re.compile(r"\nORDER BY [\w., ]+\s*\Z")
+_ITEM = re.compile(r"\s+AS\s+|\.")
 _SCHEMA = re.compile(r'[A-Za-z]\w*|"[^"]+"', re.ASCII)
 
 
@@ -36,6 +37,12 @@ class ArchiveQuery:
     def sha256(self) -> str:
         """SHA-256 of the text, hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of its answers."""
+        items = self.text.partition("FROM")[0].removeprefix("SELECT").split(",")
+        return tuple(_ITEM.split(item.strip())[-1] for item in items)
 
     def in_schemas(self, schemas: Mapping[str, str]) -> "ArchiveQuery":
         """The query with these schemas in place of the archive's; UsageError for a schema that no query has, or a name that is none."""

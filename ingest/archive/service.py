@@ -12,17 +12,18 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 from urllib.parse import urlsplit
 
 import pyvo
 import requests
 import urllib3
 from astropy.io import votable
+from astropy.io.votable.tree import VOTableFile
 from pyvo.dal.exceptions import DALAccessError, DALFormatError, DALQueryError, DALRateLimitError, DALServiceError
 from pyvo.dal.tap import AsyncTAPJob, TAPQuery, TAPResults
 
@@ -41,6 +42,9 @@ _PASSING = {408, 425, 429}
 _TOO_SLOW = re.compile(r"time[ -]?out|timed out|time limit|took too long|took longer|execution ?duration|statement timeout", re.IGNORECASE)
 _ABSENT = {404, 405, 410, 501}
 _POLL_SECONDS = (0.5, 30.0)
+
+
+_Taken = TypeVar("_Taken")
 
 
 class TooLargeError(Exception):
@@ -92,6 +96,7 @@ class ArchiveService:
         self._limits: tuple[int, ...] = ()
         self._session = _Session(seconds)
         self._sync_width: int | None = None
+        self._has_only_jobs = False
 
     def learn(self) -> None:
         """Read the service's limits, and whether it has asynchronous jobs. PassingError, or RefusedError where there is no TAP service."""
@@ -134,10 +139,8 @@ class ArchiveService:
 
     def number(self, query: str) -> int | None:
         """The one number that a query gives; None where it gives no row, or null. PassingError, TooLargeError, RefusedError."""
-        with _told(), closing(TAPQuery(self.url, query, session=self._session).submit()) as response:
-            if response.status_code >= 400:
-                raise _judged(response)
-            results = _results(io.BytesIO(response.content))
+        with _told():
+            results = self._at_once(query, _whole, None)
         values = results.resultstable.array
         if len(values) == 0 or bool(values.mask[0][0]):
             return None
@@ -148,32 +151,40 @@ class ArchiveService:
         begun = time.monotonic()
         text, width = query.of_range(first, last), last - first
         part = path.with_name(path.name + ".part")
+
+        def kept(response: requests.Response) -> tuple[str, int]:
+            return self._kept(response, part, query.columns)
+
         try:
             with _told():
                 if self.has_jobs and self._sync_width is not None and width > self._sync_width:
-                    sha256, rows = self._by_job(text, part)
+                    sha256, rows = self._by_job(text, kept, self.rows)
                 else:
                     try:
-                        sha256, rows = self._at_once(text, part)
+                        sha256, rows = self._at_once(text, kept, self.rows)
                     except TooLargeError:
-                        if not self.has_jobs:
+                        if not self.has_jobs or self._has_only_jobs:
                             raise
                         self._sync_width = width // 2
-                        sha256, rows = self._by_job(text, part)
+                        sha256, rows = self._by_job(text, kept, self.rows)
             part.replace(path)
             _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
         return Answer(path, sha256, rows, time.monotonic() - begun)
 
-    def _at_once(self, text: str, part: Path) -> tuple[str, int]:
-        """A synchronous query."""
-        with closing(TAPQuery(self.url, text, maxrec=self.rows, session=self._session).submit()) as response:
-            return self._kept(response, part)
+    def _at_once(self, text: str, take: Callable[[requests.Response], _Taken], maxrec: int | None) -> _Taken:
+        """A synchronous query; a job where the service has no others."""
+        if not self._has_only_jobs:
+            with closing(TAPQuery(self.url, text, maxrec=maxrec, session=self._session).submit()) as response:
+                if not (self.has_jobs and response.status_code in _ABSENT):
+                    return take(response)
+            self._has_only_jobs = True
+        return self._by_job(text, take, maxrec)
 
-    def _by_job(self, text: str, part: Path) -> tuple[str, int]:
+    def _by_job(self, text: str, take: Callable[[requests.Response], _Taken], maxrec: int | None) -> _Taken:
         """An asynchronous job: made, run, awaited, taken over and deleted; aborted when we are told to stop."""
-        job = AsyncTAPJob.create(self.url, text, maxrec=self.rows, session=self._session)
+        job = AsyncTAPJob.create(self.url, text, maxrec=maxrec, session=self._session)
         try:
             job.run()
             wait = _POLL_SECONDS[0]
@@ -186,12 +197,12 @@ class ArchiveService:
                 raise TooLargeError("the service ended the job before its result was there", overflow=False)
             job.raise_if_error()
             with closing(self._session.get(job.result_uri, stream=True)) as response:
-                return self._kept(response, part)
+                return take(response)
         finally:
             with suppress(DALAccessError, requests.RequestException):
                 job.delete()
 
-    def _kept(self, response: requests.Response, part: Path) -> tuple[str, int]:
+    def _kept(self, response: requests.Response, part: Path, columns: tuple[str, ...]) -> tuple[str, int]:
         """The body in a file, once it is a whole answer: its SHA-256 and number of rows."""
         if response.status_code >= 400:
             raise _judged(response)
@@ -205,15 +216,27 @@ class ArchiveService:
             out.flush()
             os.fsync(out.fileno())
         with part.open("rb") as document:
-            results = _results(document)
-        rows = len(results)
+            results = results_of(document)
+        rows, named = len(results), [name.lower() for name in results.fieldnames]
+        if lacking := [name for name in columns if name not in named]:
+            others = ", ".join(name for name in named if name not in columns) or "no other"
+            raise RefusedError(
+                f"the answer lacks the columns {', '.join(lacking)}, which the query names, and has {others} in their place: nulls would be loaded"
+            )
         # Services that cut without a mark are found out by their declared limits, and in the end by the count.
         if rows >= self.rows or rows in self._limits:
             raise TooLargeError(f"{rows} rows are as many as the service's limit lets through", overflow=True)
         return state.hexdigest(), rows
 
 
-def _results(document: BinaryIO) -> TAPResults:
+def _whole(response: requests.Response) -> TAPResults:
+    """The result that a response brings."""
+    if response.status_code >= 400:
+        raise _judged(response)
+    return results_of(io.BytesIO(response.content))
+
+
+def results_of(document: BinaryIO) -> TAPResults:
     """A VOTable's result. TooLargeError when it was cut; RefusedError when it holds an error; PassingError when it is not whole."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # archives depart from the standard in units and versions
@@ -231,9 +254,18 @@ def _results(document: BinaryIO) -> TAPResults:
             raise RefusedError(f"the archive refuses the query: {words}") from error
         except DALFormatError as error:
             raise PassingError(f"the answer holds no table ({_line(error)})") from error
-    if (results.query_status or "").upper() == "OVERFLOW":
+    statuses = [status for status in _statuses(parsed) if status != "OK"]
+    if "ERROR" in statuses:
+        raise PassingError("the answer says both that it is well and that it failed")
+    if "OVERFLOW" in statuses:
         raise TooLargeError(f"the service cut the answer after {len(results)} rows", overflow=True)
     return results
+
+
+def _statuses(document: VOTableFile) -> Iterator[str]:
+    """Every QUERY_STATUS of a document, before and after its table; pyvo heeds the last one."""
+    for element in (document, *document.resources, *document.iter_tables()):
+        yield from (str(info.value).upper() for info in element.infos if info.name.upper() == "QUERY_STATUS")
 
 
 def _judged(response: requests.Response) -> Exception:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +41,7 @@ _ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):[ \t]*['\"]?([^,'\"}\
 class _Tail(io.RawIOBase):
     """A stream that remembers how its text ended."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._last = b"\n"
 
@@ -88,7 +88,7 @@ class DelimitedReader:
     """One CSV or ECSV content; its header has been read when it is made."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+        self._stream: BinaryIO | _Continued = stream
         comments, names_line = self._header_lines()
         delimiter = _ECSV_DELIMITER.search(comments)
         self.format = "ecsv" if "%ECSV" in comments else "tsv" if "\t" in names_line and "," not in names_line else "csv"
@@ -114,7 +114,10 @@ class DelimitedReader:
             if line.startswith(b"#"):
                 comments.append(line)
             elif line.strip() or not line:
-                self._header_cut = not line.endswith(b"\n")
+                line, _, rows = line.partition(b"\r") if b"\r" in line.rstrip() else (line, b"", b"")
+                if rows:  # lines end as on old computers, by CR alone
+                    self._stream = _Continued(rows, self._stream)
+                self._header_cut = not (line.endswith(b"\n") or rows)
                 return b"".join(comments).decode(errors="replace"), line.decode(errors="replace")
 
     def blocks(self, table: int, fields: tuple[Field, ...]) -> Iterator[FileTable]:

@@ -1,4 +1,4 @@
-"""FITS binary tables (FITS standard 4.0, section 7.3): fixed and variable-length columns, nulls by TNULL and NaN.
+"""FITS binary tables (FITS standard 4.0, section 7.3): fixed and variable-length columns, nulls by TNULL (a stored number, before scaling) and NaN.
 
 Only the columns that are asked for are read: the rest of a row of 10 kB costs nothing but its place on disk. A file whose images are a spectrum of
 APOGEE counts as a table of one row (ingest.formats.apogee_star).
@@ -54,7 +54,7 @@ class FitsReader:
             images: list[Mapping[str, str]] = [] if self._star is None else [self._star.types]
             self._hdus = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
             self.tables: list[Mapping[str, str]] = images + [
-                {column.name.strip().lower(): column.format for column in hdu.columns} for hdu in self._hdus
+                {column.name.strip().lower(): _shown(column) for column in hdu.columns} for hdu in self._hdus
             ]
             self.units: list[Mapping[str, str]] = [{} for _ in images] + [
                 {column.name.strip().lower(): column.unit for column in hdu.columns if column.unit} for hdu in self._hdus
@@ -113,6 +113,11 @@ class _Block:
         return self.stored(column) if plain else self._converted[column.name]
 
 
+def _shown(column: fits.Column) -> str:
+    """The column's format; of texts that are lists, with their dimensions."""
+    return f"{column.format}{column.dim}" if column.dim is not None and column.format.endswith("A") and "," in column.dim else column.format
+
+
 def _typed(block: _Block, column: fits.Column, field: Field) -> TypedColumn:
     """One column of a block of rows."""
     rows = len(block)
@@ -121,18 +126,41 @@ def _typed(block: _Block, column: fits.Column, field: Field) -> TypedColumn:
         raw = block.stored(column).reshape(rows, -1)[:, 0]  # 'T', 'F' or 0 for null, which astropy reads as False
         return from_numbers(raw == ord("T"), raw == 0, field)
     values = block.values(column)
+    declared = column.null if isinstance(column.null, int) else None
     if values.dtype.kind == "O":  # variable-length arrays
         if not field.is_array:
             raise DataError(f"column {field.name} holds lists ({column.format}) where one value a row is expected")
+        if column.bscale not in (*_NONE, 1):  # astropy rounds them to the stored type
+            raise DataError(
+                f"column {field.name} holds lists of variable length ({column.format}) that are scaled; convert it to real numbers"
+            )
         lengths = np.array([np.size(row) for row in values], np.int64)
         flat = np.concatenate([np.ravel(row) for row in values]) if lengths.sum() else np.empty(0)
-        return from_lists(flat, lengths, nothing)
+        return from_lists(_without(flat, flat if column.bzero in _NONE else flat - column.bzero, declared), lengths, nothing)
     values = np.asarray(values)
     if field.is_array and values.dtype.kind not in "SU":
         matrix = values.reshape(rows, -1)
-        return from_lists(matrix.ravel(), np.full(rows, matrix.shape[1]), nothing)
-    if values.ndim > 1:
+        stored = matrix if declared is None else block.stored(column).reshape(rows, -1)
+        return from_lists(_without(matrix, stored, declared).ravel(), np.full(rows, matrix.shape[1]), nothing)
+    if values.size != rows:
         raise DataError(f"column {field.name} holds arrays ({column.format}) where one value a row is expected")
-    if isinstance(column.null, int):
-        nothing = values == column.null
+    values = values.reshape(rows)
+    if declared is not None:
+        nothing = block.stored(column).reshape(rows) == declared
+    if values.dtype.kind == "S":
+        values = _before_nul(values)
     return from_numbers(values.astype(values.dtype.newbyteorder("=")), nothing, field)
+
+
+def _without(values: np.ndarray, stored: np.ndarray, declared: int | None) -> np.ndarray:
+    """The numbers of lists, NaN where the stored one is the declared null."""
+    return values if declared is None else np.where(stored == declared, np.nan, values)
+
+
+def _before_nul(texts: np.ndarray) -> np.ndarray:
+    """Texts (n,) up to their first NUL, after which nothing is defined (FITS standard 4.0, section 7.3.3.1)."""
+    if not texts.itemsize:
+        return texts
+    characters = np.array(texts).view(np.uint8).reshape(len(texts), -1)
+    characters[np.logical_or.accumulate(characters == 0, axis=1)] = 0
+    return characters.view(texts.dtype)[:, 0]

@@ -3,12 +3,13 @@
 The datasets of a group (the file's root too) are the columns of a table, and a dataset of records is a table by itself. A group that is named
 for one source, ``HD101452_5384905720847544320``, states its identifier. Mirrors write missing numbers as the smallest or the largest one of
 their type and booleans as integers; columns of text may be missing (README of the DR3 mirror at Flatiron). A unit is an attribute ``unit`` or
-``units``. Columns are read by blocks of rows, only those that are asked for.
+``units``. Columns are read by blocks of rows, only those that are asked for. Where booleans ``NAME.mask`` stand beside NAME, as astropy writes
+them, their true rows are null.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 import h5py
@@ -16,7 +17,6 @@ import numpy as np
 from jaxtyping import Bool
 
 from catalog.errors import DataError
-from catalog.schema.column import ColumnType
 from ingest.file_table import Field, FileTable, TypedColumn, fields_named
 from ingest.formats.values import from_lists, from_numbers
 
@@ -78,6 +78,8 @@ class Hdf5Reader:
         stored = self._tables[table].columns
         wanted = fields_named(list(stored), fields)
         columns = {field: stored[next(own for own in stored if own.strip().lower() == name)] for field, name in wanted.items()}
+        there = {own.strip().lower(): column for own, column in stored.items() if column.dtype == np.bool_ and len(column.shape) == 1}
+        masks = {field: there[f"{name}.mask"] for field, name in wanted.items() if f"{name}.mask" in there}
         lengths = {name: columns[field].shape[0] for field, name in wanted.items()}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -87,6 +89,7 @@ class Hdf5Reader:
         for first in range(0, rows, step):
             end = min(first + step, rows)
             typed = {field.name: _typed(column.read(first, end), column, field) for field, column in columns.items()}
+            typed |= {field.name: _masked(typed[field.name], mask.read(first, end)) for field, mask in masks.items()}
             yield FileTable(np.arange(first + 1, end + 1, dtype=np.int64), typed)
 
 
@@ -149,11 +152,12 @@ def _typed(values: np.ndarray, column: _Column, field: Field) -> TypedColumn:
         raise DataError(f"column {field.name} is {column.dtype}{list(column.shape[1:])} where one value a row is expected")
     numbers = values.reshape(rows)
     missing = _missing(numbers)
-    typed = from_numbers(np.where(missing, 0, numbers).astype(numbers.dtype.newbyteorder("=")), missing, field)
-    if field.type is ColumnType.BOOLEAN and numbers.dtype.kind != "b":
-        told = {int(row): f"{numbers[row]} is no boolean" for row in np.flatnonzero(~missing & (numbers != 0) & (numbers != 1))}
-        return TypedColumn(typed.values, typed.null, {**typed.unparsable, **told})
-    return typed
+    return from_numbers(np.where(missing, 0, numbers).astype(numbers.dtype.newbyteorder("=")), missing, field)
+
+
+def _masked(column: TypedColumn, mask: np.ndarray) -> TypedColumn:
+    """The column, null where the mask is true; what stands there is nobody's fault."""
+    return replace(column, null=column.null | mask, unparsable={row: seen for row, seen in column.unparsable.items() if not mask[row]})
 
 
 def _missing(values: np.ndarray) -> Bool[np.ndarray, "..."]:

@@ -1,4 +1,4 @@
-"""Parquet, read by batches of rows: list columns, and arrays written as text ``"(a, b)"``."""
+"""Parquet, read by batches of rows: list columns, and arrays written as text ``"(a, b)"``; decimals digit by digit, dates and times as text."""
 
 from collections.abc import Iterator, Mapping
 from typing import IO
@@ -45,6 +45,8 @@ def _typed(cells: pa.Array, field: Field) -> TypedColumn:
     """One column of a block of rows."""
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
+    if _is_written_as_text(cells.type):
+        cells = cells.cast(pa.string())
     kind = cells.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return from_text(cells, field)
@@ -53,14 +55,14 @@ def _typed(cells: pa.Array, field: Field) -> TypedColumn:
         if not field.is_array:
             raise DataError(f"column {field.name} holds lists where one value a row is expected")
         lengths = pa.compute.list_value_length(cells).fill_null(0).to_numpy(zero_copy_only=False)
+        if pa.types.is_nested(kind.value_type):
+            raise DataError(f"column {field.name} is {kind} where a list of numbers is expected")
         values = cells.flatten().cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
         return from_lists(values, lengths, null)
-    if field.is_array:
-        raise DataError(f"column {field.name} is {kind} where a list of numbers is expected")
     if pa.types.is_null(kind):
         return from_text(pa.nulls(len(cells), pa.string()), field)
-    if pa.types.is_decimal(kind):
-        cells = cells.cast(pa.float64())
+    if field.is_array:
+        raise DataError(f"column {field.name} is {kind} where a list of numbers is expected")
     if pa.types.is_floating(kind):
         return from_numbers(cells.fill_null(np.nan).to_numpy(zero_copy_only=False), null, field)
     if pa.types.is_boolean(kind):
@@ -68,3 +70,9 @@ def _typed(cells: pa.Array, field: Field) -> TypedColumn:
     if pa.types.is_integer(kind):
         return from_numbers(cells.fill_null(0).to_numpy(zero_copy_only=False), null, field)
     raise DataError(f"column {field.name} is {kind}, which is neither number, text nor list")
+
+
+def _is_written_as_text(kind: pa.DataType) -> bool:
+    """Whether values of a type are text, or have one that says all of them: decimals of 20 digits do not pass through a float."""
+    views = pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+    return views or pa.types.is_decimal(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind)

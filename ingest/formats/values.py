@@ -17,7 +17,7 @@ from ingest.formats.long_cells import Cells
 
 TRUE, FALSE = ["true", "True", "TRUE", "t", "T", "1"], ["false", "False", "FALSE", "f", "F", "0"]
 """How booleans are spelled plainly."""
-_TRUE, _FALSE = pa.array(["true", "t", "1"]), pa.array(["false", "f", "0"])
+_TRUE, _FALSE = pa.array(["true", "t", "1", "1.0"]), pa.array(["false", "f", "0", "0.0"])
 _INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
 _INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
 PLAIN_TYPES = {
@@ -29,6 +29,8 @@ PLAIN_TYPES = {
     ColumnType.BOOLEAN: pa.bool_(),
 }
 """What Arrow may make of a column's plainly spelled cells before :func:`from_text` sees them; floats never infinite."""
+_EXACT = 2**53
+"""From here on a float is not the integer that it was made of."""
 _LONGEST_INTEGER = 1000
 """Characters; Python refuses to turn thousands of digits into a number."""
 
@@ -66,10 +68,12 @@ def from_numbers(values: np.ndarray, null: np.ndarray, field: Field) -> TypedCol
         return from_text(pa.array(values.astype(str).tolist(), pa.string(), mask=null), field)
     if field.type in (ColumnType.REAL, ColumnType.DOUBLE):
         return _in_float_range(values.astype(np.float64), null | np.isnan(values), field.type)
+    if field.type is ColumnType.BOOLEAN:
+        null = null | np.isnan(values)
+        bad = {int(i): f"{values[i]} is no boolean" for i in np.flatnonzero(~null & (values != 0) & (values != 1))}
+        return TypedColumn(np.where(null, 0, values).astype(bool), null, bad)
     if values.dtype.kind == "f":
         return _integers_stored_as_floats(values.astype(np.float64), null, field.type)
-    if field.type is ColumnType.BOOLEAN:
-        return TypedColumn(np.where(null, 0, values).astype(bool), null)
     if values.dtype.kind == "u" and values.dtype.itemsize == 8:
         too_large = (values > np.uint64(np.iinfo(np.int64).max)) & ~null
         column = _in_integer_range(np.where(too_large, np.uint64(0), values).astype(np.int64), null, field.type)
@@ -128,6 +132,8 @@ def _integers(text: pa.Array, type_: ColumnType) -> TypedColumn:
             match = _INTEGER.fullmatch(cell)
             if match is None:
                 bad[index] = f"{told(cell)} is no integer"
+            elif match[2] is not None and abs(int(match[1][:_LONGEST_INTEGER])) >= _EXACT:
+                bad[index] = f"{told(cell)} was a float, which is no exact integer"
             elif len(cell) > _LONGEST_INTEGER or not -(1 << 63) <= (number := int(match[1])) < 1 << 63:
                 bad[index] = f"{told(cell)} does not fit 64 bits"
             else:
@@ -148,7 +154,7 @@ def _integers_stored_as_floats(values: np.ndarray, null: np.ndarray, type_: Colu
     """Integers that the file holds as floats: taken while exact, never for 64-bit identifiers beyond 2^53."""
     null = null | np.isnan(values)
     whole = np.where(null, 0.0, values)
-    exact = (whole == np.rint(whole)) & (np.abs(whole) < 2.0**53)
+    exact = (whole == np.rint(whole)) & (np.abs(whole) < _EXACT)
     column = _in_integer_range(np.where(exact, whole, 0.0).astype(np.int64), null, type_)
     bad = {int(i): f"{values[i]!r} stored as a float is no exact integer" for i in np.flatnonzero(~exact)}
     return TypedColumn(column.values, column.null, {**column.unparsable, **bad})

@@ -1,11 +1,13 @@
 """VOTable (IVOA VOTable 1.4): TABLEDATA, BINARY and BINARY2; several TABLE elements are several tables.
 
 Columns are known by the name of their FIELD, in either case; the ID may differ. The document is held in memory as a whole.
+An empty cell of integers is null, as VOTable has it since 1.3; earlier versions did not say, and astropy reads 0 in their documents.
 A STREAM that lies elsewhere (href) is refused: a file is known by its bytes, and nothing is fetched.
 """
 
 import base64
 import io
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
@@ -20,6 +22,7 @@ from ingest.file_table import Field, FileTable, TypedColumn, fields_named
 from ingest.formats.values import from_lists, from_numbers
 
 _BLOCK_ROWS = 1000
+_OLD_VERSION = re.compile(rb"(<(?:\w+:)?VOTABLE\b[^>]*\bversion\s*=\s*[\"'])1\.[0-2](?=[\"'])")
 
 
 class VotableReader:
@@ -34,7 +37,7 @@ class VotableReader:
             _refuse_data_elsewhere(element)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the archive's own files depart from the standard in units and versions
-            document = votable.parse(io.BytesIO(content), verify="ignore")
+            document = votable.parse(io.BytesIO(_OLD_VERSION.sub(rb"\g<1>1.3", content, count=1)), verify="ignore")
             self._tables = list(document.iter_tables())
             for table, element in zip(self._tables, elements, strict=True):
                 _check_length(table, element)
@@ -127,9 +130,9 @@ def _typed(cells: np.ma.MaskedArray, field: Field) -> TypedColumn:
             return from_lists(np.concatenate([np.empty(0), *lists]), lengths, mask.reshape(rows, -1).all(axis=1) & (lengths == 0))
         matrix = np.ma.filled(cells.astype(np.float64), np.nan).reshape(rows, -1)
         return from_lists(matrix.ravel(), np.full(rows, matrix.shape[1]), np.zeros(rows, bool))
-    if cells.ndim > 1:
+    if cells.size != rows or (cells.ndim == 1 and any(isinstance(cell, np.ndarray) for cell in cells.data[:1])):
         raise DataError(f"column {field.name} holds arrays where one value a row is expected")
-    return from_numbers(np.asarray(cells.data), mask, field)
+    return from_numbers(np.asarray(cells.data).reshape(rows), mask.reshape(rows), field)
 
 
 def _numbers(cell: object) -> np.ndarray:

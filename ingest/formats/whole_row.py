@@ -14,9 +14,10 @@ _MARK = "native "
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
 """What JSON takes for a number (RFC 8259, section 6), its exponent one that PostgreSQL's numeric holds."""
 _FITS = re.compile(r"(\d*)([PQ]?)([LBIJKEDA])(\(\d*\))?")
+_FITS_LISTS_OF_TEXTS = re.compile(r"\d*A\(\d+(,\d+)+\)")
 _LISTS_OF_NUMBERS = re.compile(r"(large_|fixed_size_)?list<\w+: (u?int|float|double|halffloat)\d*( not null)?>.*")
 _NEITHER = re.compile(
-    r"(large_|fixed_size_)?(list|map|struct|union)|timestamp|date|time|duration|interval|floatComplex|doubleComplex|bit\b|\d*[PQ]?[XCM](\(\d*\))?$"
+    r"(large_|fixed_size_)?(list|map|struct|union|binary\[)|timestamp|date|time|duration|interval|floatComplex|doubleComplex|bit\b|\d*[PQ]?[XCM](\(\d*\))?$"
 )
 _VOTABLE = re.compile(r"(boolean|unsignedByte|short|int|long|float|double|char|unicodeChar)(\[([\d*x]*)\])?")
 
@@ -43,7 +44,7 @@ def _is_array(kind: str) -> bool | None:
         return None if size and votable[1] == "boolean" else bool(size) and size != "1"
     if _LISTS_OF_NUMBERS.fullmatch(kind):
         return True
-    return None if _is_nested(kind) else False
+    return None if _is_nested(kind) or _FITS_LISTS_OF_TEXTS.fullmatch(kind) else False
 
 
 def _is_nested(kind: str) -> bool:

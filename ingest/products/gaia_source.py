@@ -1,29 +1,42 @@
 """gaia_source: rows of the archive's table gaia_source, whole or in part; source_id, ra and dec are required.
 
 Many files carry source_id, ra and dec: RVS and XP-sampled spectra, cross-matches, synthetic photometry. A header is gaia_source when it has
-those three, when at least half of its columns are columns of the archive's table, and when it holds no spectrum (flux, wavelength).
-The reference epoch, where the file has it, must be the release's: rows of Gaia DR1 or DR2 look alike but are other sources.
+those three, when at least half of its columns are columns of the archive's table, and when it holds no spectrum (flux, wavelength) and no
+labels or clusters of others' making: those are reference labels, whose catalogues often repeat Gaia's columns.
+The reference epoch, where the file has it, must be the release's: rows of Gaia DR1 or DR2 look alike but are other sources. Files without
+it are known by the designation or by the solution_id; EDR3 has the sources and numbers of DR3.
 """
 
+import re
 from collections.abc import Collection
 
 import numpy as np
 from psycopg import sql
 
 from catalog.binary_copy import Rows, copy_fields
+from catalog.releases import DataRelease
 from catalog.schema.column import ColumnType
 from catalog.schema.gaia_source import GAIA_SOURCE
 from ingest.file_table import Field, FileTable
 from ingest.product import CheckedRows, FileContext, Product
+from ingest.products.reference_label import CLUSTER, LABELS
 from ingest.row_checks import RowChecks
 
 REQUIRED = frozenset({"source_id", "ra", "dec"})
 _SPECTRUM = frozenset({"flux", "flux_error", "wavelength"})
+_OTHERS = frozenset(
+    {spelling for name in ("teff", "logg", "feh", "mh", "alpha_m", "c_fe", "n_fe") for spelling in LABELS[name]} | {*CLUSTER}
+)
 _COLUMNS = GAIA_SOURCE.without("release_id", "file_id", "row_number")
 _STAGED = copy_fields(GAIA_SOURCE.without("file_id"))
 
 SYNONYMS = {"astrometric_params_solved": ("astrometric_params",)}
 """Names in the draft of the DR4 data model, which also leaves out phot_bp_rp_excess_factor and astrometric_excess_noise_sig."""
+
+_SOLUTIONS = {1635378410781933568: "Gaia DR1", 1635721458409799680: "Gaia DR2"}
+"""solution_id of all of gaia_source in releases whose numbers are those of other sources."""
+_DESIGNATION = Field("designation", ColumnType.TEXT)
+_NUMBERED = re.compile(r"Gaia E?DR(\d+) \d+", re.IGNORECASE)
 
 FIELDS = tuple(Field(column.name, column.type, synonyms=SYNONYMS.get(column.name, ()), unit=column.unit) for column in _COLUMNS)
 
@@ -59,7 +72,7 @@ ARCHIVE_COLUMNS = frozenset(
 def recognises(names: Collection[str]) -> bool:
     """Whether a header is one of gaia_source, by the rule above."""
     known = (ARCHIVE_COLUMNS | {name for names in SYNONYMS.values() for name in names}).intersection(names)
-    return REQUIRED.issubset(names) and not _SPECTRUM.intersection(names) and 2 * len(known) >= len(names)
+    return REQUIRED.issubset(names) and not (_SPECTRUM | _OTHERS).intersection(names) and 2 * len(known) >= len(names)
 
 
 def check(table: FileTable, file: FileContext) -> CheckedRows:
@@ -76,11 +89,30 @@ def check(table: FileTable, file: FileContext) -> CheckedRows:
         "epoch_of_another_release",
         lambda row: f"ref_epoch {epoch[row]}, {release.name} has {release.epoch}",
     )
+    _check_numbering(checks, table, release)
     good = checks.good
     values = {field.name: table.values(field)[good] for field in FIELDS}
     values |= {"release_id": np.full(int(good.sum()), release.release_id, np.int16), "row_number": table.row_number[good]}
     nulls = {field.name: table.null(field.name)[good] for field in FIELDS}
     return CheckedRows(Rows(_STAGED, values, nulls), checks.rejects())
+
+
+def _check_numbering(checks: RowChecks, table: FileTable, release: DataRelease) -> None:
+    """The row is of a release that numbers its sources as this one."""
+    solution = table.values(Field("solution_id", ColumnType.BIGINT))
+    checks.reject(
+        ~table.null("solution_id") & np.isin(solution, list(_SOLUTIONS)),
+        "solution_of_another_release",
+        lambda row: f"solution_id {solution[row]} is that of {_SOLUTIONS[int(solution[row])]}",
+    )
+    if _DESIGNATION.name in table:
+        names = table.values(_DESIGNATION).tolist()
+        system = np.array([f"dr{found[1]}" if (found := _NUMBERED.match(name)) else "" for name in names], object)
+        checks.reject(
+            (system != "") & (system != release.id_system),
+            "designation_of_another_release",
+            lambda row: f"{names[row]}, {release.name} numbers its sources as {release.id_system}",
+        )
 
 
 def _completeness(alias: str) -> sql.Composable:
@@ -98,4 +130,5 @@ GAIA_SOURCE_ROWS = Product(
     f"of {len(_COLUMNS)} columns have a value",
     required=tuple(sorted(REQUIRED)),
     has_positions=True,
+    other_fields=lambda columns: () if "ref_epoch" in columns else (_DESIGNATION,),
 )

@@ -57,9 +57,42 @@ def test_coefficients_without_an_identifier_are_an_error_and_not_another_product
         found[0].compare(columns, {})
 
 
+OTHERS_CATALOGUES = {
+    "labels from XP spectra": (
+        "source_id ra dec parallax parallax_error pmra pmdec ruwe phot_g_mean_mag bp_rp teff_xp logg_xp moh_xp aom_xp",
+        "reference_label",
+    ),
+    "labels beside Gaia's columns": ("source_id ra dec parallax pmra pmdec phot_g_mean_mag bp_rp teff logg feh", "reference_label"),
+    "members of clusters": ("source_id ra dec parallax pmra pmdec phot_g_mean_mag bp_rp cluster", "reference_label"),
+    "a cone search of the archive, with its distance in degrees": ("source_id ra dec parallax phot_g_mean_mag dist", "gaia_source"),
+    "what the archive says of labels": ("source_id ra dec parallax teff_gspphot logg_gspphot rv_template_fe_h", "gaia_source"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS_CATALOGUES)
+def test_a_catalogue_of_others_labels_is_not_taken_for_gaia_source(name: str) -> None:
+    columns, product = OTHERS_CATALOGUES[name]
+    found = product_of([dict.fromkeys(columns.split(), "")])
+    assert found is not None
+    assert found[0].name == product
+
+
 def test_all_tables_of_the_first_product_are_taken() -> None:
     xp, other = {"source_id": "", "bp_coefficients": ""}, {"a": ""}
     assert product_of([other, xp, other, xp]) == (XP_CONTINUOUS, [1, 3])
+
+
+@pytest.mark.parametrize(
+    ("stated", "same"),
+    [("mag", True), ("mmag", False), ("mag(AB)", None), ("dex(cm / s2)", None), ("---", None), ("Magnitude[mag]", None), ("", True)],
+)
+def test_a_stated_unit_is_the_same_another_or_not_understood(stated: str, same: bool | None) -> None:
+    columns, units = dict.fromkeys(("source_id", "ra", "dec", "phot_g_mean_mag"), "float"), {"phot_g_mean_mag": stated}
+    if same is False:
+        with pytest.raises(DataError, match="phot_g_mean_mag in 'mmag'"):
+            GAIA_SOURCE_ROWS.compare(columns, units)
+    else:
+        assert GAIA_SOURCE_ROWS.compare(columns, units)["unknown_units"] == ({} if same else units)
 
 
 def check(path: Path, product: Product) -> CheckedRows:
@@ -164,6 +197,31 @@ BAD_SOURCES = {
     "a word for a number": (with_value(parallax="big"), "unparsable"),
     "no identifier": (with_value(source_id="null"), "missing_source_id"),
 }
+
+
+@pytest.mark.parametrize(("release", "taken"), [("DR1", False), ("DR2", False), ("EDR3", True), ("DR3", True), ("DR4", False)])
+def test_where_no_epoch_tells_the_release_the_designation_does(release: str, taken: bool, tmp_path: Path) -> None:
+    """EDR3 and DR3 number their sources alike."""
+    path = tmp_path / "gaia.csv"
+    path.write_text(f"designation,source_id,ra,dec,parallax\nGaia {release} {GOOD},{GOOD},1.5,2.5,3.5\n,{GOOD + 128},1.5,2.5,3.5\n")
+    with open_table(SourceFile(path)) as reader:
+        assert GAIA_SOURCE_ROWS.compare(reader.tables[0], {})["unknown_columns"] == []
+        (block,) = blocks_of(SourceFile(path), reader, [0], GAIA_SOURCE_ROWS.fields_in(reader.tables[0]))
+    checked = GAIA_SOURCE_ROWS.check(block, FileContext(DR3, path.name))
+    assert checked.rows["source_id"].tolist() == ([GOOD, GOOD + 128] if taken else [GOOD + 128])
+    assert checked.rejects.reason.tolist() == ([] if taken else ["designation_of_another_release"])
+    assert all(f"Gaia {release} {GOOD}" in detail for detail in checked.rejects.detail)
+
+
+def test_a_row_of_gaia_dr2_is_known_by_its_solution(archive: Any, tmp_path: Path) -> None:
+    rows = [
+        archive.source(GOOD, solution_id=1635721458409799680, ref_epoch=None),
+        archive.source(GOOD + 128, solution_id=1636148068921376768),
+    ]
+    checked = check(archive.csv(tmp_path / "file.csv", rows), GAIA_SOURCE_ROWS)
+    assert checked.rows["source_id"].tolist() == [GOOD + 128]
+    assert checked.rejects.reason.tolist() == ["solution_of_another_release"]
+    assert "Gaia DR2" in checked.rejects.detail[0]
 
 
 @pytest.mark.parametrize("name", BAD_SOURCES)

@@ -154,9 +154,9 @@ def test_every_null_spelling_is_a_missing_array(spelling: str) -> None:
     assert not column.unparsable
 
 
-@pytest.mark.parametrize("text", ["True", "true", "TRUE", '"True"', "t", "1", "'true'"])
+@pytest.mark.parametrize("text", ["True", "true", "TRUE", '"True"', "t", "1", "'true'", "1.0"])
 def test_booleans_in_either_case_and_quoted(text: str) -> None:
-    column = from_text(pa.array([text, text.replace("rue", "alse").replace("RUE", "ALSE").replace("T", "F").replace("t", "f").replace("1", "0")]),
+    column = from_text(pa.array([text, text.replace("rue", "alse").replace("RUE", "ALSE").replace("T", "F").replace("t", "f").replace("1", "0", 1)]),
                        Field("x", ColumnType.BOOLEAN))  # fmt: skip
     assert column.values.tolist() == [True, False]
     assert not column.unparsable
@@ -164,7 +164,7 @@ def test_booleans_in_either_case_and_quoted(text: str) -> None:
 
 UNPARSABLE = [
     (ColumnType.BIGINT, "12x"), (ColumnType.BIGINT, "1.5"), (ColumnType.BIGINT, "9223372036854775808"), (ColumnType.BIGINT, "0x10"),
-    (ColumnType.BIGINT, "1e3"), (ColumnType.SMALLINT, "40000"), (ColumnType.REAL, "1e39"), (ColumnType.REAL, "1,5"),
+    (ColumnType.BIGINT, "1e3"), (ColumnType.BIGINT, "5937083312263887872.0"), (ColumnType.BIGINT, "9" * 5000 + ".0"), (ColumnType.SMALLINT, "40000"), (ColumnType.REAL, "1e39"), (ColumnType.REAL, "1,5"),
     (ColumnType.BIGINT, "9" * 5000), (ColumnType.BIGINT, "\u0661\u0662"), (ColumnType.DOUBLE, "1e400"), (ColumnType.REAL, "-1e400"),
     (ColumnType.DOUBLE, "1_000"), (ColumnType.DOUBLE, "--"), (ColumnType.BOOLEAN, "yes"), (ColumnType.TEXT, "a\0b"),
 ]  # fmt: skip
@@ -196,7 +196,7 @@ def test_no_64_bit_integer_passes_through_a_float(numbers: list[int]) -> None:
     field = Field("source_id", ColumnType.BIGINT)
     for column in (
         from_text(pa.array([str(number) for number in numbers]), field),
-        from_text(pa.array([f"{number}.0" for number in numbers]), field),
+        from_text(pa.array([f"{number}.0" if abs(number) < 2**53 else f"{number}" for number in numbers]), field),
         from_numbers(np.array(numbers, np.int64), np.zeros(len(numbers), bool), field),
     ):
         assert column.values.tolist() == numbers
@@ -253,6 +253,33 @@ def test_a_text_that_ends_inside_a_row_is_truncated(tail: str) -> None:
     reader = DelimitedReader(io.BytesIO(b"source_id,ra,list\n1,2,3\n" + tail.encode()))
     with pytest.raises(DataError, match="truncated"):
         list(reader.blocks(0, (Field("source_id", ColumnType.BIGINT), Field("list", ColumnType.DOUBLE, is_array=True))))
+
+
+@pytest.mark.parametrize(
+    ("rows", "names", "malformed"),
+    [('1,2,"ab\n3,4,x\n', ["x"], [1]), ('1,2,x\n\n3,4,"\n', ["x"], [2]), ('1,2,x\n3,4,"x ""\n5,6,y\n', ["x", "y"], [2])],
+)
+def test_a_quote_that_is_never_closed_swallows_no_rows(rows: str, names: list[str], malformed: list[int]) -> None:
+    name = Field("name", ColumnType.TEXT)
+    blocks = list(
+        DelimitedReader(io.BytesIO(b"source_id,ra,name\n" + rows.encode())).blocks(0, (Field("source_id", ColumnType.BIGINT), name))
+    )
+    assert [cell for block in blocks for cell in block.values(name).tolist()] == names
+    assert [number for block in blocks for number in block.malformed] == malformed
+
+
+def test_rows_with_line_ends_in_quotes_and_blank_lines_are_all_there() -> None:
+    text = b'source_id,name\n1,"a\nb"\n\n2,"c ""d"""\n3\n4,e\n\n\n'
+    blocks = list(DelimitedReader(io.BytesIO(text)).blocks(0, (Field("source_id", ColumnType.BIGINT), Field("name", ColumnType.TEXT))))
+    assert [cell for block in blocks for cell in block.values(Field("name", ColumnType.TEXT)).tolist()] == ["a\nb", 'c "d"', "e"]
+    assert [number for block in blocks for number in (*block.row_number.tolist(), *block.malformed)] == [1, 2, 4, 3]
+
+
+def test_lines_that_end_as_on_old_computers_are_lines() -> None:
+    reader = DelimitedReader(io.BytesIO(b'"source_id",ra\r1,2.5\r3,4.5\r'))
+    assert list(reader.tables[0]) == ["source_id", "ra"]
+    blocks = list(reader.blocks(0, (Field("source_id", ColumnType.BIGINT), Field("ra", ColumnType.DOUBLE))))
+    assert [value for block in blocks for value in block.values(Field("ra", ColumnType.DOUBLE)).tolist()] == [2.5, 4.5]
 
 
 @pytest.mark.parametrize("text", [b"source_id,ra", b"source_id,ra\n1,2\n3,4", b"source_id,ra\r\n1,2\r\n3,4\r"[:-1]])

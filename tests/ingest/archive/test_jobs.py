@@ -35,13 +35,18 @@ class Job:
 
 @dataclass
 class JobService:
-    """Jobs by number; ``behaviour`` says how the next ones go: run, hang, slow, wrong, ended."""
+    """Jobs by number; ``behaviour`` says how the next ones go: run, hang, slow, wrong, ended.
+
+    ``has_sync`` says whether there are synchronous queries, ``renamed`` which columns have other names in the answers.
+    """
 
     target: str
     url: str = ""
     jobs: dict[int, Job] = field(default_factory=dict)
     deleted: list[int] = field(default_factory=list)
     behaviour: str = "run"
+    has_sync: bool = True
+    renamed: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def _handler(service: JobService) -> type[BaseHTTPRequestHandler]:
@@ -92,6 +97,8 @@ def _handler(service: JobService) -> type[BaseHTTPRequestHandler]:
                 number = len(service.jobs) + 1
                 service.jobs[number] = Job(parameters)
                 return self._answer(303, location=f"{service.url}/async/{number}")
+            if not service.has_sync:
+                return self._answer(404, b"<html>no such page</html>")
             limit = str(min(AT_ONCE, int(parameters.get("MAXREC", AT_ONCE))))
             return self._answer(200, self._rows({**parameters, "MAXREC": limit}))
 
@@ -117,7 +124,10 @@ def _handler(service: JobService) -> type[BaseHTTPRequestHandler]:
 
         def _rows(self, parameters: dict[str, str]) -> bytes:
             with urlopen(f"{service.target}/sync", urlencode(parameters).encode()) as answer:
-                return bytes(answer.read())
+                rows = bytes(answer.read())
+            for name, other in service.renamed.items():
+                rows = rows.replace(b'name="%s"' % name, b'name="%s"' % other)
+            return rows
 
     return Handler
 
@@ -157,6 +167,26 @@ def test_what_is_too_large_at_once_becomes_a_job_and_small_ranges_do_not(
     before = len(jobs.jobs)
     fetch(jobs.url, span=(0, 2**35), n_ranges=1)
     assert len(jobs.jobs) == before
+
+
+def test_a_service_that_has_only_jobs_is_asked_by_jobs(
+    jobs: JobService, catalogue: Database, archive_database: Database, fetch: Any
+) -> None:
+    jobs.has_sync = False
+    (done,) = fetch(jobs.url, n_ranges=2)
+    with archive_database.connect(Role.WORKER) as connection:
+        n = connection.execute("SELECT count(*) FROM store.gaia_source WHERE has_xp_continuous").fetchone()
+    assert done.trouble is None
+    assert (done.rows,) == (done.counted,) == n
+    assert jobs.deleted == sorted(jobs.jobs)
+
+
+def test_a_column_that_the_service_renames_is_told_and_not_taken_for_nulls(jobs: JobService, catalogue: Database, fetch: Any) -> None:
+    jobs.renamed = {b"parallax": b"parallax_1"}
+    (done,) = fetch(jobs.url, n_ranges=2)
+    assert "parallax" in done.trouble
+    assert "parallax_1" in done.trouble
+    assert done.files == ()
 
 
 def test_a_service_without_jobs_is_known_by_its_resources(archive_url: str, asked: ArchiveService) -> None:

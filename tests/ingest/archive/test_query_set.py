@@ -30,6 +30,7 @@ def test_a_query_says_what_it_is_and_its_header_is_of_that_product(query: Archiv
     assert query.sentence.endswith(".")
     names = selected(query)
     assert len(names) == len(set(names))
+    assert query.columns == tuple(names)
     found = product_of([dict.fromkeys(names, "")])
     assert found is not None
     assert found[0].name == query.product

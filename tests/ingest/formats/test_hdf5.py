@@ -6,6 +6,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,16 @@ def test_text_of_varying_length_is_read(tmp_path: Path) -> None:
     _, ((block,),) = read(tmp_path / "file", field)
     assert block.values(field).tolist()[:2] == ["MARCS", "A"]
     assert block.null("x").tolist() == [False, False, True]
+
+
+def test_rows_that_astropy_masks_are_null(tmp_path: Path) -> None:
+    rows = Table({"source_id": [STAR, STAR + 1], "x": np.ma.array([1.5, -7.0], mask=[False, True])})
+    rows.write(tmp_path / "file", format="hdf5", path="rows", serialize_meta=True)
+    field = Field("x", ColumnType.REAL)
+    tables, blocks = read(tmp_path / "file", SOURCE, field)
+    ((block,),) = [found for table, found in zip(tables, blocks, strict=True) if "source_id" in table]
+    assert block.values(field).tolist()[0] == 1.5
+    assert block.null("x").tolist() == [False, True]
 
 
 LISTS: dict[str, tuple[Any, list[list[float]]]] = {
