@@ -17,6 +17,7 @@ from ingest.product import FileContext
 from ingest.products.astrophysical_parameters import ASTROPHYSICAL_PARAMETERS_ROWS
 from ingest.products.gaia_source import GAIA_SOURCE_ROWS
 from ingest.products.neighbourhood import DR2_NEIGHBOURHOOD, DR3_NEIGHBOURHOOD
+from ingest.products.reference_label import REFERENCE_LABELS
 from ingest.reader import blocks_of, open_table
 from ingest.registry import product_of
 from ingest.sky.make import SkySettings, make_sky
