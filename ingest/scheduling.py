@@ -107,7 +107,7 @@ class _Tasks:
         if error is not None and now.state in ledger.PENDING and now.attempts > submitted.attempts:
             self._deaths[now.sha256] += 1
             if self._deaths[now.sha256] >= MAX_DEATHS:
-                self._give_up(connection, now)
+                self._give_up(connection, release, now)
                 now = ledger.file_of(connection, release, submitted.sha256)
         if now.state in ledger.PENDING:
             if error is not None:
@@ -116,8 +116,11 @@ class _Tasks:
         self._done += 1
         self._report(Step(now.state, now, self._done, total, 0.0 if error is not None else task.result()))
 
-    def _give_up(self, connection: psycopg.Connection, file: LedgerFile) -> None:
+    def _give_up(self, connection: psycopg.Connection, release: DataRelease, file: LedgerFile) -> None:
+        """End the file as failed, unless another loader, which may hold it just now, has ended it."""
         with ledger.held(connection, file, wait=True):
+            if ledger.file_of(connection, release, file.sha256).state not in ledger.PENDING:
+                return
             ledger.end(
                 connection, file, "failed",
                 f"{MAX_DEATHS} workers died while they loaded {file.name}: most likely it needs more memory than {self._memory} a worker; add it "

@@ -4,6 +4,7 @@ A file is known by its bytes, not by its name. A member of a zip archive counts 
 when the archive holds a format that readers know; any other zip (an .npz, say) stays one file.
 """
 
+import errno
 import hashlib
 import io
 import os
@@ -65,12 +66,12 @@ class SourceFile:
 
     @classmethod
     def named(cls, name: str) -> "SourceFile":
-        """The file of a ledger name: a path, or ``path!member``; DataError when it is no longer there."""
-        if Path(name).is_file():
+        """The file of a ledger name: a path, or ``path!member``; DataError when it is no longer there, or cannot be reached."""
+        if _is_file(name):
             return cls(Path(name))
         path, mark, member = name.partition(MEMBER_MARK)
         while mark:
-            if Path(path).is_file():
+            if _is_file(path):
                 return cls(Path(path), member)
             head, mark, member = member.partition(MEMBER_MARK)
             path = f"{path}{MEMBER_MARK}{head}"
@@ -167,6 +168,15 @@ def files_under(paths: Iterable[Path], unreadable: Callable[[Path, OSError], Non
 def is_simulated(path: Path) -> bool:
     """Whether a file lies in the folder of a simulated sky: the folder of its table, and that of the sky with its settings, are above it."""
     return any((folder / SIMULATED_SKY).is_file() for folder in list(path.absolute().parents)[:3])
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # with the name of a member
+            return False
+        raise DataError(f"{name} cannot be reached ({error.strerror}); correct that and add it again with --retry") from error
 
 
 def _is_regular(path: Path, unreadable: Callable[[Path, OSError], None]) -> bool:

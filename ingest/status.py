@@ -66,7 +66,7 @@ class FileStatus:
     def line(self) -> str:
         """One line for people."""
         file = self.file
-        words = [f"{file.state:<14}{file.product or '':<15}{file.name}"]
+        words = [f"{file.state:<14}{file.product or '':<25}{file.name}"]
         if file.rows_in is not None:
             words.append(f"{file.rows_in} rows: {file.rows_loaded} in the catalogue, {file.rows_rejected} rejected")
         if self.loader == "lost":
@@ -105,7 +105,7 @@ class Total:
     def line(self) -> str:
         """One line for people."""
         counts = f"{self.rows_in} rows read, {self.rows_kept} good, {self.rows_loaded} in the catalogue, {self.rows_rejected} rejected"
-        return f"{self.state:<14}{self.product or '(not known)':<15}{self.files} files, {self.size / 1e6:.1f} MB" + (
+        return f"{self.state:<14}{self.product or '(not known)':<25}{self.files} files, {self.size / 1e6:.1f} MB" + (
             f"; {counts}" if self.state == "loaded" else ""
         )
 

@@ -124,6 +124,12 @@ def database(postgres: Database) -> Iterator[Database]:
     yield from _fresh_database(postgres, _upgraded_template(postgres))
 
 
+@pytest.fixture(scope="module")
+def catalogue(postgres: Database) -> Iterator[Database]:
+    """A catalogue as ``database``, for all tests of a module."""
+    yield from _fresh_database(postgres, _upgraded_template(postgres))
+
+
 @pytest.fixture
 def any_database(any_postgres: Database) -> Iterator[Database]:
     """A fresh catalogue on each server in turn."""

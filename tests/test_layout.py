@@ -1,5 +1,6 @@
 """The layout: packages come from this checkout, layers hold, names say what a file is for, and starting is cheap."""
 
+import ast
 import importlib
 import importlib.metadata
 import subprocess
@@ -45,6 +46,16 @@ def test_every_file_begins_with_what_it_is_for() -> None:
         if path.suffix == ".py" and not path.read_text().lstrip().startswith(('"""', 'r"""'))
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize(
+    "package", [path.parent for path in SOURCES if path.name == "__init__.py"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_package_says_what_each_of_its_modules_is_for(package: Path) -> None:
+    told = (ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or "").replace(",", " ").split()
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert (modules | folders) - {word.strip("():") for word in told} == set()
 
 
 def test_no_package_lies_under_tests() -> None:

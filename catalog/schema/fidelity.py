@@ -31,7 +31,7 @@ FIDELITY = StoreTable(
         Column(
             "norm_dg",
             _R,
-            "Magnitude difference to the worst neighbour, weighted by its distance; null where no neighbour is close. Fainter than -10 is uncrowded.",
+            "Largest of (G minus a neighbour's G in mag, minus its distance in arcsec) within 30 arcsec: the larger, the more crowded; null without neighbours.",
             "mag",
             "phot.mag;arith.diff",
         ),

@@ -23,7 +23,12 @@ LABELS: tuple[Column, ...] = (
     *harmonised("logg", "Surface gravity, log10 of cm/s2", None, LOGG),
     *harmonised("feh", "Iron abundance [Fe/H], dex", None, FEH),
     *harmonised("mh", "Metallicity [M/H], dex; null for surveys that have none (GALAH, LAMOST, Hot Payne, astroNN)", None, MH),
-    *harmonised("alpha_m", "Abundance [alpha/M], dex; null where the survey has no [M/H] to refer it to", None, ABUNDANCE),
+    *harmonised(
+        "alpha_m",
+        "Abundance [alpha/M], dex: APOGEE's, LAMOST's in releases that have it, reference sets'; null where the survey has none",
+        None,
+        ABUNDANCE,
+    ),
     *harmonised(
         "alpha_fe", "Abundance [alpha/Fe], dex: GALAH's own; of APOGEE and reference sets [alpha/M] + [M/H] - [Fe/H]", None, ABUNDANCE
     ),

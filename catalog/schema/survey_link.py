@@ -26,15 +26,10 @@ class LinkFlag(IntFlag):
     GIVEN_UNKNOWN = 1 << 5
     """The row gives an identifier that leads to no source of this release."""
     SEVERAL_NEIGHBOURS = 1 << 6
-    """The neighbourhood table leads from the given identifier to several sources; the nearest was taken."""
+    """The neighbourhood table leads from the given identifier to several sources, or several have the 2MASS counterpart; the nearest was taken."""
     NO_POSITION = 1 << 7
     """There is no separation: the row has no position, or the source has no gaia_source row."""
 
-
-AMBIGUOUS = (
-    LinkFlag.FAR | LinkFlag.SEVERAL_IN_RADIUS | LinkFlag.SECOND_NEARLY_AS_NEAR | LinkFlag.SECOND_BRIGHTER | LinkFlag.NOT_THE_NEAREST
-) | LinkFlag.SEVERAL_NEIGHBOURS
-"""The bits that make a link ambiguous: another star may be meant."""
 
 METHODS = ("given", "neighbourhood", "crossmatch_2mass", "position")
 """How a link can be found, the surest first."""

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, BinaryIO, Protocol
+from typing import IO, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from catalog.errors import DataError
 from ingest.file_table import Field, FileTable, fields_named
 from ingest.formats.cell_text import NULL_SPELLINGS
 from ingest.formats.long_cells import Cells, Shortened, shortened
+from ingest.formats.open_quotes import ClosedRows, Readable, unmarked
 from ingest.formats.values import FALSE, PLAIN_TYPES, TRUE, from_text
 
 _BLOCK_BYTES = 8 << 20
@@ -30,9 +31,11 @@ _BLOCK_BYTES = 8 << 20
 _PARSED_BYTES = 1 << 20
 """What Arrow parses at a time of a block in memory: it stays in the processor's cache."""
 _HEADER_BYTES = 8 << 20
+_BYTES = "latin-1"
+"""Takes every byte for a character. Arrow gives up a text with a malformed row that is not UTF-8, since it tells of the row as a string."""
 _BOM = b"\xef\xbb\xbf"
 _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*['\"]?(.)")
-_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):\s*['\"]?([^,'\"}\n]+)")
+_ECSV_COLUMN = re.compile(r"\b(name|datatype|subtype|unit):[ \t]*['\"]?([^,'\"}\n]+)")
 
 
 class _Tail(io.RawIOBase):
@@ -54,14 +57,6 @@ class _Tail(io.RawIOBase):
     @property
     def ends_in_line(self) -> bool:
         return self._last not in (b"\n", b"\r")
-
-
-class Readable(Protocol):
-    """A stream of bytes, of which no more is asked than this."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
-        ...
 
 
 class _Continued(io.RawIOBase):
@@ -172,9 +167,10 @@ class DelimitedReader:
             for field, name in wanted.items()
             if field.type in PLAIN_TYPES and not field.is_array and times[name] == 1
         }
+        encoding = "utf8" if _is_utf8(chunk.text) else _BYTES
         for types in ({} if _has_hexadecimal(chunk.text) else numeric, {}):
             bad: dict[int, str] = {}
-            options = self._options(names, self._note(bad, before, chunk.restored), types, _PARSED_BYTES)
+            options = self._options(names, self._note(bad, before, encoding, chunk.restored), types, _PARSED_BYTES, encoding)
             try:
                 table = pyarrow.csv.read_csv(pa.py_buffer(chunk.text), *options).combine_chunks()
             except pa.ArrowInvalid:  # a number in another spelling, or none
@@ -186,7 +182,9 @@ class DelimitedReader:
                 continue  # in words, or too large a number: its text tells
             numbers = np.arange(before + 1, before + 1 + table.num_rows + len(bad), dtype=np.int64)
             numbers = numbers[~np.isin(numbers, list(bad))]
-            return _Part(numbers, {name: chunk.column(cells) for name, cells in columns.items()}, dict(sorted(bad.items())))
+            return _Part(
+                numbers, {name: chunk.column(_as_stored(cells, encoding)) for name, cells in columns.items()}, dict(sorted(bad.items()))
+            )
         return None
 
     def _streamed(self, stream: Readable, wanted: Mapping[Field, str], before: int) -> Iterator[_Part]:
@@ -194,14 +192,15 @@ class DelimitedReader:
         bad: dict[int, str] = {}
         names = list(dict.fromkeys(wanted.values()))
         last = before
+        closed = ClosedRows(stream, self._delimiter.encode(), len(self._names), _BLOCK_BYTES)
         try:
             for batch in pyarrow.csv.open_csv(
-                pa.PythonFile(stream, mode="r"), *self._options(names, self._note(bad, before), {}, _BLOCK_BYTES)
+                pa.PythonFile(closed, mode="r"), *self._options(names, self._note(bad, before, _BYTES), {}, _BLOCK_BYTES, _BYTES)
             ):
                 numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(bad), dtype=np.int64)
                 numbers = numbers[~np.isin(numbers, list(bad))][: batch.num_rows]
                 last = int(numbers[-1]) if len(numbers) else last
-                columns = {name: batch.column(name) for name in names}
+                columns = {name: _as_stored(batch.column(name), _BYTES) for name in names}
                 yield _Part(numbers, columns, {number: bad.pop(number) for number in sorted(bad) if number <= last})
         except pa.ArrowInvalid as error:
             if "Empty CSV file" not in str(error):  # nothing but blank lines
@@ -209,23 +208,28 @@ class DelimitedReader:
         if bad:
             yield _Part(np.empty(0, np.int64), {}, dict(sorted(bad.items())))
 
-    def _note(self, bad: dict[int, str], before: int, restored: Callable[[str], str] = str) -> Callable[[pyarrow.csv.InvalidRow], str]:
+    def _note(
+        self, bad: dict[int, str], before: int, encoding: str, restored: Callable[[str], str] = str
+    ) -> Callable[[pyarrow.csv.InvalidRow], str]:
         """Puts rows with a wrong number of fields into ``bad``; ``restored`` gives the text of a row as it stood in the file."""
 
         def note(row: pyarrow.csv.InvalidRow) -> str:
-            bad[before + row.number] = f"{row.actual_columns} fields in place of {row.expected_columns}: {restored(row.text)[:60]!r}"
+            text = restored(row.text.encode(encoding).decode(errors="backslashreplace"))
+            opened = unmarked(text)
+            seen = f"{row.actual_columns} fields in place of {row.expected_columns}" if opened is None else "a quote is not closed"
+            bad[before + row.number] = f"{seen}: {(text if opened is None else opened)[:60]!r}"
             return "skip"
 
         return note
 
     def _options(
-        self, names: list[str], note: Callable[[pyarrow.csv.InvalidRow], str], types: dict[str, pa.DataType], block: int
+        self, names: list[str], note: Callable[[pyarrow.csv.InvalidRow], str], types: dict[str, pa.DataType], block: int, encoding: str
     ) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions, pyarrow.csv.ConvertOptions]:
         """How Arrow reads the columns of these names: those without a type as the bytes that they are."""
         unique = [name if self._names.index(name) == index else f"{name} ({index})" for index, name in enumerate(self._names)]
         return (
             # one thread, because only then rows that are skipped carry their number
-            pyarrow.csv.ReadOptions(use_threads=False, block_size=block, column_names=unique),
+            pyarrow.csv.ReadOptions(use_threads=False, block_size=block, column_names=unique, encoding=encoding),
             pyarrow.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
             pyarrow.csv.ConvertOptions(
                 include_columns=names,
@@ -236,6 +240,23 @@ class DelimitedReader:
                 false_values=FALSE,
             ),
         )
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _as_stored(cells: pa.Array, encoding: str) -> pa.Array:
+    """The cells with the bytes that the file has, whatever they were taken for."""
+    if encoding != _BYTES or not pa.types.is_binary(cells.type) or pc.all(pc.string_is_ascii(cells.cast(pa.string()))).as_py():
+        return cells
+    return pa.array([cell.decode().encode(_BYTES) for cell in cells.to_pylist()], pa.binary())
 
 
 def _has_hexadecimal(text: bytes) -> bool:

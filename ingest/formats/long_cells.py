@@ -50,7 +50,10 @@ class Shortened:
 
 
 def shortened(text: bytes, delimiter: bytes) -> Shortened | None:
-    """Whole rows without their long cells; None where a quote stands anywhere but at the border of a field (doubled, or a stray one)."""
+    """Whole rows without their long cells; None where a quote stands anywhere but at the border of a field (doubled, or a stray one).
+
+    None also where a long cell holds a line end: of such cells ingest.formats.open_quotes decides.
+    """
     quotes: list[int] = []
     at = text.find(b'"')
     while at >= 0:
@@ -66,6 +69,8 @@ def shortened(text: bytes, delimiter: bytes) -> Shortened | None:
         if (opened and text[opened - 1] not in borders) or (closed + 1 < len(text) and text[closed + 1] not in borders):
             return None
         if closed - opened > _LONG:
+            if text.find(b"\n", opened, closed) >= 0:
+                return None
             pieces += (text[behind:opened], b"\0%d\0" % len(cells))
             cells.append(LongCell(text, opened + 1, closed))
             behind = closed + 1

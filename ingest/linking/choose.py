@@ -21,7 +21,8 @@ _DOUBTED = LinkFlag.FAR | LinkFlag.NOT_THE_NEAREST | LinkFlag.SEVERAL_NEIGHBOURS
 class Identified:
     """m pairs that identifiers name. ``method`` GIVEN, NEIGHBOURHOOD or CROSSMATCH_2MASS, ``place`` of the identifier among the survey's.
 
-    ``distance`` (mas) and ``difference`` (mag, absolute) are those of the neighbourhood table; 0 elsewhere, infinite where it does not tell.
+    ``distance`` (mas) and ``difference`` (mag, absolute) are those of the neighbourhood table, infinite where it does not tell; of a 2MASS counterpart
+    ``distance`` is that from the row's position. Both are 0 elsewhere.
     """
 
     source: Candidates
@@ -50,7 +51,7 @@ def choose(
     """Link n rows at positions in degrees (NaN for none). ``names_source`` marks rows whose identifiers can be looked up in the release.
 
     Identifiers come first: the release's own, then those through a neighbourhood table (the nearest source, then the one of the smallest magnitude
-    difference), then the 2MASS cross-match; then the nearest source within the radius. Equal ones are decided by the smaller source_id, so the result
+    difference), then the 2MASS cross-match (the nearest source); then the nearest source within the radius. Equal ones are decided by the smaller source_id, so the result
     does not depend on the order of the candidates.
     """
     n = len(ra)
@@ -87,7 +88,7 @@ def choose(
     set_flag(LinkFlag.SECOND_BRIGHTER, nearby.row[other & (nearby.g < g[nearby.row])])
     set_flag(LinkFlag.NOT_THE_NEAREST, nearby.row[other & (apart < distance[nearby.row])])
     set_flag(LinkFlag.FAR, by_name & (distance > rules.far))
-    set_flag(LinkFlag.GIVEN_UNKNOWN, names_source & ~by_name)
+    set_flag(LinkFlag.GIVEN_UNKNOWN, names_source & (method != GIVEN) & (method != NEIGHBOURHOOD))
     set_flag(LinkFlag.NO_POSITION, linked & np.isnan(distance))
     set_flag(LinkFlag.SEVERAL_NEIGHBOURS, _several_neighbours(identified, best))
     ambiguous = np.where(by_name, (flags & _DOUBTED.value) != 0, linked & (count > 1))
@@ -102,13 +103,13 @@ def _first_of_each(row: np.ndarray) -> np.ndarray:
 
 
 def _several_neighbours(identified: Identified, best: np.ndarray) -> np.ndarray:
-    """Rows whose chosen identifier leads to several sources."""
+    """Rows whose chosen identifier or 2MASS counterpart leads to several sources."""
     named, row = identified.source, identified.source.row
-    chosen = {(int(row[i]), int(identified.place[i])): int(named.source_id[i]) for i in best if identified.method[i] == NEIGHBOURHOOD}
-    through = np.flatnonzero(identified.method == NEIGHBOURHOOD)
+
+    def way(i: int) -> tuple[int, int, int]:
+        return int(row[i]), int(identified.method[i]), int(identified.place[i])
+
+    chosen = {way(i): int(named.source_id[i]) for i in best if identified.method[i] != GIVEN}
     return np.array(
-        sorted(
-            {int(row[i]) for i in through if chosen.get((int(row[i]), int(identified.place[i])), named.source_id[i]) != named.source_id[i]}
-        ),
-        np.int64,
+        sorted({int(row[i]) for i in range(len(row)) if chosen.get(way(i), named.source_id[i]) != named.source_id[i]}), np.int64
     )

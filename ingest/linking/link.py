@@ -29,13 +29,14 @@ from ingest.faults import told_as_transient
 from ingest.linking.candidates import SOURCE_FIELDS, Candidates
 from ingest.linking.choose import CROSSMATCH_2MASS, GIVEN, NEIGHBOURHOOD, NO_LINK, Identified, Links, choose
 from ingest.linking.cover import covering_ranges
+from ingest.linking.epoch import separation
 from ingest.linking.loaded_files import loaded_files
 from ingest.linking.rules import FAST_MAS_YR, RULES, LinkRules
 from ingest.linking.stray import StraySources
 
 BLOCK_ROWS = 20_000
 """Rows of a survey in memory at once, with their candidates."""
-ALGORITHM = 1
+ALGORITHM = 2
 """Part of every fingerprint: one more whenever the code gives other links from the same tables and rules."""
 
 _LOCK = 0x6B694C31
@@ -208,14 +209,15 @@ def _survey_fields(rules: LinkRules) -> tuple[CopyField, ...]:
 
 
 def _survey_query(rules: LinkRules) -> sql.Composed:
-    """A survey's rows in the order of the sky; identifiers with the numbering of each where a column tells it, null where the rules do."""
+    """A survey's rows in the order of the sky; identifiers with what a column tells of the numbering of each, null where the rules tell it."""
     nothing = sql.SQL("NULL::text")
     columns: list[sql.Composable] = [
         sql.Identifier("set_name") if rules.by_set else sql.SQL("''::text"), sql.Identifier("survey_id"), sql.Identifier("ra"), sql.Identifier("dec"),
         nothing if rules.designation is None else sql.Identifier(rules.designation),
     ]  # fmt: skip
     for given in rules.given:
-        columns += [sql.Identifier(given.column), nothing if given.numbering_column is None else sql.Identifier(given.numbering_column)]
+        told = nothing if given.numbering_column is None else sql.SQL("{}::text").format(sql.Identifier(given.numbering_column))
+        columns += [sql.Identifier(given.column), told]
     return sql.SQL("SELECT {} FROM {} WHERE release_id = %(release_id)s ORDER BY position_key, survey_id").format(
         sql.SQL(", ").join(columns), sql.Identifier("store", rules.survey)
     )
@@ -231,7 +233,7 @@ class _Block:
         self._radius = rules.search_radius * ARCSEC
         moved = abs(rules.epoch - epoch) * FAST_MAS_YR * ARCSEC / 1000.0
         self._reach, self._height = self._radius + offset + moved, self._radius + moved + 0.01 * ARCSEC
-        numberings = sorted({given.numbering for given in rules.given} | {"dr1", "dr2", "dr3", "dr4"} - {release.id_system})
+        numberings = sorted({"dr1", "dr2", "dr3", "dr4"} - {release.id_system})
         known = connection.execute(statement("numberings_with_neighbours"), {"release_id": release.release_id, "numberings": numberings})
         self._numberings = {release.id_system} | {name for (name,) in known.fetchall()}
 
@@ -242,7 +244,7 @@ class _Block:
         nearby = self._nearby(ra, dec)
         identified, names_source = self._identified(rows)
         if self._rules.designation is not None:
-            identified = self._with_2mass(rows["designation"], nearby, identified)
+            identified = self._with_2mass(rows["designation"], ra, dec, nearby, identified)
         found = choose(ra, dec, identified, nearby, names_source, self._rules)
         return _as_linked(rows, found)
 
@@ -259,8 +261,7 @@ class _Block:
         parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
         names_source = np.zeros(len(rows), bool)
         for place, given in enumerate(self._rules.given):
-            own = rows[f"numbering_{place}"]
-            numbering = np.where(rows.null(f"numbering_{place}"), given.numbering, own)
+            numbering = np.array([given.numbering_of(told) for told in rows[f"numbering_{place}"].tolist()], object)
             usable = ~rows.null(f"given_{place}") & np.isin(numbering.astype(str), sorted(self._numberings))
             names_source |= usable
             there = np.flatnonzero(usable)
@@ -276,7 +277,9 @@ class _Block:
             found["place"].astype(np.int8), *(np.where(found.null(name), np.inf, found[name]) for name in ("angular_distance", "magnitude_difference")),
         ), names_source  # fmt: skip
 
-    def _with_2mass(self, designation: np.ndarray, nearby: Candidates, identified: Identified) -> Identified:
+    def _with_2mass(
+        self, designation: np.ndarray, ra: np.ndarray, dec: np.ndarray, nearby: Candidates, identified: Identified
+    ) -> Identified:
         """Also the nearby sources whose 2MASS counterpart has the row's designation, for rows that no identifier leads further."""
         named = np.zeros(len(designation), bool)
         named[identified.source.row] = True
@@ -290,15 +293,14 @@ class _Block:
         pairs = self._read("counterparts_in_2mass", _COUNTERPART)
         place = {(row, source): i for i, (row, source) in enumerate(zip(nearby.row.tolist(), nearby.source_id.tolist(), strict=True))}
         found = np.array([place[pair] for pair in zip(pairs["row"].tolist(), pairs["source_id"].tolist(), strict=True)], np.int64)
-        none = np.zeros(len(found))
-        old = identified.source
-        source = Candidates(
-            *(np.concatenate([getattr(old, name), getattr(nearby, name)[found]]) for name in ("row", "source_id", "ra", "dec", "g"))
-        )
+        near = nearby.take(found)
+        apart = separation(ra[near.row], dec[near.row], near.ra, near.dec)
+        old, zeros = identified.source, np.zeros(len(found))
+        source = Candidates(*(np.concatenate([getattr(old, name), getattr(near, name)]) for name in ("row", "source_id", "ra", "dec", "g")))
         return Identified(
             source, np.concatenate([identified.method, np.full(len(found), CROSSMATCH_2MASS, np.int8)]),
-            np.concatenate([identified.place, none.astype(np.int8)]), np.concatenate([identified.distance, none]),
-            np.concatenate([identified.difference, none]),
+            np.concatenate([identified.place, zeros.astype(np.int8)]), np.concatenate([identified.distance, 1000.0 * apart]),
+            np.concatenate([identified.difference, zeros]),
         )  # fmt: skip
 
     def _read(self, name: str, fields: tuple[CopyField, ...], **values: object) -> Rows:

@@ -17,12 +17,18 @@ NEARLY_AS_NEAR_ARCSEC = 0.1
 class GivenId:
     """A column with a Gaia source_id that the survey gives, and the Gaia release (dr2, dr3, dr4) whose number it is.
 
-    ``numbering_column`` is a column that tells it row by row, where ``numbering`` stands for rows that do not tell.
+    ``numbering`` is that of every row, or None where ``numbering_column`` tells it row by row: by the words of ``tells``, pairs of a value of that
+    column (as PostgreSQL writes it) and a numbering, or by itself where there are none. An identifier whose numbering nothing tells is not taken.
     """
 
     column: str
-    numbering: str
+    numbering: str | None
     numbering_column: str | None = None
+    tells: tuple[tuple[str, str], ...] = ()
+
+    def numbering_of(self, told: str | None) -> str:
+        """The numbering of a row by its value of ``numbering_column``; empty where it is not known."""
+        return self.numbering or (dict(self.tells).get(told, "") if told and self.tells else told or "")
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,14 @@ RULES: tuple[LinkRules, ...] = (
         given=(GivenId("gaiaedr3_source_id", "dr3"), GivenId("gaia_source_id", "dr2")),
         epoch=2000.0, designation="apogee_id", designation_prefix="2M",
     ),
-    # The input catalogue's positions agree with Gaia's to 0.25 arcsec without any propagation (Zhang, Green & Rix 2023, section 2.2).
-    LinkRules("lamost", Duplicates((("snrg", True), ("obsid", False))), given=(GivenId("gaia_source_id", "dr2"),), epoch=2016.0),
+    # Positions are the input catalogue's, of mixed epochs that are not told. Zhang, Green & Rix 2023 (section 2.2) take the closest source of Gaia DR3
+    # within 0.25 arcsec, and tell of no propagation. Identifiers of data release 8 are Gaia DR2's; of other releases it is not known.
+    LinkRules(
+        "lamost",
+        Duplicates((("snrg", True), ("obsid", False))),
+        given=(GivenId("gaia_source_id", None, "survey_release", (("dr8", "dr2"),)),),
+        epoch=2016.0,
+    ),
     # A row is a spectrum of LAMOST under another name, and has no position of its own.
     LinkRules("hot_payne", Duplicates((("snrg", True), ("e_teff", False))), epoch=2016.0, follows=(("lamost", "follow_lamost"),)),
     # Positions are Gaia DR2's. flag_repeat is 0 for the spectrum that the survey itself would use.
@@ -83,20 +95,21 @@ RULES: tuple[LinkRules, ...] = (
         given=(GivenId("dr3_source_id", "dr3"), GivenId("dr2_source_id", "dr2")),
         epoch=2015.5, designation="star_id",
     ),
-    # A row stands for a row of allStar; positions are Gaia's where the file gives Gaia's identifier.
+    # A row stands for a row of allStar; positions are Gaia's where the file gives Gaia's identifier. ref_epoch, Gaia's too, tells whose number it is.
     LinkRules(
         "astronn",
         Duplicates((("teff_err", False),)),
-        given=(GivenId("given_source_id", "dr3"),),
+        given=(GivenId("given_source_id", None, "ref_epoch", (("2015.5", "dr2"), ("2016", "dr3"), ("2017.5", "dr4"))),),
         epoch=2016.0, designation="apogee_id", designation_prefix="2M", follows=(("apogee", "follow_apogee"),),
     ),
-    # Coadds of 2010 to 2020, of which the mean is about 2014; Zhang, Green & Rix 2023 take the nearest within 0.5 arcsec.
-    LinkRules("unwise", Duplicates((("is_primary", True), ("w1_flux", True))), epoch=2014.0, radius=0.5),
-    # Tables of other authors: what they give is believed, and APOGEE's or GALAH's link of the star serves where they give nothing of Gaia.
+    # WISE observed in 2010 and from 2014 on: exposures up to 2017 (five years) have a mean epoch of 2014.8, those up to 2019 (seven years) of 2016.0.
+    # Zhang, Green & Rix 2023 take the nearest within 0.5 arcsec.
+    LinkRules("unwise", Duplicates((("is_primary", True), ("w1_flux", True))), epoch=2015.5, radius=0.5),
+    # Tables of other authors: what they give is believed, and APOGEE's or GALAH's link of the star serves where they give no number of Gaia's.
     LinkRules(
         "reference_label",
         Duplicates(),
-        given=(GivenId("given_source_id", "dr3", "id_system"),),
+        given=(GivenId("given_source_id", None, "id_system"),),
         epoch=2016.0, designation="tmass_id", by_set=True, follows=(("apogee", "follow_apogee_name"), ("galah", "follow_galah_number")),
     ),
 )  # fmt: skip

@@ -5,4 +5,5 @@ synthetic_g             our linear synthetic G: its 110 numbers, how they were m
 principal_components    PCA and error-weighted EM-PCA with their projections
 latent_refinement       the latent vector of one star at a time by damped Gauss-Newton steps, batched
 threads                 how many threads torch takes
+devices                 which processor torch works on
 """

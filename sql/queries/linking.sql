@@ -112,7 +112,7 @@ WHERE s.release_id = %(release_id)s AND l.source_id IS NOT NULL
   AND h.survey_id = concat(replace(s.obsdate, '-', ''), '-', s.planid, '-', lpad(s.spid::text, 2, '0'), '-', lpad(s.fiberid::text, 3, '0'));
 
 -- name: follow_apogee
--- A row of astroNN without a source takes the link of the row of allStar of its star, telescope and field.
+-- A row of astroNN that no identifier leads to a source takes the link of the row of allStar of its star, telescope and field.
 UPDATE linked AS h
 SET source_id = l.source_id, method = l.method, separation_arcsec = l.separation_arcsec, n_candidates = l.n_candidates,
     link_flags = l.link_flags, ambiguous = l.ambiguous
@@ -123,11 +123,11 @@ FROM store.astronn AS n,
       JOIN store.survey_link AS k ON k.release_id = %(release_id)s AND k.survey = 'apogee' AND k.set_name = '' AND k.survey_id = a.survey_id
       WHERE a.release_id = %(release_id)s AND k.source_id IS NOT NULL
       ORDER BY a.apogee_id, a.telescope, a.location_id, k.is_primary DESC, a.survey_id COLLATE "C") AS l
-WHERE n.release_id = %(release_id)s AND n.survey_id = h.survey_id AND h.source_id IS NULL
+WHERE n.release_id = %(release_id)s AND n.survey_id = h.survey_id AND coalesce(h.method, 'position') = 'position'
   AND l.apogee_id = n.apogee_id AND l.telescope = n.telescope AND l.location_id = n.location_id;
 
 -- name: follow_apogee_name
--- A reference label without a source takes the link of APOGEE's rows of the star's name.
+-- A reference label that no identifier leads to a source takes the link of APOGEE's rows of the star's name.
 UPDATE linked AS h
 SET source_id = l.source_id, method = l.method, separation_arcsec = l.separation_arcsec, n_candidates = l.n_candidates,
     link_flags = l.link_flags, ambiguous = l.ambiguous
@@ -137,16 +137,16 @@ FROM store.reference_label AS r,
       JOIN store.survey_link AS k ON k.release_id = %(release_id)s AND k.survey = 'apogee' AND k.set_name = '' AND k.survey_id = a.survey_id
       WHERE a.release_id = %(release_id)s AND k.source_id IS NOT NULL
       ORDER BY a.apogee_id, k.is_primary DESC, a.survey_id COLLATE "C") AS l
-WHERE r.release_id = %(release_id)s AND r.set_name = h.set_name AND r.survey_id = h.survey_id AND h.source_id IS NULL
+WHERE r.release_id = %(release_id)s AND r.set_name = h.set_name AND r.survey_id = h.survey_id AND coalesce(h.method, 'position') = 'position'
   AND l.apogee_id = r.apogee_id;
 
 -- name: follow_galah_number
--- A reference label without a source takes the link of GALAH's row of the same spectrum.
+-- A reference label that no identifier leads to a source takes the link of GALAH's row of the same spectrum.
 UPDATE linked AS h
 SET source_id = l.source_id, method = l.method, separation_arcsec = l.separation_arcsec, n_candidates = l.n_candidates,
     link_flags = l.link_flags, ambiguous = l.ambiguous
 FROM store.reference_label AS r, store.survey_link AS l
-WHERE r.release_id = %(release_id)s AND r.set_name = h.set_name AND r.survey_id = h.survey_id AND h.source_id IS NULL
+WHERE r.release_id = %(release_id)s AND r.set_name = h.set_name AND r.survey_id = h.survey_id AND coalesce(h.method, 'position') = 'position'
   AND l.release_id = %(release_id)s AND l.survey = 'galah' AND l.set_name = '' AND l.source_id IS NOT NULL AND l.survey_id = r.sobject_id::text;
 
 -- name: remove_links

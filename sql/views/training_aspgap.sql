@@ -28,14 +28,14 @@ FROM (
                 coalesce(a.aspcapflag & 8608481563 = 0, false) AS cut_flags,
                 coalesce(a.teff BETWEEN 3000 AND 7000, false) AS cut_teff,
                 coalesce(a.logg BETWEEN 0 AND 5.5, false) AS cut_logg,
-                coalesce(a.m_h BETWEEN -2.5 AND 0.6, false) AS cut_mh,
-                coalesce(a.alpha_m BETWEEN -0.1 AND 0.6, false) AS cut_alpha_m,
-                coalesce((a.logg > 4.2 - 1.5 * log(greatest(a.teff, 1)::float8 / 5777) AND a.logg < 4.8)
+                coalesce(a.m_h BETWEEN -2.5 AND 0.6::real, false) AS cut_mh,
+                coalesce(a.alpha_m BETWEEN -0.1::real AND 0.6::real, false) AS cut_alpha_m,
+                coalesce((a.logg > 4.2 - 1.5 * log(greatest(a.teff, 1)::float8 / 5777) AND a.logg < 4.8::real)
                     OR (a.logg < 5.0 / 3000 * (a.teff::float8 - 3000) + 0.5 AND a.logg > 5.0 / 3000 * (a.teff::float8 - 3000) - 1.9), false) AS cut_kiel,
                 coalesce(a.teff_err <= 50, false) AS cut_teff_error,
-                coalesce(a.logg_err <= 0.05, false) AS cut_logg_error,
-                coalesce(a.m_h_err <= 0.02, false) AS cut_metallicity_error,
-                coalesce(a.alpha_m_err <= 0.02, false) AS cut_alpha_error,
+                coalesce(a.logg_err <= 0.05::real, false) AS cut_logg_error,
+                coalesce(a.m_h_err <= 0.02::real, false) AS cut_metallicity_error,
+                coalesce(a.alpha_m_err <= 0.02::real, false) AS cut_alpha_error,
                 coalesce(a.snr > 200, false) AS cut_snr,
                 p.survey_id IS NOT NULL AS has_apogee_spectrum
             WHERE a.survey_id IS NOT NULL
@@ -54,8 +54,8 @@ FROM (
                 true, true, true, true, true,
                 coalesce(h.e_teff < 200, false) AS cut_teff_error,
                 coalesce(h.e_logg < 0.25, false) AS cut_logg_error,
-                coalesce(h.e_fe_h < 0.2, false) AS cut_metallicity_error,
-                coalesce(h.e_alpha_fe < 0.05, false) AS cut_alpha_error,
+                coalesce(h.e_fe_h < 0.2::real, false) AS cut_metallicity_error,
+                coalesce(h.e_alpha_fe < 0.05::real, false) AS cut_alpha_error,
                 true, false
             WHERE h.survey_id IS NOT NULL
         ) AS s

@@ -26,10 +26,10 @@ FROM (
             coalesce(CASE WHEN h.teff >= 7000 THEN h.e_teff ELSE s.teff_err END < 500, false) AS cut_teff_error,
             coalesce(CASE WHEN h.teff >= 7000 THEN h.e_logg ELSE s.logg_err END < 0.5, false) AS cut_logg_error,
             coalesce(CASE WHEN h.teff >= 7000 THEN h.e_fe_h ELSE s.feh_err END < 0.5, false) AS cut_feh_error,
-            coalesce(g.parallax_over_error > 3, false) AS cut_parallax,
+            coalesce(coalesce(g.parallax_over_error, g.parallax / nullif(g.parallax_error, 0)) > 3, false) AS cut_parallax,
             CASE WHEN {cut_dialect} <> 'gaia_dr4' AND EXISTS (SELECT FROM store.fidelity WHERE release_id = {release_id})
                  THEN coalesce(f.fidelity_v2 > 0.5, false) END AS cut_fidelity,
-            CASE WHEN {cut_dialect} <> 'gaia_dr4' THEN coalesce(g.phot_bp_rp_excess_factor < 1.3, false) END AS cut_excess_factor,
+            CASE WHEN {cut_dialect} <> 'gaia_dr4' THEN coalesce(g.phot_bp_rp_excess_factor < 1.3::real, false) END AS cut_excess_factor,
             h.teff IS NOT NULL AS option_hot_payne_everywhere,
             coalesce(coalesce(h.e_teff, s.teff_err) < 500 AND coalesce(h.e_logg, s.logg_err) < 0.5 AND coalesce(h.e_fe_h, s.feh_err) < 0.5, false)
                 AS passes_errors_of_code

@@ -21,15 +21,16 @@ FROM (
             coalesce(l.is_primary, false) AS cut_primary,
             x.source_id IS NOT NULL AS cut_has_xp,
             coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.teff ELSE s.teff END > 30 * CASE WHEN n.survey_id IS NOT NULL THEN n.teff_err ELSE s.teff_err END, false) AS cut_teff_snr,
-            coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.logg_err ELSE s.logg_err END < 0.4, false) AS cut_logg_error,
-            coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.fe_h_err ELSE s.m_h_err END < 0.2, false) AS cut_mh_error,
-            coalesce(g.bp_rp > 0 AND g.bp_rp < 4, false) AS cut_colour,
+            coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.logg_err ELSE s.logg_err END < 0.4::real, false) AS cut_logg_error,
+            coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.fe_h_err ELSE s.m_h_err END < 0.2::real, false) AS cut_mh_error,
+            coalesce(coalesce(g.bp_rp, g.phot_bp_mean_mag - g.phot_rp_mean_mag) > 0
+                AND coalesce(g.bp_rp, g.phot_bp_mean_mag - g.phot_rp_mean_mag) < 4, false) AS cut_colour,
             coalesce(g.phot_g_mean_mag > 6 AND g.phot_g_mean_mag < 17.5, false) AS cut_magnitude,
             coalesce(s.starflag = 0, false) AS cut_starflag,
             coalesce(s.aspcapflag & 8912896 = 0, false) AS cut_aspcapflag,
             coalesce(CASE WHEN n.survey_id IS NOT NULL THEN n.teff ELSE s.teff END > 100 * CASE WHEN n.survey_id IS NOT NULL THEN n.teff_err ELSE s.teff_err END
-                AND CASE WHEN n.survey_id IS NOT NULL THEN n.logg_err ELSE s.logg_err END < 0.1
-                AND CASE WHEN n.survey_id IS NOT NULL THEN n.fe_h_err ELSE s.m_h_err END < 0.05, false) AS passes_pristine
+                AND CASE WHEN n.survey_id IS NOT NULL THEN n.logg_err ELSE s.logg_err END < 0.1::real
+                AND CASE WHEN n.survey_id IS NOT NULL THEN n.fe_h_err ELSE s.m_h_err END < 0.05::real, false) AS passes_pristine
         FROM store.survey_link AS l
         JOIN store.apogee AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id
         LEFT JOIN store.gaia_source AS g ON g.release_id = {release_id} AND g.source_id = l.source_id

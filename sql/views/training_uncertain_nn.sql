@@ -23,9 +23,9 @@ FROM (
             coalesce(l.is_primary, false) AS cut_primary,
             x.source_id IS NOT NULL AS cut_has_xp,
             CASE WHEN {cut_dialect} <> 'gaia_dr4' THEN coalesce(g.phot_bp_rp_excess_factor < 3.0, false) END AS cut_excess_factor,
-            coalesce(g.ruwe <= 1.4, false) AS cut_ruwe,
+            coalesce(g.ruwe <= 1.4::real, false) AS cut_ruwe,
             CASE WHEN EXISTS (SELECT FROM store.two_mass_photometry WHERE release_id = {release_id})
-                THEN coalesce(num_nulls(t.j_m, t.h_m) = 0, false) END AS cut_two_mass,
+                THEN coalesce(num_nulls(t.j_m, t.j_msigcom, t.h_m, t.h_msigcom) = 0, false) END AS cut_two_mass,
             CASE WHEN EXISTS (SELECT FROM store.unwise WHERE release_id = {release_id}) THEN coalesce(u.w1_flux > 0 AND u.w2_flux > 0, false) END AS cut_unwise
         FROM store.survey_link AS l
         JOIN store.apogee AS s ON s.release_id = {release_id} AND s.survey_id = l.survey_id

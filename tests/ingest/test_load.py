@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from catalog.database import Database, Role
 from catalog.errors import TransientError, UsageError
 from catalog.healpix import MAX_PADDING, cone_ranges, pixel_offset
 from catalog.version import ROOT
+from ingest.audit import audit
 from ingest.load import Step, add_paths, load_pending
 from ingest.registry import PRODUCTS
 
@@ -107,6 +109,14 @@ def test_a_bad_file_leaves_no_row_and_costs_no_other_file(
     assert [row[0] for row in found["spectra"]] == [GOOD]
     assert consistent(found)
     assert load_pending(database, DR3).files == ()  # nothing waits: what failed is not tried again unasked
+
+
+def test_a_zip_whose_members_have_longer_names_than_a_folder_may_hold(archive: Any, database: Database, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.writestr("x" * 300 + ".csv", archive.text([archive.source(GOOD)]))
+    archive.csv(tmp_path / "b.csv", [archive.source(GOOD + 128)])
+    assert [file.state for file in load(database, tmp_path).files] == ["loaded", "loaded"]
+    assert audit(database, DR3, strict=True).differences == ()
 
 
 def test_a_file_that_the_system_cannot_read_is_told_and_costs_no_other(archive: Any, database: Database, tmp_path: Path) -> None:

@@ -231,6 +231,23 @@ def test_rows_with_a_wrong_number_of_fields_keep_their_number_and_cost_no_other(
     assert [number for block in blocks for number in block.malformed] == [2, 4]
 
 
+@pytest.mark.parametrize("blank", [b"", b"\n"], ids=["every line is a row", "a blank line among the rows"])
+@pytest.mark.parametrize("field", [b"x\xff\xfe", b"na\xc3\xafve", b"plain"])
+def test_a_malformed_row_of_any_bytes_costs_no_other(field: bytes, blank: bytes) -> None:
+    """Arrow gives up a text in which a malformed row is not UTF-8."""
+    text = b"source_id,name,ra\n1,Bj\xc3\xb6rn,2\n3," + field + b",4,5\n" + blank + b"6," + field + b",7\n"
+    identity, name, ra = Field("source_id", ColumnType.BIGINT), Field("name", ColumnType.TEXT), Field("ra", ColumnType.DOUBLE)
+    (block,) = list(DelimitedReader(io.BytesIO(text)).blocks(0, (identity, name, ra)))
+    assert block.row_number.tolist() == [1, 3]
+    assert block.values(identity).tolist() == [1, 6] and block.values(ra).tolist() == [2.0, 7.0]
+    try:
+        assert block.values(name).tolist() == ["Björn", field.decode()] and block.unparsable() == {}
+    except UnicodeDecodeError:
+        assert block.values(name).tolist()[0] == "Björn"
+        assert block.unparsable() == {1: f"name: not UTF-8: {field!r}"}
+    assert block.malformed == {2: f"4 fields in place of 3: {('3,' + field.decode(errors='backslashreplace') + ',4,5')!r}"}
+
+
 @pytest.mark.parametrize("tail", ['8,"9', "8", '8,9,"10, 11'])
 def test_a_text_that_ends_inside_a_row_is_truncated(tail: str) -> None:
     reader = DelimitedReader(io.BytesIO(b"source_id,ra,list\n1,2,3\n" + tail.encode()))

@@ -12,11 +12,14 @@ from distributed import LocalCluster
 from catalog.content_hash import content_hashes
 from catalog.database import Database, Role
 from catalog.errors import TransientError, UsageError
+from catalog.releases import release_named
 from catalog.version import ROOT
-from ingest import scheduling
+from ingest import ledger, scheduling
+from ingest.audit import audit
 from ingest.effort import Effort
 from ingest.ledger import Step
 from ingest.load import add_paths, load_pending
+from ingest.load_file import loader_connection
 
 DR3 = "gaia_dr3"
 GOOD = 4295806720
@@ -87,6 +90,19 @@ def test_a_file_that_needs_too_much_memory_fails_with_that_reason_and_the_others
     assert "500MB" in str(failed.reason) and "--memory-limit" in str(failed.reason)
     assert lost == ["a.xml"] * (scheduling.MAX_DEATHS - 1)
     assert failed.attempts == scheduling.MAX_DEATHS
+
+
+def test_a_file_that_another_loader_has_loaded_meanwhile_is_not_given_up(folder: Path, database: Database) -> None:
+    add_paths(database, DR3, [folder])
+    with loader_connection(database) as connection:
+        release = release_named(connection, DR3)
+        seen = ledger.pending(connection, release)
+        expected = load_pending(database, DR3).files
+        tasks = scheduling._Tasks(None, DR3, [file.sha256 for file in seen], "2GB", print)
+        for file in seen:
+            tasks._give_up(connection, release, file)
+        assert ledger.files(connection, release) == list(expected)
+    assert audit(database, DR3).differences == ()
 
 
 def test_two_operators_who_start_the_same_load_at_once_load_each_file_once(

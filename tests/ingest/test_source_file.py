@@ -28,7 +28,7 @@ def test_the_digest_is_that_of_the_stored_bytes_and_the_stream_is_decompressed(t
     path = tmp_path / "file"  # no .gz in the name
     path.write_bytes(gzip.compress(TEXT))
     source = SourceFile(path)
-    assert source.digest() == (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size)
+    assert source.digest() == (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size, None)
     assert source.head() == TEXT
     with source.stream() as stream:
         assert stream.read() == TEXT

@@ -22,7 +22,7 @@ from ingest.sky.surveys.survey_table import SurveyColumn, SurveyDraw, table_hdu,
 Vector = Float64[np.ndarray, " n"]
 
 FILE_NAME = "unwise_simulated.cat.fits"
-EPOCH = 2014.0
+EPOCH = 2015.5
 DETECTION = 5.0
 """S/N that a band needs."""
 _POSITION_SIGMA = 0.05

@@ -150,9 +150,9 @@ def uncertain_nn(files: Files) -> Arrays:
         _csv(surveys / f"{name}.csv.gz") for name in ("tmasspscxscBestNeighbour0001", "tmasspscxscJoin0001", "tmass_original_valid")
     )
     joined = best.merge(join, on="clean_tmass_psc_xsc_oid").merge(psc, left_on="original_psc_source_id", right_on="designation")
-    two_mass = set(joined["source_id"][joined["j_m"].notna() & joined["h_m"].notna()].tolist())
+    two_mass = set(joined["source_id"][joined[["j_m", "j_msigcom", "h_m", "h_msigcom"]].notna().all(axis=1)].tolist())
     wise = files.fits("unwise_simulated.cat.fits")
-    seen, _ = files.nearest(wise["ra"], wise["dec"], 2014.0, 0.5)
+    seen, _ = files.nearest(wise["ra"], wise["dec"], 2015.5, 0.5)
     both = set(seen[(wise["flux"] > 0).all(axis=1)].tolist())
     labels = np.stack([star[name] for name in ("ALPHA_M", "TEFF", "LOGG", "C_FE", "N_FE", "FE_H")])
     return {
@@ -324,6 +324,95 @@ def test_hot_payne_takes_over_at_7000_k_in_the_paper_and_everywhere_in_the_code(
         ("hot_payne", 7000.0, pytest.approx(0.3), pytest.approx(0.5), 7000.0, True),
         ("lamost", 6700.0, None, None, None, False),
     ]
+
+
+_NAN = float("nan")
+_STAR = {
+    "teff": 5000.0,
+    "logg": 3.0,
+    "m_h": 0.0,
+    "alpha_m": 0.0,
+    "teff_err": 50.0,
+    "logg_err": 0.01,
+    "m_h_err": 0.01,
+    "alpha_m_err": 0.01,
+    "snr": 300.0,
+}
+# view, columns of APOGEE's (or LAMOST's) row and of its source -> a cut, and whether a row just on the paper's limit passes it
+LIMITS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, bool]] = {
+    "AspGap: sigma of logg of 0.05 is in": ("aspgap", _STAR | {"logg_err": 0.05}, {}, "logg_error", True),
+    "AspGap: sigma of [M/H] of 0.02 is in": ("aspgap", _STAR | {"m_h_err": 0.02}, {}, "metallicity_error", True),
+    "AspGap: sigma of [alpha/M] of 0.02 is in": ("aspgap", _STAR | {"alpha_m_err": 0.02}, {}, "alpha_error", True),
+    "AspGap: sigma of teff of 50 K is in": ("aspgap", _STAR, {}, "teff_error", True),
+    "AspGap: [M/H] of 0.6 is in": ("aspgap", _STAR | {"m_h": 0.6}, {}, "mh", True),
+    "AspGap: [alpha/M] of -0.1 is in": ("aspgap", _STAR | {"alpha_m": -0.1}, {}, "alpha_m", True),
+    "AspGap: [alpha/M] of 0.6 is in": ("aspgap", _STAR | {"alpha_m": 0.6}, {}, "alpha_m", True),
+    "AspGap: S/N of 200 is out": ("aspgap", _STAR | {"snr": 200.0}, {}, "snr", False),
+    "RVS: RUWE of 1.4 is out": ("rvs_cnn", {}, {"ruwe": 1.4}, "ruwe", False),
+    "RVS: sigma of logg of 0.1 is out": ("rvs_cnn", {"logg_err": 0.1}, {}, "logg_error", False),
+    "RVS: sigma of [M/H] of 0.2 is out below -0.5": ("rvs_cnn", {"m_h": -0.6, "m_h_err": 0.2}, {}, "mh_error", False),
+    "RVS: S/N of 30 is in": ("rvs_cnn", {}, {"rvs_spec_sig_to_noise": 30.0}, "rvs_snr", True),
+    "uncertain network: RUWE of 1.4 is in": ("uncertain_nn", {}, {"ruwe": 1.4}, "ruwe", True),
+    "uncertain network: an excess of 3.0 is out": ("uncertain_nn", {}, {"phot_bp_rp_excess_factor": 3.0}, "excess_factor", False),
+    "VAE: sigma of logg of 0.4 is out": ("scatter_vae", {"logg_err": 0.4}, {}, "logg_error", False),
+    "VAE: sigma of [M/H] of 0.2 is out": ("scatter_vae", {"m_h_err": 0.2}, {}, "mh_error", False),
+    "VAE: G of 17.5 is out": ("scatter_vae", {}, {"phot_g_mean_mag": 17.5}, "magnitude", False),
+    "VAE: a colour by its magnitudes": ("scatter_vae", {}, {"phot_bp_mean_mag": 15.0, "phot_rp_mean_mag": 14.0}, "colour", True),
+    "ZGR23: an excess of 1.3 is out": ("forward", {}, {"phot_bp_rp_excess_factor": 1.3}, "excess_factor", False),
+    "ZGR23: a parallax by its error": ("forward", {}, {"parallax": 3.1, "parallax_error": 1.0}, "parallax", True),
+    "ZGR23: a parallax of thrice its error is out": ("forward", {}, {"parallax": 3.0, "parallax_error": 1.0}, "parallax", False),
+    "ZGR23: no parallax is out": ("forward", {}, {"parallax": _NAN, "parallax_error": _NAN}, "parallax", False),
+    "ZGR23: S/N of 20 is out": ("forward", {"snrg": 21.0, "snrr": 21.0, "snri": 20.0}, {}, "snr", False),
+    "ZGR23: S/N not measured is out": ("forward", {"snrg": 21.0, "snrr": _NAN, "snri": 21.0}, {}, "snr", False),
+}  # fmt: skip
+
+
+def test_the_limits_of_a_paper_are_in_or_out_as_it_says(put: Callable[..., None], database: Database, subtests: pytest.Subtests) -> None:
+    for name, (paper, row, source, cut, passes) in LIMITS.items():
+        with subtests.test(name):
+            place = {"ra": [75.0], "dec": [41.8]}
+            put(database, "gaia_source", {"source_id": [5 << 35]} | place | {column: [value] for column, value in source.items()})
+            survey = {"lamost": {"obsid": [1]}} if paper == "forward" else {"apogee": {}}
+            for table, own in survey.items():
+                put(database, table, {"survey_id": ["row"]} | own | place | {column: [value] for column, value in row.items()})
+            link_surveys(database, "gaia_dr3")
+            with database.connect(Role.WORKER) as connection:
+                assert connection.execute(f"SELECT cut_{cut} FROM surveys_dr3.training_{paper}").fetchall() == [(passes,)]
+        with database.connect(Role.OWNER) as connection:
+            for table in ("gaia_source", "apogee", "lamost", "survey_link", "survey_linking"):
+                connection.execute(f"DELETE FROM store.{table}")
+
+
+def test_an_upper_limit_of_2mass_is_no_measurement(put: Callable[..., None], database: Database) -> None:
+    source, place = np.array([5, 6]) << 35, {"ra": [75.0] * 2, "dec": [41.8, 42.8]}
+    put(database, "gaia_source", {"source_id": source} | place)
+    put(database, "apogee", {"survey_id": ["measured", "limit in H"]} | place)
+    magnitudes = {"j_m": [12.0, 12.0], "j_msigcom": [0.02, 0.02], "h_m": [11.5, 11.5], "h_msigcom": [0.02, _NAN]}
+    put(database, "two_mass", {"source_id": source} | magnitudes)
+    join_two_mass(database, "gaia_dr3")
+    link_surveys(database, "gaia_dr3")
+    with database.connect(Role.WORKER) as connection:
+        found = connection.execute("SELECT survey_id, cut_two_mass FROM surveys_dr3.training_uncertain_nn").fetchall()
+    assert dict(found) == {"measured": True, "limit in H": False}
+
+
+def test_simulated_and_real_surveys_never_come_into_one_release(folder: Path, with_releases: Database, tmp_path: Path) -> None:
+    simulated = sorted(
+        path for path in (folder / "surveys").iterdir() if path.name.startswith(("allStar", "dr8", "GALAH", "hot_payne", "unwise"))
+    )
+    assert len(simulated) == 5
+    for path in simulated:
+        (file,) = add_paths(with_releases, "gaia_dr3", [path], work=True).files
+        assert file.state == "failed", path.name
+        assert "lies in the folder of a simulated sky, and gaia_dr3 is real" in str(file.reason), path.name
+        real = tmp_path / path.name
+        real.write_bytes(path.read_bytes())
+        (file,) = add_paths(with_releases, "sim_dr3", [real], work=True).files
+        assert file.state == "failed", path.name
+        assert "is simulated, and the file does not lie in the folder of a sky" in str(file.reason), path.name
+    with with_releases.connect(Role.WORKER) as connection:
+        for table in ("apogee", "lamost", "galah", "hot_payne", "unwise"):
+            assert connection.execute(f"SELECT count(*) FROM store.{table}").fetchone() == (0,)
 
 
 def test_a_paper_that_is_not_there_is_told(database: Database) -> None:

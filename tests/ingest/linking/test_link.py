@@ -88,7 +88,7 @@ def _angle(ra: float, dec: float, others_ra: np.ndarray, others_dec: np.ndarray)
 
 
 @pytest.mark.parametrize(
-    ("survey", "epoch", "radius"), [("apogee", 2000.0, 1.0), ("lamost", 2016.0, 1.0), ("galah", 2015.5, 1.0), ("unwise", 2014.0, 0.5)]
+    ("survey", "epoch", "radius"), [("apogee", 2000.0, 1.0), ("lamost", 2016.0, 1.0), ("galah", 2015.5, 1.0), ("unwise", 2015.5, 0.5)]
 )
 def test_no_source_is_lost_however_displaced_or_fast_it_is(survey: str, epoch: float, radius: float, put: Put, database: Database) -> None:
     sky = Sky(3, epoch)
@@ -245,8 +245,33 @@ def test_a_numbering_that_a_row_tells_is_the_one_that_counts(put: Put, database:
     assert found == {
         ("seismic", "1"): (B, "neighbourhood", True),
         ("seismic", "2"): (A, "given", True),
-        ("clusters", "1"): (A, "given", True),
+        ("clusters", "1"): (None, None, False),
     }
+
+
+# survey, what tells the numbering -> which Gaia release's number it is: A in dr3, B by the neighbourhood table of dr2, None not taken
+NUMBERINGS: dict[str, tuple[str, dict[str, Any], int | None]] = {
+    "LAMOST DR8 gives numbers of Gaia DR2": ("lamost", {"survey_release": "dr8", "gaia_source_id": A}, B),
+    "those of LAMOST DR10 are not known": ("lamost", {"survey_release": "dr10", "gaia_source_id": A}, None),
+    "nor those of a file that does not tell its release": ("lamost", {"gaia_source_id": A}, None),
+    "astroNN with Gaia's epoch 2016.0": ("astronn", {"ref_epoch": 2016.0, "given_source_id": A}, A),
+    "astroNN with Gaia's epoch 2015.5": ("astronn", {"ref_epoch": 2015.5, "given_source_id": A}, B),
+    "astroNN without Gaia's epoch": ("astronn", {"given_source_id": A}, None),
+    "APOGEE DR16": ("apogee", {"survey_release": "dr16", "gaia_source_id": A}, B),
+}
+
+
+def test_a_number_is_never_taken_for_one_of_another_gaia_release(put: Put, database: Database, subtests: pytest.Subtests) -> None:
+    _field(put, database)
+    _id_map(put, database, [("dr2", A, B, 1.0, 0.0)])
+    for name, (survey, columns, expected) in NUMBERINGS.items():
+        with subtests.test(name):
+            obsid = {"obsid": [1]} if survey == "lamost" else {}
+            put(database, survey, {"survey_id": ["row"]} | obsid | {column: [value] for column, value in columns.items()})
+            link_surveys(database, DR3)
+            (row,) = links(database, survey)
+            assert row[2] == expected
+        _clear(database, survey)
 
 
 def test_the_2mass_counterpart_of_its_name_goes_before_the_nearest_source(put: Put, database: Database) -> None:
@@ -261,6 +286,18 @@ def test_the_2mass_counterpart_of_its_name_goes_before_the_nearest_source(put: P
     link_surveys(database, DR3)
     found = {row[1]: (row[2], row[3]) for row in links(database)}
     assert found == {"by name": (B, "crossmatch_2mass"), "too far": (A, "position"), "no 2MASS name": (A, "position")}
+
+
+def test_of_several_sources_with_one_2mass_counterpart_the_nearest_is_taken_and_told_of(put: Put, database: Database) -> None:
+    _field(put, database)
+    put(database, "tmass_best_neighbour", {"source_id": np.array([A, B]), "original_ext_source_id": ["01234567+0123456"] * 2})
+    row = {"apogee_id": ["2M01234567+0123456"], "ra": [RA], "dec": [DEC + 0.5 * ARCSEC], "gaiaedr3_source_id": [77]}
+    put(database, "apogee", {"survey_id": ["mates"]} | row)
+    link_surveys(database, DR3)
+    ((_, _, source, method, _, _, flags, ambiguous, _),) = links(database)
+    assert (source, method, ambiguous) == (B, "crossmatch_2mass", True)
+    assert LinkFlag.SEVERAL_NEIGHBOURS in LinkFlag(flags)
+    assert LinkFlag.GIVEN_UNKNOWN in LinkFlag(flags)  # the identifier led nowhere, the name of 2MASS did
 
 
 def test_links_of_two_releases_follow_their_own_numbers(put: Put, with_releases: Database) -> None:
@@ -314,6 +351,27 @@ def test_rows_that_are_another_surveys_spectra_take_its_links(put: Put, database
         ("20151024-GAC01-03-008", None, None),
     ]
     assert [row[1:4] for row in links(database, "reference_label")] == [("KIC 1", C, "given")]
+
+
+def test_another_surveys_link_of_the_star_goes_before_a_match_by_a_position_of_unknown_epoch(put: Put, database: Database) -> None:
+    _field(put, database)
+    place = {"ra": [RA], "dec": [DEC]}
+    put(
+        database,
+        "apogee",
+        {"survey_id": ["x"], "apogee_id": ["2M1"], "telescope": ["apo25m"], "location_id": [7], "gaiaedr3_source_id": [C]},
+    )
+    put(database, "galah", {"survey_id": ["140"], "sobject_id": [140], "dr3_source_id": [B]})
+    put(database, "astronn", {"survey_id": ["x"], "apogee_id": ["2M1"], "telescope": ["apo25m"], "location_id": [7]} | place)
+    put(
+        database,
+        "reference_label",
+        {"set_name": ["s"] * 3, "survey_id": ["1", "2", "3"], "apogee_id": ["2M1", None, None], "sobject_id": [None, 140, None]}
+        | {name: values * 3 for name, values in place.items()},
+    )
+    link_surveys(database, DR3)
+    assert [row[2:4] for row in links(database, "astronn")] == [(C, "given")]
+    assert [row[2:4] for row in links(database, "reference_label")] == [(C, "given"), (B, "given"), (A, "position")]
 
 
 # --- when ---------------------------------------------------------------------------------------------------------------------

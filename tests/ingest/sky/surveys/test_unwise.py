@@ -62,7 +62,7 @@ def test_neighbours_light_lowers_fracflux_where_norm_dg_says_so(drawn: SurveyDra
 
 def test_positions_find_the_star_within_a_quarter_arcsecond(drawn: SurveyDraw, stars: SurveyInput) -> None:
     star, table = drawn.truth.identified_as, drawn.table
-    years = 2014.0 - 2016.0
+    years = 2015.5 - 2016.0
     east = (table["ra"] - stars.ra[star] + 180) % 360 - 180
     offset = np.hypot(
         east * np.cos(np.radians(table["dec"])) - years * stars.pmra[star] / 3.6e6,
