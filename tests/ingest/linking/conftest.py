@@ -1,6 +1,6 @@
 """Catalogues for linking: sources and survey rows that a test chooses, written straight into their tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from catalog.database import Database, Role
 from catalog.releases import DataRelease, add_release, release_named
 from catalog.schema import STORE_TABLES
 from catalog.schema.column import ColumnType
+from catalog.settings import settings
 from ingest.pixel_offsets import PixelOffsets
 
 Columns = Mapping[str, Any]
@@ -66,3 +67,13 @@ def with_releases(database: Database) -> Database:
     add_release(database, "sim_dr3")
     add_release(database, "sim_dr4")
     return database
+
+
+@pytest.fixture
+def commands_see_it(database_url_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands that run in this process work on ``database``."""
+    for name in ("KIEL_DATABASE_URL", "KIEL_TAP_DATABASE_URL", "KIEL_HOME"):
+        monkeypatch.setenv(name, database_url_env[name])
+    settings.cache_clear()
+    yield
+    settings.cache_clear()

@@ -421,13 +421,10 @@ def test_a_paper_that_is_not_there_is_told(database: Database) -> None:
         count_cuts(database, "gaia_dr3", "payne")
 
 
-def test_the_commands_link_and_count(
-    put: Callable[..., None], database: Database, database_url_env: dict[str, str], monkeypatch: Any
-) -> None:
+@pytest.mark.usefixtures("commands_see_it")
+def test_the_commands_link_and_count(put: Callable[..., None], database: Database) -> None:
     from ingest.commands import command
 
-    for name in ("KIEL_DATABASE_URL", "KIEL_TAP_DATABASE_URL", "KIEL_HOME"):
-        monkeypatch.setenv(name, database_url_env[name])
     put(database, "gaia_source", {"source_id": [5 << 35], "ra": [75.0], "dec": [41.8]})
     put(database, "lamost", {"survey_id": ["a", "b"], "obsid": [1, 2], "ra": [75.0, 75.0], "dec": [41.8, 40.0]})
 

@@ -222,12 +222,8 @@ def explained(connection: psycopg.Connection, name: str, values: Mapping[str, An
         return "\n".join(line for (line,) in cursor.execute("EXPLAIN " + statement(name).as_string(connection), values).fetchall())
 
 
-def test_the_commands_join_and_tell(
-    database: Database, database_url_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("KIEL_DATABASE_URL", "KIEL_TAP_DATABASE_URL", "KIEL_HOME"):
-        monkeypatch.setenv(name, database_url_env[name])
-
+@pytest.mark.usefixtures("commands_see_it")
+def test_the_commands_join_and_tell(database: Database, tmp_path: Path) -> None:
     def run(*words: str) -> Any:
         done = CliRunner().invoke(command, words, catch_exceptions=False)
         assert done.exit_code == 0, done.output
