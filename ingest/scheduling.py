@@ -67,6 +67,8 @@ class _Tasks:
         self._running: dict[Future[float], LedgerFile] = {}
         self._deaths: Counter[str] = Counter()
         self._done = 0
+        self._sign_of_life = time.monotonic()
+        """When a worker last took up a file, or none was free to be taken."""
 
     def run(self, connection: psycopg.Connection, patience: Patience) -> None:
         """Submit what waits, hear what ended, and ask again, until nothing waits. TransientError as tasks or the connection raise it."""
@@ -84,12 +86,22 @@ class _Tasks:
                 self._report(Step("loading", file, self._done + 1, total))
                 task = self._client.submit(load_task, patience.database, self._release, file.sha256, pure=False, retries=0)
                 self._running[task] = file
+            if not free:
+                self._sign_of_life = time.monotonic()
             if not self._running:
+                self._require_life()
                 time.sleep(_LOOK_AGAIN_SECONDS)  # others hold what is left, or workers are being started again
                 continue
             for task in self._ended():
                 self._hear(connection, release, task, total)
                 patience.succeeded()
+
+    def _require_life(self) -> None:
+        if time.monotonic() - self._sign_of_life > WAIT_FOR_WORKERS_SECONDS:
+            raise TransientError(
+                f"files wait, and for {WAIT_FOR_WORKERS_SECONDS} s no worker has lived to take one: most likely {self._memory} is less memory than "
+                "a worker needs by itself; repeat the command with a larger --memory-limit, or with the workers of your scheduler started."
+            )
 
     def _ended(self) -> Collection["Future[float]"]:
         try:
@@ -104,6 +116,8 @@ class _Tasks:
         if error is not None and not isinstance(error, KilledWorker):
             raise error
         now = ledger.file_of(connection, release, submitted.sha256)
+        if error is None or now.attempts > submitted.attempts:
+            self._sign_of_life = time.monotonic()
         if error is not None and now.state in ledger.PENDING and now.attempts > submitted.attempts:
             self._deaths[now.sha256] += 1
             if self._deaths[now.sha256] >= MAX_DEATHS:

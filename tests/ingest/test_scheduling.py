@@ -92,6 +92,13 @@ def test_a_file_that_needs_too_much_memory_fails_with_that_reason_and_the_others
     assert failed.attempts == scheduling.MAX_DEATHS
 
 
+def test_workers_that_cannot_live_on_their_memory_are_told(folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "WAIT_FOR_WORKERS_SECONDS", 6)
+    with pytest.raises(TransientError, match="60MB is less memory than a worker needs by itself"):
+        add_paths(database, DR3, [folder], work=True, effort=Effort(memory_limit="60MB"))
+    assert load_pending(database, DR3).count("loaded") == 8
+
+
 def test_a_file_that_another_loader_has_loaded_meanwhile_is_not_given_up(folder: Path, database: Database) -> None:
     add_paths(database, DR3, [folder])
     with loader_connection(database) as connection:
