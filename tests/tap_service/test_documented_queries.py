@@ -10,7 +10,7 @@ from pyvo.dal import TAPService
 from catalog.database import Database, Role
 from catalog.releases import add_release
 from catalog.version import ROOT
-from ingest.linking.link import link_surveys
+from ingest.linking.release_links import link_release
 from ingest.load import add_paths
 from ingest.sky.make import SkySettings, make_sky
 
@@ -69,7 +69,7 @@ def test_every_query_of_the_docs_runs_and_finds_what_a_simulated_sky_has(
 ) -> None:
     add_release(database, "sim_dr3")
     assert not add_paths(database, "sim_dr3", [sky], work=True).failed
-    link_surveys(database, "sim_dr3")
+    link_release(database, "sim_dr3")
     with serve(database) as running:
         service = TAPService(running.url)
         for query, page in QUERIES:

@@ -25,6 +25,7 @@ from catalog.migrate import upgrade
 from catalog.releases import add_release
 from ingest.archive.fetch import FetchedQuery, fetch_queries
 from ingest.archive.options import FetchOptions
+from ingest.linking.release_links import link_release
 from ingest.load import add_paths
 from ingest.sky.make import SkySettings, make_sky
 from tap_service.app import BASE, make_app
@@ -53,6 +54,7 @@ def archive_database(postgres: Database, archive_sky: Path) -> Iterator[Database
     add_release(database, RELEASE)
     surveys = archive_sky / "surveys"
     loaded = add_paths(database, RELEASE, [archive_sky / "gaia_source", *surveys.glob("gedr3spur*"), *surveys.glob("tmass*")], work=True)
+    link_release(database, RELEASE)
     assert not loaded.failed
     _add_what_the_sky_lacks(database)
     yield database
