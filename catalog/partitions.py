@@ -13,13 +13,16 @@ from catalog.schema import STORE_TABLES
 from catalog.schema.column import StoreTable
 from catalog.statements import statement
 
+PARTITIONED_TABLES = tuple(table for table in STORE_TABLES if table.partition_by == "release_id")
+"""Tables with a partition a release; those whose key is source_id are divided further into its ranges."""
+
 
 def complete_partitions(connection: psycopg.Connection[Any]) -> None:
     """Give every release the partitions that it lacks, after a migration that brought tables; in the caller's transaction."""
     for release_id, suffix, ranges in connection.execute(statement("releases_with_ranges")).fetchall():
         there = {name for (name,) in connection.execute(statement("partitions_of_release"), {"suffix": f"_{suffix}"}).fetchall()}
-        for table in STORE_TABLES:
-            if table.partition_by == "release_id" and f"{table.name}_{suffix}" not in there:
+        for table in PARTITIONED_TABLES:
+            if f"{table.name}_{suffix}" not in there:
                 add_partition(connection, table, release_id, suffix, ranges)
 
 

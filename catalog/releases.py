@@ -12,16 +12,12 @@ from psycopg.rows import class_row
 
 from catalog.database import Database, Role
 from catalog.errors import UsageError
-from catalog.partitions import add_partition
+from catalog.partitions import PARTITIONED_TABLES, add_partition
 from catalog.publish import drop_old_publications, publication_lock, publish_in
-from catalog.schema import STORE_TABLES
 from catalog.statements import statement
 
 SIMULATED_SOLUTION_ID = 9_000_000_000_000_000_000
 """The solution_id that every simulated row carries, and no real one: ingest refuses to mix the two."""
-
-PARTITIONED_TABLES = tuple(table for table in STORE_TABLES if table.partition_by == "release_id")
-"""Tables with a partition a release; those whose key is source_id are divided further into its ranges."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from jaxtyping import Bool
 from psycopg import sql
 
 from catalog.binary_copy import Rows, copy_fields
+from catalog.healpix import NSIDE, SHIFT
 from catalog.schema.column import Column, ColumnType, StoreTable
 from ingest.file_table import Field, FileTable
 from ingest.product import CheckedRows, FileContext, Product
@@ -143,8 +144,8 @@ def _position_key(
     on_the_sky = none | ((ra >= 0) & (ra <= 360) & (np.abs(dec) <= 90))
     checks.reject(~on_the_sky, "position_out_of_range", lambda row: f"ra {ra[row]}, dec {dec[row]}")
     usable = on_the_sky & ~none
-    pixel = hp.ang2pix(1 << 12, np.where(usable, ra, 0.0), np.where(usable, dec, 0.0), nest=True, lonlat=True)
-    return np.asarray(pixel, np.int64) << 35, ~usable
+    pixel = hp.ang2pix(NSIDE, np.where(usable, ra, 0.0), np.where(usable, dec, 0.0), nest=True, lonlat=True)
+    return np.asarray(pixel, np.int64) << SHIFT, ~usable
 
 
 def _columns_with_value(alias: str, columns: list[str]) -> sql.Composable:

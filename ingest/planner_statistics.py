@@ -11,12 +11,12 @@ import psycopg
 from psycopg import sql
 
 from catalog.database import Database, Role
-from catalog.schema import STORE_TABLES
+from catalog.partitions import PARTITIONED_TABLES
 from catalog.statements import statement
 from ingest.faults import told_as_transient
 from ingest.registry import PRODUCTS
 
-PARTITIONED = frozenset(table.name for table in STORE_TABLES if table.partition_by is not None)
+PARTITIONED = frozenset(table.name for table in PARTITIONED_TABLES)
 
 
 def refresh_statistics(database: Database, changed: Collection[str] = ()) -> tuple[str, ...]:

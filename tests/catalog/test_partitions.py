@@ -4,8 +4,8 @@ import pytest
 
 from catalog import migrate
 from catalog.database import Database, Role
-from catalog.partitions import complete_partitions
-from catalog.releases import PARTITIONED_TABLES, add_release
+from catalog.partitions import PARTITIONED_TABLES, complete_partitions
+from catalog.releases import add_release
 
 
 def partitions(database: Database) -> set[str]:

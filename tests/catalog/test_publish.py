@@ -129,9 +129,10 @@ def test_a_query_over_eight_views_never_mixes_two_publications(database: Databas
     seen: set[int] = set()
     asked = 0
     try:
-        deadline = time.monotonic() + 8.0
+        began = time.monotonic()
         with database.connect(Role.TAP_SERVICE, autocommit=True) as connection:
-            while time.monotonic() < deadline:
+            # Publishing takes its time on a busy machine: until there were enough, but not for ever.
+            while (asked_for := time.monotonic() - began) < 8.0 or (swaps[0] <= 10 and asked_for < 60.0):
                 with pinned_publication(connection) as publication, connection.transaction():
                     connection.execute("SET LOCAL ROLE tap_reader")
                     parts = [
@@ -149,7 +150,7 @@ def test_a_query_over_eight_views_never_mixes_two_publications(database: Databas
     finally:
         stop.set()
         publisher.join()
-    assert asked > 50 and swaps[0] > 3, (asked, swaps[0])
+    assert asked > 50 and swaps[0] > 10, (asked, swaps[0])
     assert seen == set(runs), "the poll must have met both states"
 
 
