@@ -6,6 +6,7 @@ Sits on catalog alone; imports neither torch nor gaiaxpy, nor ingest or models.
     app, front_page       the resources under one URL, and the page for people
     parameters, limits    what a request may say, and how much it may ask for
     service, connections  what all requests share: threads, places for queries, kept connections
+    answer                a query's way to its document
     sync                  a request answered by a stream; a client that leaves ends its query
     execute               one query, one transaction, one publication, as tap_reader
     publication_tables    a publication's TAP_SCHEMA rows as the tables that a query is resolved against

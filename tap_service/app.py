@@ -20,12 +20,12 @@ from catalog.database import Database
 from catalog.errors import KielError
 from catalog.version import VERSION
 from tap_service import vosi
-from tap_service.errors import TapError
+from tap_service.errors import TapError, as_tap_error
 from tap_service.front_page import front_page
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
 from tap_service.service import Service
-from tap_service.sync import SyncQuery, as_tap_error, send_error
+from tap_service.sync import SyncQuery, send_error
 
 BASE = "/tap"
 SERVER = f"kiel/{VERSION} (IVOA-TAP)"
@@ -66,7 +66,7 @@ def make_app(database: Database, limits: Limits | None = None) -> Starlette:
         return HTMLResponse(front_page(_base(request), service.limits, await service.in_thread(_tables_or_none, service)))
 
     async def failed(request: Request, error: Exception) -> Response:
-        return _ErrorResponse(as_tap_error(error, service))
+        return _ErrorResponse(as_tap_error(error, service.limits.seconds))
 
     return Starlette(
         routes=[
@@ -158,7 +158,7 @@ def _problem(service: Service) -> str | None:
     try:
         service.tables()
     except (KielError, psycopg.Error) as error:
-        return str(as_tap_error(error, service))
+        return str(as_tap_error(error, service.limits.seconds))
     return None
 
 

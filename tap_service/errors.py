@@ -13,12 +13,16 @@
 Every one of them leaves as a VOTable document (DALI 1.1 section 4.2) whose INFO holds the message.
 """
 
+import logging
 from http import HTTPStatus
 
 import psycopg
 from psycopg import errors as postgres
 
-from catalog.errors import KielError
+from catalog.errors import KielError, TransientError
+from tap_service.adql.errors import AdqlError
+
+log = logging.getLogger(__name__)
 
 
 class TapError(KielError):
@@ -94,3 +98,20 @@ def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
     if state == "" or state.startswith(("08", "57P")):
         return DatabaseDownError("The connection to the database was lost; ask again in a moment.")
     return InternalError(f"The service failed on this query ({error.__class__.__name__}); this is not your fault, and it has been logged.")
+
+
+def as_tap_error(error: Exception, timeout_seconds: float) -> TapError:
+    """What an exception means to the client; what is our fault goes to the log with its traceback."""
+    if isinstance(error, TapError):
+        found = error
+    elif isinstance(error, AdqlError):
+        found = QueryError(str(error))
+    elif isinstance(error, psycopg.Error):
+        found = from_postgres(error, timeout_seconds)
+    elif isinstance(error, TransientError):
+        found = DatabaseDownError("The database does not answer, or nothing has been published yet; ask again in a moment.")
+    else:
+        found = InternalError("The service failed on this request; this is not your fault, and it has been logged.")
+    if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s", found, exc_info=error)
+    return found

@@ -7,22 +7,15 @@ blocking generator leaves the backend busy for as long as the query takes.)
 
 import logging
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from http import HTTPStatus
 
 import anyio
-import psycopg
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from catalog.errors import TransientError
-from catalog.version import VERSION
-from tap_service.adql import AdqlError
-from tap_service.errors import DatabaseDownError, InternalError, QueryError, TapError, from_postgres
+from tap_service.answer import Answer
+from tap_service.errors import TapError, as_tap_error
 from tap_service.parameters import QueryParameters, read_parameters, request_pairs
-from tap_service.results.formats import ResultWriter
-from tap_service.results.votable import Info, error_document
+from tap_service.results.votable import error_document
 from tap_service.service import Service
 
 log = logging.getLogger(__name__)
@@ -40,8 +33,6 @@ class SyncQuery:
         self._request = request
         self._service = service
         self._query = service.new_query()
-        self._writer: ResultWriter | None = None
-        self._rows = 0
         self._ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,35 +43,36 @@ class SyncQuery:
         except TapError as error:
             await send_error(send, error)
             return
+        answer = Answer(self._query, parameters)
         began, outcome = time.monotonic(), "client left"
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch_client, receive, tasks.cancel_scope)
-                outcome = await self._answer(parameters, send)
+                outcome = await self._send_answer(answer, send)
                 tasks.cancel_scope.cancel()
         finally:
             log.info(
                 "sync %s: %d rows, %.3f s, publication %d, RUNID %s, %r",
                 outcome,
-                self._rows,
+                answer.rows,
                 time.monotonic() - began,
                 self._query.serial,
                 parameters.run_id or "-",
                 parameters.query[:500],
             )
 
-    async def _watch_client(self, receive: Receive, answer: anyio.CancelScope) -> None:
+    async def _watch_client(self, receive: Receive, sending: anyio.CancelScope) -> None:
         """Ends the answer and its query when the client has gone."""
         while (await receive())["type"] != "http.disconnect":
             pass
-        answer.cancel()
+        sending.cancel()
         with anyio.CancelScope(shield=True):
             # Again until the thread is back: a cancel that arrives between two statements stops neither.
             while not self._ended:
                 await self._service.in_thread(self._query.cancel)
                 await anyio.sleep(_CANCEL_AGAIN_SECONDS)
 
-    async def _answer(self, parameters: QueryParameters, send: Send) -> str:
+    async def _send_answer(self, answer: Answer, send: Send) -> str:
         """Sends the document or the error; in a word, how it ended."""
         begun = False
         try:
@@ -89,11 +81,11 @@ class SyncQuery:
                 limits = self._service.limits
                 deadline = anyio.current_time() + limits.seconds
                 try:
-                    document = self._document(parameters)
+                    document = answer.document()
                     while (chunk := await self._service.in_thread(next, document, None)) is not None:
                         with anyio.CancelScope(deadline=max(deadline, anyio.current_time()) + limits.drain_seconds) as sending:
                             if not begun:
-                                await send(self._start(parameters))
+                                await send(self._start(answer.parameters))
                                 begun = True
                             await send({"type": "http.response.body", "body": chunk, "more_body": True})
                         if sending.cancelled_caught:
@@ -105,64 +97,27 @@ class SyncQuery:
         except Exception as error:
             if self._query.cancelled:
                 return "client left"
-            return await self._fail(as_tap_error(error, self._service), begun, send)
+            return await self._fail(answer, as_tap_error(error, self._service.limits.seconds), begun, send)
         finally:
             self._ended = True
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return "overflow" if self._query.overflow else "ok"
-
-    def _document(self, parameters: QueryParameters) -> Iterator[bytes]:
-        """The document's bytes; blocks."""
-        query = self._query
-        query.start(parameters.query, parameters.version, parameters.maxrec)
-        infos = (
-            Info("QUERY", parameters.query),
-            Info("standardID", "ivo://ivoa.net/std/TAP"),
-            Info("server_software", f"kiel/{VERSION}"),
-            Info("publication", str(query.serial)),
-            Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")),
-        )
-        self._writer = writer = parameters.format.writer(query.fields, infos, query.epoch)
-        # The head goes out with the first rows, so that a query that fails at once is still answered by a status of its own.
-        head = writer.begin()
-        for block in query.blocks():
-            self._rows += len(block.row_lengths)
-            yield head + writer.rows(block)
-            head = b""
-        yield head + writer.end(query.overflow)
 
     def _start(self, parameters: QueryParameters) -> Message:
         limit = str(self._service.limits.rows(parameters.maxrec)).encode()
         headers = [(b"content-type", parameters.format.media_type.encode()), (ROW_LIMIT_HEADER, limit)]
         return {"type": "http.response.start", "status": 200, "headers": headers}
 
-    async def _fail(self, error: TapError, begun: bool, send: Send) -> str:
+    async def _fail(self, answer: Answer, error: TapError, begun: bool, send: Send) -> str:
         """Says what went wrong, in a document of its own or at the end of the one that had begun."""
         if not begun:
             await send_error(send, error)
             return f"{error.status:d} {error}"
-        trailer = self._writer.fail(str(error)) if self._writer else None
+        trailer = answer.failure(str(error))
         if trailer is not None:
             await send({"type": "http.response.body", "body": trailer, "more_body": False})
         # Else the response stays without its end, which every HTTP client notices: rows that look complete would be worse.
         return f"broke: {error}"
-
-
-def as_tap_error(error: Exception, service: Service) -> TapError:
-    """What an exception means to the client; what is our fault goes to the log with its traceback."""
-    if isinstance(error, TapError):
-        found = error
-    elif isinstance(error, AdqlError):
-        found = QueryError(str(error))
-    elif isinstance(error, psycopg.Error):
-        found = from_postgres(error, service.limits.seconds)
-    elif isinstance(error, TransientError):
-        found = DatabaseDownError("The database does not answer, or nothing has been published yet; ask again in a moment.")
-    else:
-        found = InternalError("The service failed on this request; this is not your fault, and it has been logged.")
-    if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s", found, exc_info=error)
-    return found
 
 
 async def send_error(send: Send, error: TapError) -> None:

@@ -4,7 +4,8 @@ tokens, token_reader, tree, parse   text to tree, with the place of every part
 errors                         what can be wrong with a query: message, line, column, caret
 scope, from_clause, grouping, expressions, resolve   names to columns, values to types, result columns with unit and UCD
 value_types, conversions       which types go together
-functions, geometry            what can be called; places on the sky, and cones as HEALPix ranges
+functions, geometry            what can be called; places on the sky
+constants, covers              what literals come to; constant regions as HEALPix ranges
 typed_tree, to_postgres        what the resolver makes, and its SQL
 """
 

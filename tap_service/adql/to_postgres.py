@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from catalog.schema.column import ColumnType
-from tap_service.adql.geometry import HAVERSINE, SEPARATION, Cone, find_cone
+from tap_service.adql.covers import Cone, find_cone
+from tap_service.adql.geometry import HAVERSINE, SEPARATION
 from tap_service.adql.typed_tree import (
     Arithmetic,
     Cap,

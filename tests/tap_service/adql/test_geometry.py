@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tap_service.adql import translate
-from tap_service.adql.geometry import MOST_RANGES, few
+from tap_service.adql.covers import MOST_RANGES, few
 from tap_service.table_set import TableSet
 
 CONE = "DISTANCE(ra, dec, 10, 20) < 1"
