@@ -241,45 +241,45 @@ CREATE OR REPLACE FUNCTION functions.edge_separation(polygon double precision[],
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     n integer := array_length(polygon, 1) / 2;
-    px double precision := cos(radians(lat)) * cos(radians(lon));
-    py double precision := cos(radians(lat)) * sin(radians(lon));
-    pz double precision := sin(radians(lat));
+    p_x double precision := cos(radians(lat)) * cos(radians(lon));
+    p_y double precision := cos(radians(lat)) * sin(radians(lon));
+    p_z double precision := sin(radians(lat));
     -- The edge from a to b, and the pole of its great circle.
-    ax double precision := cos(radians(polygon[2 * n])) * cos(radians(polygon[2 * n - 1]));
-    ay double precision := cos(radians(polygon[2 * n])) * sin(radians(polygon[2 * n - 1]));
-    az double precision := sin(radians(polygon[2 * n]));
-    bx double precision;
-    by double precision;
-    bz double precision;
-    nx double precision;
-    ny double precision;
-    nz double precision;
+    a_x double precision := cos(radians(polygon[2 * n])) * cos(radians(polygon[2 * n - 1]));
+    a_y double precision := cos(radians(polygon[2 * n])) * sin(radians(polygon[2 * n - 1]));
+    a_z double precision := sin(radians(polygon[2 * n]));
+    b_x double precision;
+    b_y double precision;
+    b_z double precision;
+    n_x double precision;
+    n_y double precision;
+    n_z double precision;
     size double precision;
     nearest double precision := 180;
 BEGIN
     FOR i IN 1 .. n LOOP
-        bx := cos(radians(polygon[2 * i])) * cos(radians(polygon[2 * i - 1]));
-        by := cos(radians(polygon[2 * i])) * sin(radians(polygon[2 * i - 1]));
-        bz := sin(radians(polygon[2 * i]));
-        nx := ay * bz - az * by;
-        ny := az * bx - ax * bz;
-        nz := ax * by - ay * bx;
-        size := sqrt(nx * nx + ny * ny + nz * nz);
+        b_x := cos(radians(polygon[2 * i])) * cos(radians(polygon[2 * i - 1]));
+        b_y := cos(radians(polygon[2 * i])) * sin(radians(polygon[2 * i - 1]));
+        b_z := sin(radians(polygon[2 * i]));
+        n_x := a_y * b_z - a_z * b_y;
+        n_y := a_z * b_x - a_x * b_z;
+        n_z := a_x * b_y - a_y * b_x;
+        size := sqrt(n_x * n_x + n_y * n_y + n_z * n_z);
         -- Beside the edge, not beyond its ends?
         IF size > 0
-            AND (ny * az - nz * ay) * px + (nz * ax - nx * az) * py + (nx * ay - ny * ax) * pz > 0
-            AND (by * nz - bz * ny) * px + (bz * nx - bx * nz) * py + (bx * ny - by * nx) * pz > 0
+            AND (n_y * a_z - n_z * a_y) * p_x + (n_z * a_x - n_x * a_z) * p_y + (n_x * a_y - n_y * a_x) * p_z > 0
+            AND (b_y * n_z - b_z * n_y) * p_x + (b_z * n_x - b_x * n_z) * p_y + (b_x * n_y - b_y * n_x) * p_z > 0
         THEN
-            nearest := least(nearest, degrees(asin(least(1, abs(nx * px + ny * py + nz * pz) / size))));
+            nearest := least(nearest, degrees(asin(least(1, abs(n_x * p_x + n_y * p_y + n_z * p_z) / size))));
         ELSE
             nearest := least(nearest, functions.separation(lon, lat, polygon[2 * i - 1], polygon[2 * i]));
             IF i = 1 THEN
                 nearest := least(nearest, functions.separation(lon, lat, polygon[2 * n - 1], polygon[2 * n]));
             END IF;
         END IF;
-        ax := bx;
-        ay := by;
-        az := bz;
+        a_x := b_x;
+        a_y := b_y;
+        a_z := b_z;
     END LOOP;
     RETURN nearest;
 END
