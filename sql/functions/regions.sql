@@ -122,7 +122,7 @@ BEGIN
                 furthest := i;
             END IF;
         END LOOP;
-        EXIT WHEN least_cosine > 0.2;
+        EXIT WHEN least_cosine > 0.2 OR step = 100;
         mx := mx + (x[furthest] - mx) / (step + 1);
         my := my + (y[furthest] - my) / (step + 1);
         mz := mz + (z[furthest] - mz) / (step + 1);
