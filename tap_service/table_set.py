@@ -19,7 +19,12 @@ _SCALARS = {
     "double": ColumnType.DOUBLE,
     "unsignedByte": ColumnType.SMALLINT,
 }
-_ARRAYS = {"float": ColumnType.VECTOR, "double": ColumnType.DOUBLE_ARRAY, "unsignedByte": ColumnType.BYTES}
+_ARRAYS = {
+    "float": ColumnType.VECTOR,
+    "int": ColumnType.INTEGER_VECTOR,
+    "double": ColumnType.DOUBLE_ARRAY,
+    "unsignedByte": ColumnType.BYTES,
+}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 
 

@@ -24,6 +24,8 @@ class ColumnType(Enum):
     BYTES = ("bytea", "unsignedByte", None)
     VECTOR = ("bytea", "float", None)
     """Float32 numbers, big-endian, packed one after the other in a bytea: the bytes of a VOTable BINARY2 float array."""
+    INTEGER_VECTOR = ("bytea", "int", None)
+    """Whole numbers of 32 bits, packed likewise."""
     DOUBLE_ARRAY = ("double precision[]", "double", None)
 
     def __init__(self, postgres: str, votable: str, xtype: str | None) -> None:
@@ -44,6 +46,7 @@ _SQLALCHEMY: dict[ColumnType, sa.types.TypeEngine[Any]] = {
     ColumnType.JSON: postgresql.JSONB(),
     ColumnType.BYTES: postgresql.BYTEA(),
     ColumnType.VECTOR: postgresql.BYTEA(),
+    ColumnType.INTEGER_VECTOR: postgresql.BYTEA(),
     ColumnType.DOUBLE_ARRAY: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
 }
 
@@ -71,7 +74,7 @@ class Column:
     @property
     def arraysize(self) -> str | None:
         """The VOTable arraysize: ``*`` for text, the element count or ``*`` for vectors, None for scalars."""
-        if self.type in (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES):
+        if self.type in (ColumnType.VECTOR, ColumnType.INTEGER_VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES):
             return str(self.length) if self.length is not None else "*"
         return "*" if self.type.votable == "char" else None
 

@@ -25,7 +25,7 @@ REGIONS = (Internal.POINT, Internal.CIRCLE)
 ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
 """Types with an order: what < and MIN take."""
 
-_ARRAYS = (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
+_ARRAYS = (ColumnType.VECTOR, ColumnType.INTEGER_VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
 
 _WORDS = {
     ColumnType.SMALLINT: "a whole number",
@@ -39,6 +39,7 @@ _WORDS = {
     ColumnType.JSON: "JSON",
     ColumnType.BYTES: "bytes",
     ColumnType.VECTOR: "an array of numbers",
+    ColumnType.INTEGER_VECTOR: "an array of numbers",
     ColumnType.DOUBLE_ARRAY: "an array of numbers",
     Internal.CONDITION: "a condition",
     Internal.NULL: "NULL",
