@@ -67,7 +67,7 @@ VALUES = TapTable(
         TapColumn("i", "int"),
         TapColumn("x", "double", unit="mas"),
         TapColumn("s", "char", "*"),
-        TapColumn("at", "char", "*", "timestamp"),
+        TapColumn("seen", "char", "*", "timestamp"),
         TapColumn("c", "float", "*"),
         TapColumn("b", "long"),
     ),
@@ -96,7 +96,7 @@ def tap_reader(upgraded: Database) -> Iterator[psycopg.Connection[Row]]:
     """A connection with the rights of a query, and the table VALUES (of pg_temp) for its rows."""
     with upgraded.connect(None, autocommit=True) as connection:
         connection.execute(
-            "CREATE TEMP TABLE v (i integer, x double precision, s text, at timestamp with time zone, c bytea, b bigint);"
+            "CREATE TEMP TABLE v (i integer, x double precision, s text, seen timestamp with time zone, c bytea, b bigint);"
             "GRANT SELECT, INSERT, TRUNCATE ON v TO tap_reader; SET ROLE tap_reader; SET TimeZone = 'UTC'"
         )
         yield connection
