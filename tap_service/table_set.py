@@ -19,7 +19,12 @@ _SCALARS = {
     "double": ColumnType.DOUBLE,
     "unsignedByte": ColumnType.SMALLINT,
 }
-_ARRAYS = {"float": ColumnType.VECTOR, "double": ColumnType.DOUBLE_ARRAY, "unsignedByte": ColumnType.BYTES}
+_ARRAYS = {
+    "float": ColumnType.VECTOR,
+    "int": ColumnType.INTEGER_ARRAY,
+    "double": ColumnType.DOUBLE_ARRAY,
+    "unsignedByte": ColumnType.BYTES,
+}
 _GEOMETRY = {"point": ColumnType.POINT, "circle": ColumnType.CIRCLE, "polygon": ColumnType.POLYGON}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 

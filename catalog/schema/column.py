@@ -24,6 +24,8 @@ class ColumnType(Enum):
     BYTES = ("bytea", "unsignedByte", None)
     VECTOR = ("bytea", "float", None)
     """Float32 numbers, big-endian, packed one after the other in a bytea: the bytes of a VOTable BINARY2 float array."""
+    INTEGER_ARRAY = ("bytea", "int", None)
+    """Whole numbers of 32 bits, packed likewise."""
     DOUBLE_ARRAY = ("double precision[]", "double", None)
     # Places on the sky, ICRS degrees, in the order of DALI 1.1 section 3.3: lon lat; lon lat radius; lon1 lat1 lon2 lat2 ...
     POINT = ("double precision[]", "double", "point")
@@ -57,6 +59,7 @@ _SQLALCHEMY: dict[ColumnType, sa.types.TypeEngine[Any]] = {
     ColumnType.JSON: postgresql.JSONB(),
     ColumnType.BYTES: postgresql.BYTEA(),
     ColumnType.VECTOR: postgresql.BYTEA(),
+    ColumnType.INTEGER_ARRAY: postgresql.BYTEA(),
     ColumnType.DOUBLE_ARRAY: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
     ColumnType.POINT: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
     ColumnType.CIRCLE: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
@@ -87,7 +90,7 @@ class Column:
     @property
     def arraysize(self) -> str | None:
         """The VOTable arraysize: ``*`` for text, the element count or ``*`` for vectors, None for scalars."""
-        if self.type in (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES) and self.length is not None:
+        if self.type in (ColumnType.VECTOR, ColumnType.INTEGER_ARRAY, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES) and self.length is not None:
             return str(self.length)
         return self.type.arraysize
 

@@ -35,6 +35,7 @@ _WORDS = {
     ColumnType.JSON: "JSON",
     ColumnType.BYTES: "bytes",
     ColumnType.VECTOR: "an array of numbers",
+    ColumnType.INTEGER_ARRAY: "an array of numbers",
     ColumnType.DOUBLE_ARRAY: "an array of numbers",
     ColumnType.POINT: "a POINT",
     ColumnType.CIRCLE: "a CIRCLE",
