@@ -97,10 +97,14 @@ def polygon(coordinates: Sequence[float]) -> SphericalPolygon:
         raise UsageError(f"a polygon has three different vertices or more, not {len(vertices)}")
     middle = _middle(unit_vectors(np.array(vertices)))
     if middle is None:
-        raise UsageError(f"a polygon lies within {WIDEST:g} degrees of some place, a little less than a hemisphere; split this one into smaller ones")
+        raise UsageError(
+            f"a polygon lies within {WIDEST:g} degrees of some place, a little less than a hemisphere; split this one into smaller ones"
+        )
     at, _ = _plane(np.array(vertices), middle)
     if _edges_cross(at):
-        raise UsageError("the edges of this polygon cross, so that it is not plain what lies inside; write the vertices in their order around it")
+        raise UsageError(
+            "the edges of this polygon cross, so that it is not plain what lies inside; write the vertices in their order around it"
+        )
     if _twice_area(at) > 0:
         vertices[1:] = reversed(vertices[1:])
     radius = float(np.degrees(np.arctan(np.hypot(at[:, 0], at[:, 1]).max())))
