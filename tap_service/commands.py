@@ -39,7 +39,7 @@ def serve(host: str, port: int) -> None:
     database = open_database(settings())
     # A service without its database would listen in vain: say so now.
     database.connect(Role.TAP_SERVICE).close()
-    app = make_app(database, Limits(seconds=settings().statement_timeout_seconds))
+    app = make_app(database, Limits(seconds=settings().statement_timeout_seconds), settings().public_url)
     listener = _listen(host, port)
     address = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
