@@ -8,6 +8,7 @@ letter with this spelling, and do not know a user-defined function that is decla
 from xml.etree import ElementTree as ET
 
 from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.udf import UDFS
 from tap_service.limits import Limits
 from tap_service.results.formats import FORMATS
 from tap_service.xml_document import CAPABILITIES, XSI_TYPE, add, document, root
@@ -44,11 +45,9 @@ def tap_capabilities(base: str, limits: Limits) -> bytes:
         add(output, "mime", result_format.media_type)
         for alias in result_format.aliases:
             add(output, "alias", alias)
-    duration = add(tap, "executionDuration")
-    rows = add(tap, "outputLimit")
-    for name, seconds, row_limit in (("default", limits.seconds, limits.default_rows), ("hard", limits.seconds, limits.hard_rows)):
-        add(duration, name, str(int(seconds)))
-        add(rows, name, str(row_limit), {"unit": "row"})
+    _limit(tap, "retentionPeriod", limits.retention_seconds, limits.retention_hard_seconds)
+    _limit(tap, "executionDuration", limits.job_seconds, limits.job_hard_seconds)
+    _limit(tap, "outputLimit", limits.default_rows, limits.hard_rows, "row")
     _resources(element, base)
     _interface(_capability(element, "ivo://ivoa.net/std/VOSI#tables-1.1"), f"{base}/tables", "full", "1.1")
     examples = add(_capability(element, "ivo://ivoa.net/std/DALI#examples"), "interface", attributes={XSI_TYPE: "vr:WebBrowser"})
@@ -93,10 +92,17 @@ def _language(tap: ET.Element) -> None:
         for form in forms:
             add(add(features, "feature"), "form", form)
     features = add(language, "languageFeatures", attributes={"type": f"{_FEATURE}udf"})
-    for signature, sentence in FUNCTIONS:
+    for signature, sentence in (*FUNCTIONS, *((form, udf.description) for udf in UDFS.values() for form in udf.signatures)):
         feature = add(features, "feature")
         add(feature, "form", signature)
         add(feature, "description", sentence)
+
+
+def _limit(tap: ET.Element, name: str, default: int, hard: int, unit: str | None = None) -> None:
+    """A limit; times are in seconds and have no unit here (TAPRegExt 1.0 section 2.6)."""
+    limit = add(tap, name)
+    for kind, value in (("default", default), ("hard", hard)):
+        add(limit, kind, str(value), {"unit": unit} if unit else {})
 
 
 def _resources(element: ET.Element, base: str) -> None:
