@@ -1,4 +1,4 @@
-"""The resources of the service under one address (TAP 1.1 section 2): /tap, /tap/sync, /tap/capabilities, /tap/tables, /tap/availability."""
+"""The resources of the service under one address (TAP 1.1 section 2): /tap, /tap/sync, /tap/async, /tap/capabilities, /tap/tables, /tap/availability."""
 
 import gzip
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+import anyio
 import psycopg
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -22,6 +23,9 @@ from catalog.version import VERSION
 from tap_service import vosi
 from tap_service.errors import TapError, as_tap_error
 from tap_service.front_page import front_page
+from tap_service.jobs.resources import JobResources
+from tap_service.jobs.results import JobFiles
+from tap_service.jobs.waiting import PhaseChanges
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
 from tap_service.service import Service
@@ -32,14 +36,20 @@ SERVER = f"kiel/{VERSION} (IVOA-TAP)"
 _COMPRESS_FROM = 1000
 
 
-def make_app(database: Database, limits: Limits | None = None) -> Starlette:
-    """The service as an ASGI application."""
+def make_app(database: Database, limits: Limits | None = None, files: JobFiles | None = None, *, trusts_proxies: bool = False) -> Starlette:
+    """The service as an ASGI application; without a place for their files it has no jobs."""
     service = Service(database, limits)
+    changes = PhaseChanges(database)
+    jobs = JobResources(service, files, changes, trusts_proxies=trusts_proxies).routes(f"{BASE}/async") if files else []
     started = datetime.now(UTC)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
+        async with anyio.create_task_group() as tasks:
+            if jobs:
+                tasks.start_soon(changes.listen)
+            yield
+            tasks.cancel_scope.cancel()
         await service.in_thread(service.close)
 
     async def capabilities(request: Request) -> Response:
@@ -73,6 +83,7 @@ def make_app(database: Database, limits: Limits | None = None) -> Starlette:
             Route("/", page),
             Route(BASE, page),
             _sync_route(service),
+            *jobs,
             Route(f"{BASE}/capabilities", capabilities),
             Route(f"{BASE}/availability", availability),
             Route(f"{BASE}/tables", tables),
@@ -81,7 +92,11 @@ def make_app(database: Database, limits: Limits | None = None) -> Starlette:
         middleware=[
             Middleware(_ServerHeader),
             Middleware(
-                CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD", "POST"], allow_headers=["*"], expose_headers=["*"]
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["GET", "HEAD", "POST", "DELETE"],
+                allow_headers=["*"],
+                expose_headers=["*"],
             ),
         ],
         exception_handlers={KielError: failed, psycopg.Error: failed, Exception: failed},

@@ -23,6 +23,7 @@ from tap_service.adql.typed_tree import (
     QueryValue,
     TypedQuery,
 )
+from tap_service.adql.udf import UDFS
 from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
@@ -137,10 +138,12 @@ class ExpressionResolver:
         arguments = self.values(node.arguments)
         if node.function in FUNCTIONS or node.function in SPECIAL:
             return call(node.function, arguments, node.distinct, node.star, self.source, node.place)
-        if node.function not in GEOMETRY:
-            unknown_function(node.function, GEOMETRY, self.source, node.place)
+        if node.function not in GEOMETRY and node.function not in UDFS:
+            unknown_function(node.function, (*GEOMETRY, *UDFS), self.source, node.place)
         if node.distinct or node.star:
             self.source.fail(AdqlTypeError, f"{node.function} takes neither DISTINCT nor *", node.place)
+        if node.function in UDFS:
+            return UDFS[node.function].call(arguments, self.source, node.place)
         return GEOMETRY[node.function](arguments, self.source, node.place)
 
     @resolve.register
