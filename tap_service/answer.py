@@ -22,7 +22,7 @@ class Answer:
     def document(self) -> Iterator[bytes]:
         """The document's bytes; blocks. The head comes with the first rows, so a query that fails at once gives nothing before."""
         query, parameters = self.query, self.parameters
-        query.start(parameters.query, parameters.version, parameters.maxrec)
+        query.start(parameters.query, parameters.version, parameters.maxrec, parameters.uploads)
         infos = (
             Info("QUERY", parameters.query),
             Info("standardID", "ivo://ivoa.net/std/TAP"),

@@ -1,6 +1,6 @@
 """One query: one connection, one transaction, one publication, and from the translation on as tap_reader.
 
-    connection as tap_service -> publication pinned -> BEGIN REPEATABLE READ READ ONLY -> tables -> translate
+    connection as tap_service -> uploads as temporary tables -> publication pinned -> BEGIN REPEATABLE READ READ ONLY -> tables -> translate
     -> SET LOCAL ROLE tap_reader, statement_timeout -> COPY (statement) TO STDOUT BINARY
 
 A query whose client has left is cancelled from another thread and its connection closed; any other connection is used again.
@@ -9,6 +9,8 @@ A query whose client has left is cancelled from another thread and its connectio
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,11 +19,14 @@ from psycopg import sql
 from catalog.binary_copy import RawBlock, raw_blocks
 from catalog.publish import pinned_publication
 from catalog.statements import statement
-from tap_service.adql import translate
+from tap_service.adql import parse, translate
 from tap_service.connections import Connections
 from tap_service.limits import Limits
 from tap_service.publication_tables import TableCache
 from tap_service.results.field_types import Field
+from tap_service.table_set import TapTable
+from tap_service.uploads.temporary_table import load
+from tap_service.uploads.upload import Upload
 
 _CANCEL_SECONDS = 2.0
 _CANCEL_AGAIN_SECONDS = 0.1
@@ -50,22 +55,35 @@ class RunningQuery:
         self._statement: sql.Composable | None = None
         self._blocks: Iterator[RawBlock] | None = None
 
-    def start(self, text: str, version: str, maxrec: int | None) -> None:
-        """Translate the query in the snapshot that it will read; AdqlError, TransientError, psycopg.Error."""
+    def start(self, text: str, version: str, maxrec: int | None, uploads: tuple[Upload, ...] = ()) -> None:
+        """Load what comes with the query and translate it in the snapshot that it will read; AdqlError, RequestError, TransientError, psycopg.Error."""
         with self._step:
             self._row_limit = self._limits.rows(maxrec)
+            if uploads:
+                parse(text, version)  # a typing error should not have to wait for the tables
             connection = self._connection = self._connections.take()
             self._ended.callback(self._release)
+            uploaded = self._load(connection, uploads)
             publication = self._ended.enter_context(pinned_publication(connection))
             self._ended.callback(self._roll_back)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             table_set, self.epoch = self._cache.table_set(connection, publication)
             self.serial = publication.serial
+            if uploaded:
+                table_set = replace(table_set, tables=(*table_set.tables, *uploaded))
             # One row more than may leave: whether it comes tells whether rows were cut.
             translation = translate(text, table_set, version, self._row_limit + 1)
             self.fields = tuple(
                 Field(
-                    column.name, column.datatype, column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description
+                    column.name,
+                    column.datatype,
+                    column.arraysize,
+                    column.xtype,
+                    column.unit,
+                    column.ucd,
+                    column.utype,
+                    column.description,
+                    column.type,
                 )
                 for column in translation.columns
             )
@@ -73,6 +91,17 @@ class RunningQuery:
             connection.execute(statement("become_tap_reader"))
             milliseconds = sql.Literal(int(self._limits.seconds * 1000))
             connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(milliseconds))
+
+    def _load(self, connection: psycopg.Connection[Any], uploads: tuple[Upload, ...]) -> tuple[TapTable, ...]:
+        """The uploads as tables of this connection; they go when the query does, not only when the connection is used again."""
+        if not uploads:
+            return ()
+        self._ended.callback(self._drop_uploads)
+        tables = []
+        for upload in uploads:
+            with Path(upload.source).open("rb") as stream:
+                tables.append(load(connection, upload.table, stream, self._limits, lambda: self.cancelled))
+        return tuple(tables)
 
     def blocks(self) -> Iterator[RawBlock]:
         """The rows in blocks, at most as many as the limit lets through; psycopg.Error when PostgreSQL ends the query."""
@@ -132,6 +161,11 @@ class RunningQuery:
                 connection.execute("ROLLBACK")
             except psycopg.Error:
                 connection.close()
+
+    def _drop_uploads(self) -> None:
+        connection = self._connection
+        if connection is not None and not self.cancelled and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            connection.execute("DISCARD TEMPORARY")
 
     def _release(self) -> None:
         with self._hand_over:

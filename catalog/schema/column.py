@@ -25,11 +25,29 @@ class ColumnType(Enum):
     VECTOR = ("bytea", "float", None)
     """Float32 numbers, big-endian, packed one after the other in a bytea: the bytes of a VOTable BINARY2 float array."""
     DOUBLE_ARRAY = ("double precision[]", "double", None)
+    # What only a table that a person uploads has: numbers without a type of their own in PostgreSQL, and packed arrays as BINARY2 has them.
+    BIT = ("smallint", "bit", None)
+    UNSIGNED_BYTE = ("smallint", "unsignedByte", None)
+    BOOLEAN_ARRAY = ("bytea", "boolean", None)
+    """The letters T, F and ? (unknown)."""
+    BIT_ARRAY = ("bytea", "bit", None)
+    """A byte 0 or 1 for each bit."""
+    SMALLINT_ARRAY = ("bytea", "short", None)
+    INTEGER_ARRAY = ("bytea", "int", None)
+    BIGINT_ARRAY = ("bytea", "long", None)
+    COMPLEX = ("bytea", "floatComplex", None)
+    """One or more pairs of float32, big-endian."""
+    DOUBLE_COMPLEX = ("bytea", "doubleComplex", None)
 
     def __init__(self, postgres: str, votable: str, xtype: str | None) -> None:
         self.postgres = postgres
         self.votable = votable
         self.xtype = xtype
+
+    @property
+    def is_array(self) -> bool:
+        """Whether a value has elements, so that no order and no text goes with it."""
+        return self.postgres in ("bytea", "double precision[]")
 
 
 _SQLALCHEMY: dict[ColumnType, sa.types.TypeEngine[Any]] = {
@@ -45,6 +63,15 @@ _SQLALCHEMY: dict[ColumnType, sa.types.TypeEngine[Any]] = {
     ColumnType.BYTES: postgresql.BYTEA(),
     ColumnType.VECTOR: postgresql.BYTEA(),
     ColumnType.DOUBLE_ARRAY: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
+    ColumnType.BIT: sa.SmallInteger(),
+    ColumnType.UNSIGNED_BYTE: sa.SmallInteger(),
+    ColumnType.BOOLEAN_ARRAY: postgresql.BYTEA(),
+    ColumnType.BIT_ARRAY: postgresql.BYTEA(),
+    ColumnType.SMALLINT_ARRAY: postgresql.BYTEA(),
+    ColumnType.INTEGER_ARRAY: postgresql.BYTEA(),
+    ColumnType.BIGINT_ARRAY: postgresql.BYTEA(),
+    ColumnType.COMPLEX: postgresql.BYTEA(),
+    ColumnType.DOUBLE_COMPLEX: postgresql.BYTEA(),
 }
 
 
@@ -71,7 +98,7 @@ class Column:
     @property
     def arraysize(self) -> str | None:
         """The VOTable arraysize: ``*`` for text, the element count or ``*`` for vectors, None for scalars."""
-        if self.type in (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES):
+        if self.type.is_array:
             return str(self.length) if self.length is not None else "*"
         return "*" if self.type.votable == "char" else None
 
