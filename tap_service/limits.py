@@ -29,6 +29,20 @@ class Limits:
     """The longest that fetching a table from an address may take."""
     upload_hosts: frozenset[str] = frozenset()
     """Hosts (a name or address, or with a port behind a colon) that tables may be fetched from although they are not public."""
+    job_seconds: int = 1800
+    """The longest that a job's query may take, where the job does not say."""
+    job_hard_seconds: int = 14_400
+    """The same, whatever the job says."""
+    retention_seconds: int = 7 * 86_400
+    """How long a job and its result are kept, where the job does not say."""
+    retention_hard_seconds: int = 30 * 86_400
+    """The same, whatever the job says, counted from when it says so."""
+    jobs_per_address: int = 4
+    """Jobs of one address that run at the same time; the others wait in the queue."""
+    list_jobs: bool = True
+    """Whether the list of jobs shows an address the jobs that came from there; without, it is empty."""
+    longest_wait_seconds: float = 50.0
+    """The longest that WAIT holds a request (UWS 1.1 section 2.2.1.1), below what proxies allow; clients ask again."""
     run_id_characters: int = 64
     """Length of a RUNID (UWS 1.1)."""
     block_rows: int = 5_000

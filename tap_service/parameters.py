@@ -93,10 +93,10 @@ def _maxrec(value: str | None) -> int | None:
     return int(digits or 0) if len(digits) < len(str(sys.maxsize)) else sys.maxsize
 
 
-async def request_content(request: Request, limits: Limits, folder: Path) -> RequestContent:
+async def request_content(request: Request, limits: Limits, folder: Path | None) -> RequestContent:
     """What the URL and an urlencoded or multipart body hold; TooLargeError, ParameterError for a bad body.
 
-    Files of a multipart body go into ``folder``, which is made where there are any and is the caller's to remove.
+    Files of a multipart body go into ``folder``, which is made where there are any and is the caller's to remove; without one they are ignored.
     """
     content = RequestContent(list(request.query_params.multi_items()))
     if request.method != "POST":
@@ -105,7 +105,8 @@ async def request_content(request: Request, limits: Limits, folder: Path) -> Req
     try:
         if content_type.lower().startswith("multipart/form-data"):
             await _read_multipart(body, MultipartBody(content_type, folder, limits), content)
-            _values_to_files(content, folder)
+            if folder is not None:
+                _values_to_files(content, folder)
         else:
             form = Request(request.scope, await _read_body(body, limits))
             async with form.form(max_part_size=limits.request_bytes) as fields:

@@ -34,6 +34,7 @@ _ARRAYS = {
     "floatComplex": ColumnType.COMPLEX,
     "doubleComplex": ColumnType.DOUBLE_COMPLEX,
 }
+_GEOMETRY = {"point": ColumnType.POINT, "circle": ColumnType.CIRCLE, "polygon": ColumnType.POLYGON}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 
 
@@ -66,6 +67,8 @@ class TapColumn:
             return self.stored_type
         if self.datatype in ("char", "unicodeChar"):
             return _CHARACTERS.get(self.xtype or "", ColumnType.TEXT)
+        if self.datatype == "double" and self.arraysize is not None and self.xtype in _GEOMETRY:
+            return _GEOMETRY[self.xtype]
         known = (_SCALARS if self.arraysize is None else _ARRAYS).get(self.datatype)
         if known is None:
             raise ValueError(f"column {self.name} has datatype {self.datatype} and arraysize {self.arraysize}, which no stored type gives")

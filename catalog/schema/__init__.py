@@ -17,6 +17,7 @@
     model_run       weights, versions, runs, chunks, sources without a label, what is published
     label_table     the labels, one table a model
     publication     publications and TAP_SCHEMA
+    uws_job         asynchronous queries
     public_views    what people query, in one list:
         gaia_views, photometry_views, survey_views, harmonised_views, training_views, label_views, run_views
     table_pages     docs/tables, made from it
@@ -49,6 +50,7 @@ from catalog.schema.rvs_spectrum import RVS_SPECTRUM
 from catalog.schema.survey_link import SURVEY_LINK, SURVEY_LINKING
 from catalog.schema.two_mass import TMASS_BEST_NEIGHBOUR, TMASS_JOIN, TMASS_PSC, TWO_MASS, TWO_MASS_PHOTOMETRY
 from catalog.schema.unwise import UNWISE
+from catalog.schema.uws_job import UWS_JOB
 from catalog.schema.xp_sampled_spectrum import XP_SAMPLED_SPECTRUM
 from catalog.schema.xp_spectrum import XP_SPECTRUM
 
@@ -92,6 +94,7 @@ STORE_TABLES: tuple[StoreTable, ...] = (
     PUBLISHED,
     PUBLICATION,
     *TAP_SCHEMA_TABLES,
+    UWS_JOB,
 )
 
 METADATA = sa.MetaData(schema="store")

@@ -23,6 +23,7 @@ from tap_service.adql.typed_tree import (
     QueryValue,
     TypedQuery,
 )
+from tap_service.adql.udf import UDFS
 from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, computed, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
@@ -141,10 +142,12 @@ class ExpressionResolver:
         arguments = self.values(node.arguments)
         if node.function in FUNCTIONS or node.function in SPECIAL:
             return call(node.function, arguments, node.distinct, node.star, self.source, node.place)
-        if node.function not in GEOMETRY:
-            unknown_function(node.function, GEOMETRY, self.source, node.place)
+        if node.function not in GEOMETRY and node.function not in UDFS:
+            unknown_function(node.function, (*GEOMETRY, *UDFS), self.source, node.place)
         if node.distinct or node.star:
             self.source.fail(AdqlTypeError, f"{node.function} takes neither DISTINCT nor *", node.place)
+        if node.function in UDFS:
+            return UDFS[node.function].call(arguments, self.source, node.place)
         return GEOMETRY[node.function](arguments, self.source, node.place)
 
     @resolve.register
@@ -261,7 +264,8 @@ class ExpressionResolver:
         for side in sides:
             require(side, (_TEXT, Internal.NULL), "text", self.source, f"what {word} compares")
         texts = tuple(converted(side, _TEXT) for side in sides)
-        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}{word} {{1}})", texts, place=node.place)
+        # No character escapes another in ADQL (SQL-92 section 8.5 without ESCAPE); PostgreSQL would take a backslash for that.
+        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}{word} {{1}} ESCAPE '')", texts, place=node.place)
 
     @resolve.register
     def _(self, node: tree.IsNull) -> Expression:

@@ -12,8 +12,6 @@ class Internal(Enum):
 
     CONDITION = "condition"
     NULL = "NULL"
-    POINT = "POINT"
-    CIRCLE = "CIRCLE"
 
 
 ValueType = ColumnType | Internal
@@ -21,7 +19,7 @@ ValueType = ColumnType | Internal
 INTEGERS = (ColumnType.BIT, ColumnType.UNSIGNED_BYTE, ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
 FLOATS = (ColumnType.REAL, ColumnType.DOUBLE)
 NUMBERS = INTEGERS + FLOATS
-REGIONS = (Internal.POINT, Internal.CIRCLE)
+REGIONS = (ColumnType.POINT, ColumnType.CIRCLE, ColumnType.POLYGON)
 ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
 """Types with an order: what < and MIN take."""
 
@@ -39,18 +37,19 @@ _WORDS = {
     ColumnType.JSON: "JSON",
     ColumnType.BYTES: "bytes",
     ColumnType.VECTOR: "an array of numbers",
+    ColumnType.INTEGER_ARRAY: "an array of numbers",
     ColumnType.DOUBLE_ARRAY: "an array of numbers",
     ColumnType.BOOLEAN_ARRAY: "an array of booleans",
     ColumnType.BIT_ARRAY: "an array of bits",
     ColumnType.SMALLINT_ARRAY: "an array of numbers",
-    ColumnType.INTEGER_ARRAY: "an array of numbers",
     ColumnType.BIGINT_ARRAY: "an array of numbers",
     ColumnType.COMPLEX: "a complex number",
     ColumnType.DOUBLE_COMPLEX: "a complex number",
+    ColumnType.POINT: "a POINT",
+    ColumnType.CIRCLE: "a CIRCLE",
+    ColumnType.POLYGON: "a POLYGON",
     Internal.CONDITION: "a condition",
     Internal.NULL: "NULL",
-    Internal.POINT: "a POINT",
-    Internal.CIRCLE: "a CIRCLE",
 }
 
 
@@ -104,5 +103,5 @@ class Meaning:
     def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":
         """A value of a type without a history, with the arraysize and xtype that go with the type."""
         if isinstance(type_, ColumnType):
-            return cls(type_, "*" if type_.votable == "char" or type_.is_array else None, type_.xtype, unit, ucd)
+            return cls(type_, type_.arraysize, type_.xtype, unit, ucd)
         return cls(type_, unit=unit, ucd=ucd)

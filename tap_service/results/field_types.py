@@ -21,7 +21,7 @@ class CellForm(Enum):
     TIMESTAMP = auto()
     """Microseconds since 2000-01-01 in an int64; served as DALI text without Z, UTC."""
     PACKED = auto()
-    """bytea whose bytes are BINARY2 array elements already: float[*] and unsignedByte[*]."""
+    """bytea whose bytes are BINARY2 array elements already: float[*], int[*] and unsignedByte[*]."""
     DOUBLE_ARRAY = auto()
     """double precision[] with its header and a length before each element."""
     SMALL = auto()
@@ -48,6 +48,9 @@ ELEMENT_BYTES |= {"floatComplex": 8, "doubleComplex": 16}
 _NAN4, _NAN8 = b"\x7f\xc0\x00\x00", b"\x7f\xf8" + bytes(6)
 NULL_BYTES = {"float": _NAN4, "double": _NAN8, "floatComplex": 2 * _NAN4, "doubleComplex": 2 * _NAN8}
 """What stands under a set null bit: NaN in floats (readers that ignore the bit see it too), zeros elsewhere."""
+
+NULL_INTEGERS = {"short": b"\x80" + bytes(1), "int": b"\x80" + bytes(3), "long": b"\x80" + bytes(7)}
+"""What stands for a null in BINARY, which has no mask: the smallest number of each type."""
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ class MultipartBody:
 
     Args:
         content_type: the request's Content-Type, which holds the boundary.
-        folder: where files go; made when the first one comes.
+        folder: where files go, made when the first one comes; None to ignore them.
         limits: ``request_bytes`` for the values together, ``upload_bytes`` for the files together.
     """
 
-    def __init__(self, content_type: str, folder: Path, limits: Limits) -> None:
+    def __init__(self, content_type: str, folder: Path | None, limits: Limits) -> None:
         self.pairs: list[tuple[str, str]] = []
         self.files: dict[str, Path] = {}
         self._folder = folder
@@ -40,6 +40,7 @@ class MultipartBody:
         self._name: str | None = None
         self._value = bytearray()
         self._file: BinaryIO | None = None
+        self._is_file = False
         self._charset = "utf-8"
         self._ended = False
         _, options = parse_options_header(content_type)
@@ -104,7 +105,8 @@ class MultipartBody:
         self._name = None if name is None else name.decode("utf-8", "replace")
         _, options = parse_options_header(self._headers.get(b"content-type"))
         self._charset = options.get(b"charset", b"").decode("latin-1") or self._body_charset
-        if b"filename" in disposition and self._name is not None:
+        self._is_file = b"filename" in disposition
+        if self._is_file and self._name is not None and self._folder is not None:
             if self._name in self.files:
                 raise ParameterError(f"Two files of the request are called {self._name!r:.100}; give each its own name.")
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,13 +115,14 @@ class MultipartBody:
             self.files[self._name] = path
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._file is not None:
+        if self._is_file:
             self._file_bytes += end - start
             if self._file_bytes > self._limits.upload_bytes:
                 raise TooLargeError(
                     f"The uploaded files have more than {self._limits.upload_bytes} bytes, the most that this service takes."
                 )
-            self._file.write(memoryview(data)[start:end])
+            if self._file is not None:
+                self._file.write(memoryview(data)[start:end])
             return
         self._value_bytes += end - start
         if self._value_bytes > self._limits.request_bytes:
@@ -130,7 +133,7 @@ class MultipartBody:
         self._value += data[start:end]
 
     def _part_end(self) -> None:
-        if self._file is not None:
+        if self._is_file:
             self.close()
         elif self._name is not None:
             try:
