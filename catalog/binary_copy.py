@@ -160,7 +160,7 @@ def _varying_payload(field: CopyField, values: Array, null: Array) -> list[bytes
         for row, cell in enumerate(cells):
             if len(cell) % 4:
                 raise DataError(f"Column {field.name}, row {row} of the block: {len(cell)} bytes are no packed float32 vector.")
-    if field.type is ColumnType.DOUBLE_ARRAY:
+    if field.type.postgres == ColumnType.DOUBLE_ARRAY.postgres:
         return [
             b"" if absent else _array_cell(field, cell, row) for row, (cell, absent) in enumerate(zip(cells, null.tolist(), strict=True))
         ]
@@ -373,7 +373,7 @@ def _varying_values(field: CopyField, buffer: bytes, starts: Array, lengths: Arr
             values[:] = [None if cell is None else str(memoryview(cell)[skip:], "utf-8") for cell in cells]
         except UnicodeDecodeError as error:
             raise DataError(f"Column {field.name} should be text, but holds bytes that are not UTF-8: the query's type differs.") from error
-    elif field.type is ColumnType.DOUBLE_ARRAY:
+    elif field.type.postgres == ColumnType.DOUBLE_ARRAY.postgres:
         values[:] = [None if cell is None else _array_elements(field, cell) for cell in cells]
     else:
         values[:] = cells

@@ -27,6 +27,9 @@ _DTYPES: dict[ColumnType, np.dtype[Any]] = {
     ColumnType.JSON: np.dtype(object),
     ColumnType.BYTES: np.dtype(object),
     ColumnType.DOUBLE_ARRAY: np.dtype(object),
+    ColumnType.POINT: np.dtype(object),
+    ColumnType.CIRCLE: np.dtype(object),
+    ColumnType.POLYGON: np.dtype(object),
     ColumnType.BIT: np.dtype("int16"),
     ColumnType.UNSIGNED_BYTE: np.dtype("int16"),
     ColumnType.BOOLEAN_ARRAY: np.dtype(object),
@@ -76,7 +79,7 @@ class Rows:
     """A block of rows: one array a field, all of one length, and a mask for the columns that hold nulls.
 
     Dtypes: int16, int32, int64, float32, float64, bool; datetime64[us] in UTC (TIMESTAMP); object arrays of str (TEXT, JSON) or of
-    bytes (BYTES, packed arrays, VECTOR of varying length, and the big-endian float64 elements of a DOUBLE_ARRAY); float32 (n, length) for a VECTOR of fixed length. Other dtypes are converted where no
+    bytes (BYTES, packed arrays, VECTOR of varying length, and the big-endian float64 elements of a DOUBLE_ARRAY or place); float32 (n, length) for a VECTOR of fixed length. Other dtypes are converted where no
     value changes (float64 to REAL is rounded); DataError names the column otherwise. None and NaT count as null, NaN does not.
     """
 

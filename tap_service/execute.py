@@ -11,7 +11,8 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import psycopg
 from psycopg import sql
@@ -25,6 +26,7 @@ from tap_service.limits import Limits
 from tap_service.publication_tables import TableCache
 from tap_service.results.field_types import Field
 from tap_service.table_set import TapTable
+from tap_service.uploads.fetch import TableFetch
 from tap_service.uploads.temporary_table import load
 from tap_service.uploads.upload import Upload
 
@@ -54,6 +56,7 @@ class RunningQuery:
         self._ended = ExitStack()
         self._connection: psycopg.Connection[Any] | None = None
         self._row_limit = 0
+        self._fetch: TableFetch | None = None
         self._statement: sql.Composable | None = None
         self._blocks: Iterator[RawBlock] | None = None
 
@@ -63,9 +66,10 @@ class RunningQuery:
             self._row_limit = self._limits.rows(maxrec)
             if uploads:
                 parse(text, version)  # a typing error should not have to wait for the tables
+            streams = self._open(uploads)
             connection = self._connection = self._connections.take()
             self._ended.callback(self._release)
-            uploaded = self._load(connection, uploads)
+            uploaded = self._load(connection, streams)
             publication = self._ended.enter_context(pinned_publication(connection))
             self._ended.callback(self._roll_back)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -93,16 +97,26 @@ class RunningQuery:
             connection.execute(statement("limit_query"), {"timeout": str(int(self._seconds * 1000))})
             connection.execute(statement("become_tap_reader"))
 
-    def _load(self, connection: psycopg.Connection[Any], uploads: tuple[Upload, ...]) -> tuple[TapTable, ...]:
-        """The uploads as tables of this connection; they go when the query does, not only when the connection is used again."""
-        if not uploads:
-            return ()
-        self._ended.callback(self._drop_uploads)
-        tables = []
+    def _open(self, uploads: tuple[Upload, ...]) -> dict[str, BinaryIO]:
+        """The documents of the uploads by their tables' names; those at an address are fetched first, while no connection is held."""
+        streams: dict[str, BinaryIO] = {}
         for upload in uploads:
-            with Path(upload.source).open("rb") as stream:
-                tables.append(load(connection, upload.table, stream, self._limits, lambda: self.cancelled))
-        return tuple(tables)
+            if isinstance(upload.source, Path):
+                streams[upload.table] = self._ended.enter_context(upload.source.open("rb"))
+                continue
+            stream = streams[upload.table] = self._ended.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
+            self._fetch = TableFetch(self._limits)
+            if self.cancelled:
+                self._fetch.stop()
+            self._fetch.fetch(upload.source, stream)
+            stream.seek(0)
+        return streams
+
+    def _load(self, connection: psycopg.Connection[Any], streams: dict[str, BinaryIO]) -> tuple[TapTable, ...]:
+        """The uploads as tables of this connection; they go when the query does, not only when the connection is used again."""
+        if streams:
+            self._ended.callback(self._drop_uploads)
+        return tuple(load(connection, table, stream, self._limits, lambda: self.cancelled) for table, stream in streams.items())
 
     def blocks(self) -> Iterator[RawBlock]:
         """The rows in blocks, at most as many as the limit lets through; psycopg.Error when PostgreSQL ends the query."""
@@ -113,7 +127,10 @@ class RunningQuery:
             self.overflow = True
             return
         limits = self._limits
-        blocks = self._blocks = raw_blocks(self._connection, self._statement, block_rows=limits.block_rows, block_bytes=limits.block_bytes)
+        # Cells of fixed length are filled up on their way out, so a block may be larger there than PostgreSQL sends it.
+        widest = limits.block_bytes // max(1, sum(field.binary_bytes or 0 for field in self.fields))
+        block_rows = max(1, min(limits.block_rows, widest))
+        blocks = self._blocks = raw_blocks(self._connection, self._statement, block_rows=block_rows, block_bytes=limits.block_bytes)
         while True:
             with self._step:
                 block = next(blocks, None)
@@ -129,6 +146,8 @@ class RunningQuery:
     def cancel(self) -> None:
         """End the query in PostgreSQL now; the thread that waits for its rows gets QueryCanceled."""
         self.cancelled = True
+        if self._fetch is not None:
+            self._fetch.stop()
         # Held so that the connection is not given back on the way: the cancel would end the next query on it.
         with self._hand_over:
             connection = self._connection

@@ -11,6 +11,7 @@ _REGULAR = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NEXT = re.compile(r";(?=\s*(?:$|[^;,]*,\s*[A-Za-z][A-Za-z0-9+.-]*:))")
 """The semicolon between two tables in one value; others belong to an address."""
 _LONGEST_NAME = 63
+_MOST_TABLES = 50
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def read_uploads(values: Iterable[str], files: Mapping[str, Path]) -> tuple[Uplo
         upload = _read_upload(pair, files)
         if uploads.setdefault(upload.table.lower(), upload) is not upload:
             raise ParameterError(f"UPLOAD names the table {upload.table} twice (names differ by more than case); give each its own name.")
+    if len(uploads) > _MOST_TABLES:
+        raise ParameterError(f"UPLOAD names {len(uploads)} tables; at most {_MOST_TABLES} are taken.")
     return tuple(uploads.values())
 
 

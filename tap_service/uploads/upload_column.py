@@ -137,11 +137,19 @@ def upload_column(attributes: dict[str, str], description: str | None, null: str
     return column
 
 
+_PLACES = {"point": ("2", ColumnType.POINT), "circle": ("3", ColumnType.CIRCLE)}
+
+
 def _type(datatype: str, arraysize: str | None, xtype: str | None) -> ColumnType:
     """The type that holds the values. An array of one element is a number: older tools write arraysize 1 for scalars."""
     if datatype in ("char", "unicodeChar"):
         one_time = xtype == "timestamp" and arraysize is not None and "x" not in arraysize
         return ColumnType.TIMESTAMP if one_time else ColumnType.TEXT
+    if datatype == "double" and arraysize is not None and "x" not in arraysize:
+        if xtype == "polygon" and arraysize != "1":
+            return ColumnType.POLYGON
+        if xtype in _PLACES and _PLACES[xtype][0] == arraysize:
+            return _PLACES[xtype][1]
     return (_SCALARS if arraysize in (None, "1") else _ARRAYS)[datatype]
 
 
