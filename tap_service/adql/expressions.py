@@ -10,7 +10,7 @@ from tap_service.adql import tree
 from tap_service.adql.conversions import comparable, converted, in_one_type, require, timestamp
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, unknown_function
-from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.geometry import GEOMETRY, region_from_text, text_of_region
 from tap_service.adql.scope import Scope
 from tap_service.adql.typed_tree import (
     Arithmetic,
@@ -24,7 +24,7 @@ from tap_service.adql.typed_tree import (
     TypedQuery,
 )
 from tap_service.adql.udf import UDFS
-from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, computed, in_words
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, REGIONS, Internal, Meaning, common_type, computed, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
 _CONDITION = Meaning(Internal.CONDITION)
@@ -37,6 +37,9 @@ _CASTS = {
     "CHAR": ColumnType.TEXT,
     "VARCHAR": ColumnType.TEXT,
     "TIMESTAMP": ColumnType.TIMESTAMP,
+    "POINT": ColumnType.POINT,
+    "CIRCLE": ColumnType.CIRCLE,
+    "POLYGON": ColumnType.POLYGON,
 }
 
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
@@ -161,8 +164,12 @@ class ExpressionResolver:
             if isinstance(operand, Constant) and operand.meaning.type is _TEXT and operand.value is not None:
                 return timestamp(operand, self.source)
             return converted(operand, type_)
+        if type_ in REGIONS and operand.meaning.type is _TEXT:
+            return region_from_text(operand, type_, self.source)
         if type_ is not _TEXT:
             return converted(operand, type_)
+        if operand.meaning.type in REGIONS:
+            operand = text_of_region(operand)
         if operand.meaning.type is ColumnType.TIMESTAMP:
             iso = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
             operand = Operation(Meaning.of(_TEXT), iso, (operand,), place=operand.place)

@@ -130,12 +130,6 @@ FUNCTIONS: dict[str, Function] = {
 SPECIAL = ("COALESCE", "IN_UNIT", "MOD")
 """Functions whose result depends on more than the table says."""
 
-UNSUPPORTED = {
-    "BOX": "use CIRCLE, or bounds on both coordinates",
-    "POLYGON": "use CIRCLE, or bounds on both coordinates",
-    "REGION": "use POINT and CIRCLE",
-}
-
 
 def call(name: str, arguments: Values, distinct: bool, star: bool, source: QueryText, place: int) -> Expression:
     """A function of FUNCTIONS or SPECIAL applied to its arguments; errors name the argument."""
@@ -248,8 +242,6 @@ def _aggregates() -> str:
 
 def unknown_function(name: str, others: Iterable[str], source: QueryText, place: int) -> NoReturn:
     """Say that there is no such function, and what there is; ``others`` are functions known elsewhere."""
-    if name in UNSUPPORTED:
-        source.fail(AdqlUnsupportedError, f"{name} is not supported yet: {UNSUPPORTED[name]}", place)
     names = sorted((*FUNCTIONS, *SPECIAL, *others))
     near = close_names(name, names, 1)
     guess = f"did you mean {near[0]}? " if near else ""
