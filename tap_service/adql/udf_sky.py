@@ -12,7 +12,7 @@ from tap_service.adql.frames import FRAMES, Matrix, rotated, rotation
 from tap_service.adql.typed_tree import Cap, Constant, Expression, Operation
 from tap_service.adql.user_function import UserFunction, Values, function
 from tap_service.adql.value_types import Internal, Meaning
-from tap_service.table_set import close_names
+from tap_service.names import close_names
 
 _DEEPEST = 29
 _SOURCE_LEVEL = 12

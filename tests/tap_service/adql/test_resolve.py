@@ -46,7 +46,7 @@ WRONG = [
         "positions are in ICRS",
     ),
     ("SELECT POINT(ra, dec) FROM sky.main", AdqlUnsupportedError, 1, 8, "COORD1"),
-    ("SELECT RAND(5) FROM sky.main", AdqlUnsupportedError, 1, 8, "RAND()"),
+    ("SELECT RAND(5.5) FROM sky.main", AdqlTypeError, 1, 13, "a whole number"),
     ("SELECT CAST('x' AS POINT) FROM sky.main", AdqlUnsupportedError, 1, 8, "types are SMALLINT"),
     ("SELECT name + 1 FROM sky.main", AdqlTypeError, 1, 8, "joined with ||"),
     ("SELECT ra * 'x' FROM sky.main", AdqlTypeError, 1, 13, "* goes between numbers, but this is text"),
