@@ -18,7 +18,7 @@ def _histogram(arguments: Values, source: QueryText, place: int) -> Expression:
     if lower is not None and upper is not None and lower >= upper:
         source.fail(AdqlTypeError, f"the lower limit of a histogram lies below the upper one, but here are {lower:g} and {upper:g}", place)
     size = "*" if bins is None else str(int(bins) + 2)
-    meaning = Meaning(ColumnType.INTEGER_VECTOR, size, ucd="meta.number")
+    meaning = Meaning(ColumnType.INTEGER_ARRAY, size, ucd="meta.number")
     return Aggregate(meaning, "functions.histogram({0}, {1}, {2}, {3})", arguments, place=place)
 
 
