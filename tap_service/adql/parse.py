@@ -367,6 +367,8 @@ class _Parser(TokenReader):
         if token.kind is TokenKind.WORD and self.ahead().keyword == "(":
             if token.keyword not in self.reserved or token.keyword in FUNCTION_WORDS:
                 return self.call()
+            if token.keyword in ("ALL", "ANY", "SOME"):
+                self.fail(f"ADQL has no comparison with {token.keyword} of a query; compare with (SELECT MAX(...) ...) or use IN")
             self.fail(f"{token.value!r} is a reserved word of ADQL, not a function here")
         if token.kind in (TokenKind.WORD, TokenKind.DELIMITED):
             if token.keyword in self.reserved and self.ahead().keyword != ".":

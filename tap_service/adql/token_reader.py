@@ -81,6 +81,8 @@ class TokenReader:
         if token.keyword == "LIMIT" or (self.at and self.tokens[self.at - 1].keyword == "LIMIT"):
             limit = token if token.keyword == "LIMIT" else self.tokens[self.at - 1]
             self.fail("ADQL has no LIMIT; write SELECT TOP n at the beginning", limit)
+        if self.at and self.tokens[self.at - 1].keyword == "MINUS" and token.keyword in ("SELECT", "("):
+            self.fail("ADQL has no MINUS between queries; write EXCEPT", self.tokens[self.at - 1])
         if token.keyword == ";":
             self.fail("one query at a time: nothing may follow the ';'", token)
         before = self.tokens[self.at - 1] if self.at else None
