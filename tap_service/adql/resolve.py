@@ -23,7 +23,8 @@ from tap_service.adql.typed_tree import (
     TypedSetOperation,
 )
 from tap_service.adql.value_types import ORDERED, Internal, Meaning, common_arraysize, common_type, in_words
-from tap_service.table_set import TableSet, same_name
+from tap_service.names import same_name
+from tap_service.table_set import TableSet
 
 _CONDITION = Meaning(Internal.CONDITION)
 _LONGEST_SQL_NAME = 63

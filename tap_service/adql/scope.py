@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tap_service.adql.errors import AdqlNameError, QueryText
 from tap_service.adql.tree import Name
 from tap_service.adql.typed_tree import Expression
-from tap_service.table_set import close_names, same_name
+from tap_service.names import close_names, same_name
 
 
 @dataclass(frozen=True)

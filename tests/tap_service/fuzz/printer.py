@@ -35,7 +35,7 @@ def _must_part(last: str, first: str) -> bool:
     """Whether two tokens would read as one, or as a comment, without a space between."""
     if last in "'\"":
         return first == last
-    return (last.isalnum() or last in "_.") and (first.isalnum() or first in "_.") or (last == first == "-")
+    return ((last.isalnum() or last in "_.") and (first.isalnum() or first in "_.")) or (last == first == "-")
 
 
 class _Printer:

@@ -1,13 +1,10 @@
 """Random queries mean what plain Python makes of them, and nothing but SELECT reaches PostgreSQL."""
 
-from collections import Counter
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 from tap_service.adql import parse
-from tap_service.connections import Connections
 from tap_service.errors import TapError
 from tests.tap_service.fuzz.answers import Client, disagreement
 from tests.tap_service.fuzz.choices import Choices
@@ -15,7 +12,6 @@ from tests.tap_service.fuzz.evaluator import AmbiguousError, TooLargeError, eval
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.printer import written
 from tests.tap_service.fuzz.scalar_values import ComputeError
-from tests.tap_service.fuzz.statement_log import StatementLog, fault
 
 _DEFAULT = 600
 _FEW = 2000
