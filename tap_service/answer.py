@@ -15,9 +15,14 @@ class Answer:
     """The document of one query. ``rows`` counts what has left; with the last part, ``ended`` is true and ``query.overflow`` tells whether
     rows were cut."""
 
-    def __init__(self, query: RunningQuery, parameters: QueryParameters) -> None:
+    def __init__(
+        self, query: RunningQuery, parameters: QueryParameters, *, links: str | None = None, standard: str = "ivo://ivoa.net/std/TAP"
+    ) -> None:
+        """``links`` is the address of the DataLink service, where the answer shall lead to it; ``standard`` is what was asked by."""
         self.query = query
         self.parameters = parameters
+        self._links = links
+        self._standard = standard
         self.rows = 0
         self.ended = False
         self._writer: ResultWriter | None = None
@@ -31,12 +36,12 @@ class Answer:
         query.start(parameters.query, parameters.version, parameters.maxrec)
         infos = (
             Info("QUERY", parameters.query),
-            Info("standardID", "ivo://ivoa.net/std/TAP"),
+            Info("standardID", self._standard),
             Info("server_software", f"kiel/{VERSION}"),
             Info("publication", str(query.serial)),
             Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")),
         )
-        self._writer = writer = parameters.format.writer(query.fields, infos, query.epoch)
+        self._writer = writer = parameters.format.writer(query.fields, infos, query.epoch, self._links)
         blocks = query.blocks()
         part = writer.begin() + self._written(next(blocks, None))
         second = next(blocks, None)

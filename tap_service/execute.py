@@ -65,7 +65,15 @@ class RunningQuery:
             translation = translate(text, table_set, version, self._row_limit + 1)
             self.fields = tuple(
                 Field(
-                    column.name, column.datatype, column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description
+                    column.name,
+                    column.datatype,
+                    column.arraysize,
+                    column.xtype,
+                    column.unit,
+                    column.ucd,
+                    column.utype,
+                    column.description,
+                    source_release=column.source_release,
                 )
                 for column in translation.columns
             )

@@ -7,15 +7,19 @@ blocking generator leaves the backend busy for as long as the query takes.)
 
 import logging
 import time
+from collections.abc import Callable, Iterable
 
 import anyio
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from tap_service.address import links_address
 from tap_service.answer import Answer
 from tap_service.errors import TapError, as_tap_error
-from tap_service.parameters import read_parameters, request_pairs
-from tap_service.results.votable import error_document
+from tap_service.limits import Limits
+from tap_service.parameters import QueryParameters, read_parameters, request_pairs
+from tap_service.results.votable import Info, error_document
 from tap_service.service import Service
 
 log = logging.getLogger(__name__)
@@ -29,12 +33,26 @@ OVERFLOW_HEADER = b"kiel-overflow"
 """Whether rows were cut, where that is known before the first byte leaves: results of one block."""
 
 
-class SyncQuery:
-    """The answer to one request at /sync, as an ASGI application."""
+Read = Callable[[Iterable[tuple[str, str]], Limits], QueryParameters]
 
-    def __init__(self, request: Request, service: Service) -> None:
+
+class SyncQuery:
+    """The answer to one request for rows, as an ASGI application: a query at /sync, or one that ``read`` makes of other parameters."""
+
+    def __init__(
+        self,
+        request: Request,
+        service: Service,
+        read: Read = read_parameters,
+        standard: str = "ivo://ivoa.net/std/TAP",
+        legacy: bool = False,
+    ) -> None:
+        """``standard`` is the identifier of what is asked by; ``legacy`` errors are written as cone searches have always written them, too."""
         self._request = request
         self._service = service
+        self._read = read
+        self._standard = standard
+        self._legacy = legacy
         self._query = service.new_query()
         self._ended = False
 
@@ -42,11 +60,11 @@ class SyncQuery:
         """Answers, unless the client leaves before."""
         try:
             pairs = await request_pairs(self._request, self._service.limits)
-            parameters = read_parameters(pairs, self._service.limits)
+            parameters = self._read(pairs, self._service.limits)
         except TapError as error:
-            await send_error(send, error)
+            await send_error(send, error, legacy=self._legacy)
             return
-        answer = Answer(self._query, parameters)
+        answer = Answer(self._query, parameters, links=links_address(self._request), standard=self._standard)
         began, outcome = time.monotonic(), "client left"
         try:
             async with anyio.create_task_group() as tasks:
@@ -116,7 +134,7 @@ class SyncQuery:
     async def _fail(self, answer: Answer, error: TapError, begun: bool, send: Send) -> str:
         """Says what went wrong, in a document of its own or at the end of the one that had begun."""
         if not begun:
-            await send_error(send, error)
+            await send_error(send, error, legacy=self._legacy)
             return f"{error.status:d} {error}"
         trailer = answer.failure(str(error))
         if trailer is not None:
@@ -125,9 +143,21 @@ class SyncQuery:
         return f"broke: {error}"
 
 
-async def send_error(send: Send, error: TapError) -> None:
-    """Answers with the error as a VOTable document and its HTTP status (DALI 1.1 section 4.2)."""
-    body = error_document(str(error))
+class SyncAnswer(Response):
+    """The answer in the place of a response."""
+
+    def __init__(self, query: SyncQuery) -> None:
+        super().__init__()
+        self._query = query
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        await self._query(scope, receive, send)
+
+
+async def send_error(send: Send, error: TapError, *, legacy: bool = False) -> None:
+    """Answers with the error as a VOTable document and its HTTP status (DALI 1.1 section 4.2); ``legacy``: with the INFO of SCS 1.03 as well."""
+    body = error_document(str(error), (Info("Error", str(error)),) if legacy else ())
     headers = [(b"content-type", b"application/x-votable+xml"), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))

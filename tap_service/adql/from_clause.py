@@ -119,7 +119,14 @@ class FromResolver:
                 column.name,
                 ColumnValue(
                     Meaning(
-                        text_if_json(column.type), column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description
+                        text_if_json(column.type),
+                        column.arraysize,
+                        column.xtype,
+                        column.unit,
+                        column.ucd,
+                        column.utype,
+                        column.description,
+                        table.source_release if column.name == "source_id" else None,
                     ),
                     relation,
                     column.name,

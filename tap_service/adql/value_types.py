@@ -85,6 +85,8 @@ class Meaning:
     ucd: str | None = None
     utype: str | None = None
     description: str | None = None
+    source_release: str | None = None
+    """The schema of the release whose sources the value identifies."""
 
     @classmethod
     def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":

@@ -50,6 +50,8 @@ class Field:
     ucd: str | None = None
     utype: str | None = None
     description: str | None = None
+    source_release: str | None = None
+    """The schema of the release whose sources the column identifies, such as gaiadr3; None for any other column."""
 
     @property
     def form(self) -> CellForm:
