@@ -25,7 +25,7 @@ from catalog.database import Database
 from catalog.errors import KielError
 from catalog.version import VERSION
 from tap_service import examples_page, vosi
-from tap_service.address import TAP, tap_address
+from tap_service.address import CONES, DATALINK, TAP, tap_address
 from tap_service.capabilities import tap_capabilities
 from tap_service.cone_search import cone_routes
 from tap_service.datalink import datalink_routes
@@ -114,7 +114,7 @@ def _documents(service: Service) -> list[BaseRoute]:
         Route("/", page),
         Route(BASE, page),
         Route(f"{BASE}/capabilities", capabilities),
-        Route(f"{BASE}/availability", availability),
+        *(Route(f"{path}/availability", availability) for path in (BASE, f"{CONES}/{{table}}", DATALINK)),
         Route(f"{BASE}/tables", tables),
         Route(f"{BASE}/tables/{{name}}", one_table),
         Route(f"{BASE}/examples", examples),

@@ -12,25 +12,30 @@ A cone becomes an ADQL query and runs as one at /sync does: through the index, s
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Send
 
-from tap_service.address import CONES, root_address
+from tap_service.address import CONES, links_address, root_address
+from tap_service.answer import Answer
 from tap_service.capabilities import cone_capabilities
 from tap_service.documents import Document
-from tap_service.errors import NotFoundError, ParameterError
-from tap_service.limits import Limits
+from tap_service.errors import NotFoundError, ParameterError, TapError
 from tap_service.parameters import QueryParameters, maxrec_of
 from tap_service.publication_tables import PublicationTables
+from tap_service.results.field_types import Field
 from tap_service.results.formats import TABLEDATA, format_named
+from tap_service.results.votable import Info, error_document
 from tap_service.service import Service
-from tap_service.sync import SyncAnswer, SyncQuery
+from tap_service.sync import SyncAnswer, SyncQuery, send_document
 from tap_service.table_set import TapColumn, TapTable
 
-STANDARD = "ivo://ivoa.net/std/ConeSearch"
 _MAIN_ID = "meta.id;meta.main"
+_MARKS = {_MAIN_ID: "ID_MAIN", "pos.eq.ra;meta.main": "POS_EQ_RA_MAIN", "pos.eq.dec;meta.main": "POS_EQ_DEC_MAIN"}
 _NAMES = ("RA", "DEC", "SR", "VERB", "MAXREC", "RESPONSEFORMAT", "FORMAT")
 
 
@@ -39,7 +44,7 @@ def cone_routes(service: Service) -> list[BaseRoute]:
 
     async def search(request: Request) -> Response:
         table = cone_table(await service.in_thread(service.tables), request.path_params["table"])
-        return SyncAnswer(SyncQuery(request, service, lambda pairs, limits: read_cone(pairs, limits, table), STANDARD, legacy=True))
+        return SyncAnswer(_ConeQuery(request, service, table))
 
     async def capabilities(request: Request) -> Response:
         published = await service.in_thread(service.tables)
@@ -67,7 +72,36 @@ def cone_table(published: PublicationTables, name: str) -> TapTable:
     return table
 
 
-def read_cone(pairs: Iterable[tuple[str, str]], limits: Limits, table: TapTable) -> QueryParameters:
+class _ConeQuery(SyncQuery):
+    """The answer to one cone search."""
+
+    def __init__(self, request: Request, service: Service, table: TapTable) -> None:
+        super().__init__(request, service)
+        self._table = table
+
+    def _read(self, pairs: list[tuple[str, str]]) -> QueryParameters:
+        return read_cone(pairs, self._table)
+
+    def _answer(self, parameters: QueryParameters) -> Answer:
+        return _ConeAnswer(self._query, parameters, links=links_address(self._request))
+
+    async def _send_error(self, send: Send, error: TapError) -> None:
+        """Both INFOs, and a wrong request is answered with 200: programs of SCS 1.03 read the reason only then (STILTS shows a bare 400 else)."""
+        status = HTTPStatus.OK if error.status == HTTPStatus.BAD_REQUEST else error.status
+        await send_document(send, error, int(status), error_document(str(error), [Info("Error", str(error))]))
+
+
+class _ConeAnswer(Answer):
+    """A cone's document: identifier and position are marked as SCS 1.03 section 2.2 and its programs (pyvo) want them, all else as at /sync."""
+
+    standard = "ivo://ivoa.net/std/ConeSearch"
+
+    def fields(self) -> tuple[Field, ...]:
+        """The columns with the three words of SCS 1.03."""
+        return tuple(replace(field, ucd=_MARKS.get(field.ucd or "", field.ucd)) for field in self.query.fields)
+
+
+def read_cone(pairs: Iterable[tuple[str, str]], table: TapTable) -> QueryParameters:
     """The parameters of a cone search as those of a query; ParameterError says which one is wrong. Unknown ones are ignored."""
     values: dict[str, str] = {}
     for name, value in pairs:

@@ -61,16 +61,16 @@ LINKS: tuple[Link, ...] = (
     Link("gaia", "astrophysical_parameters", "#derivation", "Parameters that the archive derived."),
     Link("gaia", "gaiaedr3_spurious", "#auxiliary", "Fidelity of the astrometry."),
     Link("gaia", "reddening", "#auxiliary", "Reddening from a map of the dust."),
-    Link("gaia", "two_mass", "#counterpart", "Infrared photometry of 2MASS."),
-    Link("surveys", "unwise", "#counterpart", "Infrared photometry of unWISE."),
-    Link("surveys", "apogee", "#counterpart", "Labels of APOGEE."),
-    Link("surveys", "astronn", "#counterpart", "Labels of astroNN from APOGEE spectra."),
-    Link("surveys", "galah", "#counterpart", "Labels of GALAH."),
-    Link("surveys", "lamost", "#counterpart", "Labels of LAMOST."),
-    Link("surveys", "hot_payne", "#counterpart", "Labels of Hot Payne from LAMOST spectra."),
-    Link("surveys", "reference_label", "#counterpart", "Reference labels."),
+    Link("gaia", "two_mass", "#auxiliary", "Infrared photometry of 2MASS."),
+    Link("surveys", "unwise", "#auxiliary", "Infrared photometry of unWISE."),
+    Link("surveys", "apogee", "#auxiliary", "Labels of APOGEE."),
+    Link("surveys", "astronn", "#auxiliary", "Labels of astroNN from APOGEE spectra."),
+    Link("surveys", "galah", "#auxiliary", "Labels of GALAH."),
+    Link("surveys", "lamost", "#auxiliary", "Labels of LAMOST."),
+    Link("surveys", "hot_payne", "#auxiliary", "Labels of Hot Payne from LAMOST spectra."),
+    Link("surveys", "reference_label", "#auxiliary", "Reference labels."),
 )
-"""In the order of the answer."""
+"""In the order of the answer. (#counterpart would say more of other surveys, but validators with the vocabulary of 2022 call it unknown.)"""
 
 FIELDS: tuple[Field, ...] = (
     Field("ID", "char", "*", ucd="meta.id;meta.main", description="Identifier as it was given."),

@@ -7,7 +7,6 @@ blocking generator leaves the backend busy for as long as the query takes.)
 
 import logging
 import time
-from collections.abc import Callable, Iterable
 
 import anyio
 from starlette.requests import Request
@@ -17,9 +16,8 @@ from starlette.types import Message, Receive, Scope, Send
 from tap_service.address import links_address
 from tap_service.answer import Answer
 from tap_service.errors import TapError, as_tap_error
-from tap_service.limits import Limits
 from tap_service.parameters import QueryParameters, read_parameters, request_pairs
-from tap_service.results.votable import Info, error_document
+from tap_service.results.votable import error_document
 from tap_service.service import Service
 
 log = logging.getLogger(__name__)
@@ -33,26 +31,12 @@ OVERFLOW_HEADER = b"kiel-overflow"
 """Whether rows were cut, where that is known before the first byte leaves: results of one block."""
 
 
-Read = Callable[[Iterable[tuple[str, str]], Limits], QueryParameters]
-
-
 class SyncQuery:
-    """The answer to one request for rows, as an ASGI application: a query at /sync, or one that ``read`` makes of other parameters."""
+    """The answer to one request for rows, as an ASGI application: that at /sync; other resources ask in other words (``_read``)."""
 
-    def __init__(
-        self,
-        request: Request,
-        service: Service,
-        read: Read = read_parameters,
-        standard: str = "ivo://ivoa.net/std/TAP",
-        legacy: bool = False,
-    ) -> None:
-        """``standard`` is the identifier of what is asked by; ``legacy`` errors are written as cone searches have always written them, too."""
+    def __init__(self, request: Request, service: Service) -> None:
         self._request = request
         self._service = service
-        self._read = read
-        self._standard = standard
-        self._legacy = legacy
         self._query = service.new_query()
         self._ended = False
 
@@ -60,11 +44,11 @@ class SyncQuery:
         """Answers, unless the client leaves before."""
         try:
             pairs = await request_pairs(self._request, self._service.limits)
-            parameters = self._read(pairs, self._service.limits)
+            parameters = self._read(pairs)
         except TapError as error:
-            await send_error(send, error, legacy=self._legacy)
+            await self._send_error(send, error)
             return
-        answer = Answer(self._query, parameters, links=links_address(self._request), standard=self._standard)
+        answer = self._answer(parameters)
         began, outcome = time.monotonic(), "client left"
         try:
             async with anyio.create_task_group() as tasks:
@@ -81,6 +65,16 @@ class SyncQuery:
                 parameters.run_id or "-",
                 parameters.query[:500],
             )
+
+    def _read(self, pairs: list[tuple[str, str]]) -> QueryParameters:
+        """The request as a query; TapError."""
+        return read_parameters(pairs, self._service.limits)
+
+    def _answer(self, parameters: QueryParameters) -> Answer:
+        return Answer(self._query, parameters, links=links_address(self._request))
+
+    async def _send_error(self, send: Send, error: TapError) -> None:
+        await send_error(send, error)
 
     async def _watch_client(self, receive: Receive, sending: anyio.CancelScope) -> None:
         """Ends the answer and its query when the client has gone."""
@@ -134,7 +128,7 @@ class SyncQuery:
     async def _fail(self, answer: Answer, error: TapError, begun: bool, send: Send) -> str:
         """Says what went wrong, in a document of its own or at the end of the one that had begun."""
         if not begun:
-            await send_error(send, error, legacy=self._legacy)
+            await self._send_error(send, error)
             return f"{error.status:d} {error}"
         trailer = answer.failure(str(error))
         if trailer is not None:
@@ -155,11 +149,15 @@ class SyncAnswer(Response):
         await self._query(scope, receive, send)
 
 
-async def send_error(send: Send, error: TapError, *, legacy: bool = False) -> None:
-    """Answers with the error as a VOTable document and its HTTP status (DALI 1.1 section 4.2); ``legacy``: with the INFO of SCS 1.03 as well."""
-    body = error_document(str(error), (Info("Error", str(error)),) if legacy else ())
+async def send_error(send: Send, error: TapError) -> None:
+    """Answers with the error as a VOTable document and its HTTP status (DALI 1.1 section 4.2)."""
+    await send_document(send, error, int(error.status), error_document(str(error)))
+
+
+async def send_document(send: Send, error: TapError, status: int, body: bytes) -> None:
+    """Answers with a document that tells of the error."""
     headers = [(b"content-type", b"application/x-votable+xml"), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))
-    await send({"type": "http.response.start", "status": int(error.status), "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
