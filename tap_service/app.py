@@ -1,7 +1,7 @@
 """The resources of the service under one address (TAP 1.1 section 2).
 
 /tap            a page for people
-/tap/sync ...   queries; /capabilities, /tables, /availability (VOSI), /examples (DALI)
+/tap/sync ...   queries; /async jobs; /capabilities, /tables, /availability (VOSI), /examples (DALI)
 /scs/{table}    Simple Cone Search on each table with positions
 /datalink/links what there is about a source
 """
@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import anyio
 import psycopg
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -33,6 +34,9 @@ from tap_service.documents import Document, MadeOnce
 from tap_service.errors import TapError, as_tap_error
 from tap_service.examples import examples_of
 from tap_service.front_page import front_page
+from tap_service.jobs.resources import JobResources
+from tap_service.jobs.results import JobFiles
+from tap_service.jobs.waiting import PhaseChanges
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.votable import error_document
@@ -43,20 +47,36 @@ BASE = TAP
 SERVER = f"kiel/{VERSION} (IVOA-TAP)"
 
 
-def make_app(database: Database, limits: Limits | None = None, public_url: str | None = None) -> Starlette:
-    """The service as an ASGI application; ``public_url`` is its address where a proxy stands before it, without /tap."""
+def make_app(
+    database: Database,
+    limits: Limits | None = None,
+    files: JobFiles | None = None,
+    *,
+    public_url: str | None = None,
+    trusts_proxies: bool = False,
+) -> Starlette:
+    """The service as an ASGI application.
+
+    Without a place for their ``files`` it has no jobs; ``public_url`` is its address where a proxy stands before it, without /tap.
+    """
     service = Service(database, limits)
+    changes = PhaseChanges(database)
+    jobs = JobResources(service, files, changes, trusts_proxies=trusts_proxies).routes(f"{BASE}/async") if files else []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
+        async with anyio.create_task_group() as tasks:
+            if jobs:
+                tasks.start_soon(changes.listen)
+            yield
+            tasks.cancel_scope.cancel()
         await service.in_thread(service.close)
 
     async def failed(request: Request, error: Exception) -> Response:
         return ErrorResponse(as_tap_error(error, service.limits.seconds))
 
     app = Starlette(
-        routes=[*_documents(service), sync_route(service), *cone_routes(service), *datalink_routes(service)],
+        routes=[*_documents(service), sync_route(service), *jobs, *cone_routes(service), *datalink_routes(service)],
         middleware=[
             Middleware(_ServerHeader),
             Middleware(

@@ -27,7 +27,7 @@ class Service:
 
     def __init__(self, database: Database, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self._connections = Connections(database, keep=self.limits.concurrent_queries)
+        self.connections = Connections(database, keep=self.limits.concurrent_queries)
         self._cache = TableCache()
         self._queries: weakref.WeakSet[RunningQuery] = weakref.WeakSet()
         self._places = anyio.CapacityLimiter(self.limits.concurrent_queries)
@@ -36,7 +36,7 @@ class Service:
 
     def new_query(self) -> RunningQuery:
         """A query that has not started; the service ends it when it stops itself."""
-        query = RunningQuery(self._connections, self._cache, self.limits)
+        query = RunningQuery(self.connections, self._cache, self.limits)
         self._queries.add(query)
         return query
 
@@ -62,28 +62,20 @@ class Service:
 
     def tables(self) -> PublicationTables:
         """What TAP_SCHEMA says now (blocks)."""
-        with self._connection() as connection, pinned_publication(connection) as publication:
+        with self.connections.using() as connection, pinned_publication(connection) as publication:
             return self._cache.tables(connection, publication)
 
     @contextmanager
     def reading(self) -> Iterator[tuple[psycopg.Connection[Any], PublicationTables]]:
         """A connection that may read what a query may, in one transaction, for as long as a query may, and the publication's tables (blocks)."""
-        with self._connection() as connection, pinned_publication(connection) as publication, connection.transaction():
+        with self.connections.using() as connection, pinned_publication(connection) as publication, connection.transaction():
             published = self._cache.tables(connection, publication)
             connection.execute(statement("become_tap_reader"))
             connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(int(self.limits.seconds * 1000))))
             yield connection, published
 
-    @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        connection = self._connections.take()
-        try:
-            yield connection
-        finally:
-            self._connections.give_back(connection)
-
     def close(self) -> None:
         """End every query that still runs, and let go of all connections (blocks)."""
         for query in list(self._queries):
             query.close()
-        self._connections.close()
+        self.connections.close()

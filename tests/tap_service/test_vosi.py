@@ -14,9 +14,9 @@ from catalog.schema.public_views import PUBLIC_VIEWS
 from catalog.tap_schema import tap_schema_rows
 from tap_service.adql import translate
 from tap_service.adql.tokens import RESERVED
+from tap_service.capabilities import FEATURES
 from tap_service.publication_tables import TableCache
 from tap_service.results.formats import FORMATS
-from tap_service.capabilities import FEATURES
 
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 DOCUMENTS = ("capabilities", "tables", "availability", "tables/tap_schema.columns")
