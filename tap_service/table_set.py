@@ -92,6 +92,8 @@ class TapTable:
     position: Position | None = None
     padding: float = 0.0
     displaced: tuple[int, ...] = ()
+    source_release: str | None = None
+    """The schema of the release that the table's source_id belongs to, such as gaiadr3."""
 
     @property
     def qualified_name(self) -> str:

@@ -128,6 +128,7 @@ class FromResolver:
                         column.utype,
                         column.description,
                         column.datatype if column.datatype == "unicodeChar" else None,
+                        table.source_release if column.name == "source_id" else None,
                     ),
                     relation,
                     column.stored_name or column.name,

@@ -55,4 +55,5 @@ def _output_column(output: Output) -> OutputColumn:
         meaning.utype,
         meaning.description,
         meaning.type,
+        meaning.source_release,
     )
