@@ -90,7 +90,10 @@ class Column:
     @property
     def arraysize(self) -> str | None:
         """The VOTable arraysize: ``*`` for text, the element count or ``*`` for vectors, None for scalars."""
-        if self.type in (ColumnType.VECTOR, ColumnType.INTEGER_ARRAY, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES) and self.length is not None:
+        if (
+            self.type in (ColumnType.VECTOR, ColumnType.INTEGER_ARRAY, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
+            and self.length is not None
+        ):
             return str(self.length)
         return self.type.arraysize
 

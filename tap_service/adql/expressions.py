@@ -260,7 +260,8 @@ class ExpressionResolver:
         for side in sides:
             require(side, (_TEXT, Internal.NULL), "text", self.source, f"what {word} compares")
         texts = tuple(converted(side, _TEXT) for side in sides)
-        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}{word} {{1}})", texts, place=node.place)
+        # No character escapes another in ADQL (SQL-92 section 8.5 without ESCAPE); PostgreSQL would take a backslash for that.
+        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}{word} {{1}} ESCAPE '')", texts, place=node.place)
 
     @resolve.register
     def _(self, node: tree.IsNull) -> Expression:

@@ -11,7 +11,7 @@ from tap_service.adql.errors import AdqlTypeError, QueryText
 from tap_service.adql.frames import FRAMES, Matrix, rotated, rotation
 from tap_service.adql.typed_tree import Cap, Constant, Expression, Operation
 from tap_service.adql.user_function import UserFunction, Values, function
-from tap_service.adql.value_types import Internal, Meaning
+from tap_service.adql.value_types import Meaning
 from tap_service.table_set import close_names
 
 _DEEPEST = 29
@@ -24,7 +24,7 @@ _PIXEL = Meaning.of(ColumnType.BIGINT, None, "pos.healpix")
 
 
 def _point(lon: Expression, lat: Expression, place: int) -> Cap:
-    return Cap(Meaning.of(Internal.POINT), lon, lat, place=place)
+    return Cap(Meaning.of(ColumnType.POINT), lon, lat, place=place)
 
 
 def _known_order(value: Expression, deepest: int, source: QueryText) -> None:

@@ -29,6 +29,9 @@ ELEMENT_BYTES = {"unsignedByte": 1, "short": 2, "int": 4, "long": 8, "float": 4,
 NULL_BYTES = {"float": b"\x7f\xc0\x00\x00", "double": b"\x7f\xf8" + bytes(6)}
 """What stands under a set null bit: NaN in floats (readers that ignore the bit see it too), zeros elsewhere."""
 
+NULL_INTEGERS = {"short": b"\x80" + bytes(1), "int": b"\x80" + bytes(3), "long": b"\x80" + bytes(7)}
+"""What stands for a null in BINARY, which has no mask: the smallest number of each type."""
+
 
 @dataclass(frozen=True)
 class Field:
