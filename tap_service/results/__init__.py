@@ -6,5 +6,6 @@ binary2         VOTable BINARY2 rows (VOTable 1.4 section 5.4)
 text_columns    the same cells as text, by Arrow
 votable         VOTable documents: header, BINARY2 or TABLEDATA, trailer, errors
 delimited       CSV and TSV
+gzipped         a document in gzip
 formats         RESPONSEFORMAT: which of these was asked for
 """

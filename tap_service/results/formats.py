@@ -8,6 +8,7 @@ from catalog.binary_copy import RawBlock
 from tap_service.errors import ParameterError
 from tap_service.results.delimited import Csv, Tsv
 from tap_service.results.field_types import Field
+from tap_service.results.gzipped import Gzipped
 from tap_service.results.votable import Binary2Data, BinaryData, Info, TableData, VOTable
 
 
@@ -52,6 +53,10 @@ def _binary(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | Non
     return VOTable(fields, infos, BinaryData(fields), epoch)
 
 
+def _gzipped(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
+    return Gzipped(_binary2(fields, infos, epoch))
+
+
 BINARY2 = ResultFormat(
     "application/x-votable+xml;serialization=BINARY2",
     ("votable", "votable/b2", "vot", "votable/binary2", "application/x-votable+xml"),
@@ -73,6 +78,7 @@ FORMATS: tuple[ResultFormat, ...] = (
         "ivo://ivoa.net/std/TAPRegExt#output-votable-binary",
     ),
     ResultFormat("text/xml", (), _tabledata),
+    ResultFormat("application/gzip", ("votable_gzip",), _gzipped),
     ResultFormat("text/csv;header=present", ("csv", "text/csv"), lambda fields, infos, epoch: Csv(fields)),
     ResultFormat("text/csv;header=absent", (), lambda fields, infos, epoch: Csv(fields, header=False)),
     ResultFormat("text/tab-separated-values", ("tsv",), lambda fields, infos, epoch: Tsv(fields)),
