@@ -195,7 +195,8 @@ class JobResources:
         job = await self._read(request)
         path = self._files.result(job)
         if job.phase is not Phase.COMPLETED or not await self._in_thread(path.is_file):
-            raise NoSuchJobError(f"The job is {job.phase}; it has no result.")
+            # astroquery asks for the result of a failed job, and shows what it gets, before it asks for the error.
+            raise NoSuchJobError(f"The job is {job.phase}; it has no result{f': {job.error}' if job.error else '.'}")
         # CSV and TSV have no place to say that rows were cut.
         headers = {"Kiel-Rows": str(job.result_rows), "Kiel-Overflow": "true" if job.overflow else "false"}
         response = FileResponse(path, headers=headers)
