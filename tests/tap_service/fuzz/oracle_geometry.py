@@ -39,5 +39,6 @@ def _components(lon: float, lat: float) -> tuple[float, float, float]:
 
 
 def cap_area(radius: float) -> float:
-    """The solid angle of a circle, square degrees: 2 pi (1 - cos r) steradian."""
-    return math.degrees(math.degrees(2 * math.pi * (1 - math.cos(math.radians(radius)))))
+    """The solid angle of a circle, square degrees: that of a flat disc whose radius is the chord to the border (Archimedes)."""
+    chord = 2 * math.sin(math.radians(radius) / 2)
+    return math.degrees(math.degrees(math.pi * chord * chord))

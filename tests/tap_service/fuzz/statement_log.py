@@ -28,15 +28,66 @@ _TIMEOUT = re.compile(r"SET LOCAL statement_timeout = \d+")
 
 _QUOTED = re.compile(r""" E'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*' | "(?:[^"]|"")*" """, re.VERBOSE | re.DOTALL)
 _COPY = re.compile(r"COPY \((?P<query>.*)\) TO STDOUT \(FORMAT BINARY\)", re.DOTALL)
-_PLAIN = re.compile(r"[A-Za-z0-9_ \n().,+\-*/%|<>=\[\]:]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_ \n().,+\-*/%|<>=\[\]:@&~!#^]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CHANGES = frozenset(
-    """
-    INSERT UPDATE DELETE MERGE TRUNCATE CREATE ALTER DROP GRANT REVOKE COPY CALL DO EXECUTE PREPARE DEALLOCATE DECLARE FETCH CLOSE LISTEN
-    NOTIFY LOCK SET RESET SHOW BEGIN START COMMIT ROLLBACK SAVEPOINT RELEASE VACUUM ANALYZE EXPLAIN CLUSTER REINDEX REFRESH COMMENT LOAD
-    DISCARD INTO RETURNING SECURITY IMPORT REASSIGN CHECKPOINT PG_SLEEP PG_READ_FILE PG_TERMINATE_BACKEND SET_CONFIG CURRENT_SETTING
-    DBLINK LO_IMPORT LO_EXPORT QUERY_TO_XML
-    """.split()
+    [
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "TRUNCATE",
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "GRANT",
+        "REVOKE",
+        "COPY",
+        "CALL",
+        "DO",
+        "EXECUTE",
+        "PREPARE",
+        "DEALLOCATE",
+        "DECLARE",
+        "FETCH",
+        "CLOSE",
+        "LISTEN",
+        "NOTIFY",
+        "LOCK",
+        "SET",
+        "RESET",
+        "SHOW",
+        "BEGIN",
+        "START",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "RELEASE",
+        "VACUUM",
+        "ANALYZE",
+        "EXPLAIN",
+        "CLUSTER",
+        "REINDEX",
+        "REFRESH",
+        "COMMENT",
+        "LOAD",
+        "DISCARD",
+        "INTO",
+        "RETURNING",
+        "SECURITY",
+        "IMPORT",
+        "REASSIGN",
+        "CHECKPOINT",
+        "PG_SLEEP",
+        "PG_READ_FILE",
+        "PG_TERMINATE_BACKEND",
+        "SET_CONFIG",
+        "CURRENT_SETTING",
+        "DBLINK",
+        "LO_IMPORT",
+        "LO_EXPORT",
+        "QUERY_TO_XML",
+    ]
 )
 
 
@@ -45,6 +96,14 @@ class StatementLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def check(self) -> int:
+        """How many statements have come since the last time; AssertionError for one that is not the service's to send."""
+        count = 0
+        for count, text in enumerate(self.statements(), 1):
+            wrong = fault(text)
+            assert wrong is None, f"PostgreSQL was sent {wrong}: {text[:2000]}"
+        return count
 
     def statements(self) -> Iterator[str]:
         """Every statement since the last call, as it was sent; the log is emptied on the way, so it stays small."""
