@@ -38,7 +38,7 @@ class CopyField:
     length: int | None = None
 
     def __post_init__(self) -> None:
-        if self.type is ColumnType.DOUBLE_ARRAY:
+        if self.type.postgres == ColumnType.DOUBLE_ARRAY.postgres:
             raise UsageError(f"Column {self.name} is a {self.type.postgres}, which is not copied in blocks: pick the other columns.")
 
     @property

@@ -5,6 +5,8 @@ import logging
 import os
 import signal
 import socket
+import sys
+from dataclasses import replace
 
 import click
 import uvicorn
@@ -15,9 +17,15 @@ from catalog.database import Role
 from catalog.embedded_server import open_database
 from catalog.errors import TransientError, UsageError
 from catalog.publish import pinned_publication
-from catalog.settings import settings
+from catalog.settings import Settings, settings
 from tap_service.adql import translate
 from tap_service.app import BASE, make_app
+from tap_service.connections import Connections
+from tap_service.jobs.expiry import expire as expire_jobs
+from tap_service.jobs.job_table import JobTable
+from tap_service.jobs.results import JobFiles
+from tap_service.jobs.worker import Worker
+from tap_service.jobs.worker_processes import WorkerProcesses
 from tap_service.limits import Limits
 from tap_service.publication_tables import TableCache
 
@@ -33,13 +41,20 @@ def command() -> None:
 @command.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every network.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0 takes a free one.")
-def serve(host: str, port: int) -> None:
+@click.option(
+    "--workers", default=2, show_default=True, type=click.IntRange(0), help="Processes that run jobs; 0 where `kiel tap work` runs."
+)
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Jobs that each worker runs at the same time.")
+def serve(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the published catalogue until told to stop (Ctrl-C or SIGTERM)."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log()
     database = open_database(settings())
     # A service without its database would listen in vain: say so now.
     database.connect(Role.TAP_SERVICE).close()
-    app = make_app(database, Limits(seconds=settings().statement_timeout_seconds))
+    files = JobFiles(settings().results_folder)
+    files.prepare()
+    proxies = settings().tap_trusted_proxies
+    app = make_app(database, _limits(settings()), files, public_url=settings().public_url, trusts_proxies=bool(proxies))
     listener = _listen(host, port)
     address = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
@@ -47,13 +62,35 @@ def serve(host: str, port: int) -> None:
         log_level="warning",
         server_header=False,
         access_log=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     # uvicorn hands a signal on to whoever had it before, after its own clean end; there is nothing left to do then.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    with listener:
+    with listener, WorkerProcesses(workers, threads):
         _AnnouncingServer(config, f"http://{address}:{listener.getsockname()[1]}{BASE}").run([listener])
+
+
+def _log() -> None:
+    # The command line has set up logging for people at a terminal.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+
+
+def _limits(found: Settings) -> Limits:
+    """The limits that the environment sets; defaults give way where the hard ones are lower."""
+    limits = Limits()
+    retention = int(found.job_retention_days * 86_400)
+    return replace(
+        limits,
+        seconds=found.statement_timeout_seconds,
+        job_seconds=min(limits.job_seconds, found.job_timeout_seconds),
+        job_hard_seconds=found.job_timeout_seconds,
+        retention_seconds=min(limits.retention_seconds, retention),
+        retention_hard_seconds=retention,
+        list_jobs=found.tap_list_jobs,
+    )
 
 
 class _AnnouncingServer(uvicorn.Server):
@@ -85,6 +122,32 @@ def _listen(host: str, port: int) -> socket.socket:
                 f"Port {port} on {host} is taken by another program; stop it, or choose another with --port (0 takes a free one)."
             ) from error
         raise UsageError(f"Cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}.") from error
+
+
+@command.command()
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Jobs that run at the same time.")
+@click.option("--until-stdin-ends", is_flag=True, help="Stop also when standard input comes to its end, as a service's own workers do.")
+def work(threads: int, until_stdin_ends: bool) -> None:
+    """Run asynchronous jobs until told to stop (Ctrl-C or SIGTERM): running ones go back to the queue."""
+    _log()
+    database = open_database(settings())
+    files = JobFiles(settings().results_folder)
+    files.prepare()
+    worker = Worker(database, _limits(settings()), files, threads)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.run(sys.stdin.fileno() if until_stdin_ends else None)
+
+
+@command.command()
+def expire() -> None:
+    """Remove jobs past their time of destruction, with their files, and folders that belong to no job. Workers do so every minute."""
+    connections = Connections(open_database(settings()), keep=1)
+    try:
+        gone = expire_jobs(JobTable(connections, _limits(settings())), JobFiles(settings().results_folder))
+    finally:
+        connections.close()
+    click.echo(f"{gone.jobs} jobs removed, and {gone.orphans} folders that belonged to no job.")
 
 
 @command.command()

@@ -4,7 +4,8 @@
     |-- RequestError        the request is wrong: correct it                          400
     |   |-- ParameterError      a parameter is missing, repeated, or has no such value
     |   |-- QueryError          the query cannot be run as it is written
-    |   `-- TooLargeError       the request's body is longer than the service reads   413
+    |   |-- TooLargeError       the request's body is longer than the service reads   413
+    |   `-- NotFoundError       there is nothing of that name                       404
     |-- LimitError          the query is right but took longer than it may            400
     |-- BusyError           all places are taken: ask again in a moment               503
     |-- DatabaseDownError   PostgreSQL does not answer                                503
@@ -50,6 +51,12 @@ class TooLargeError(RequestError):
     """The body of the request is longer than the service reads."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class NotFoundError(RequestError):
+    """There is no table, or no other thing, of the name in the address."""
+
+    status = HTTPStatus.NOT_FOUND
 
 
 class LimitError(TapError):

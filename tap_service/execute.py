@@ -31,9 +31,10 @@ class RunningQuery:
     """A query from its translation to its last row. Its methods block: call them in a worker thread, ``cancel`` from any other.
 
     ``fields`` and ``epoch`` are there after ``start``; ``overflow`` tells, after the last block, whether rows were cut.
+    PostgreSQL ends it after ``seconds`` (by default what a synchronous query may take), and soon after this process has died.
     """
 
-    def __init__(self, connections: Connections, cache: TableCache, limits: Limits) -> None:
+    def __init__(self, connections: Connections, cache: TableCache, limits: Limits, seconds: float | None = None) -> None:
         self.fields: tuple[Field, ...] = ()
         self.epoch: float | None = None
         self.serial = 0
@@ -42,6 +43,7 @@ class RunningQuery:
         self._connections = connections
         self._cache = cache
         self._limits = limits
+        self._seconds = limits.seconds if seconds is None else seconds
         self._step = threading.Lock()
         self._hand_over = threading.Lock()
         self._ended = ExitStack()
@@ -70,9 +72,8 @@ class RunningQuery:
                 for column in translation.columns
             )
             self._statement = translation.statement
+            connection.execute(statement("limit_query"), {"timeout": str(int(self._seconds * 1000))})
             connection.execute(statement("become_tap_reader"))
-            milliseconds = sql.Literal(int(self._limits.seconds * 1000))
-            connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(milliseconds))
 
     def blocks(self) -> Iterator[RawBlock]:
         """The rows in blocks, at most as many as the limit lets through; psycopg.Error when PostgreSQL ends the query."""

@@ -1,13 +1,12 @@
 """What all requests of a running service share: database, limits, connections, tables, threads and places for queries."""
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
-import psycopg
 
 from catalog.database import Database
 from catalog.publish import pinned_publication
@@ -25,7 +24,7 @@ class Service:
 
     def __init__(self, database: Database, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self._connections = Connections(database, keep=self.limits.concurrent_queries)
+        self.connections = Connections(database, keep=self.limits.concurrent_queries)
         self._cache = TableCache()
         self._queries: weakref.WeakSet[RunningQuery] = weakref.WeakSet()
         self._places = anyio.CapacityLimiter(self.limits.concurrent_queries)
@@ -34,7 +33,7 @@ class Service:
 
     def new_query(self) -> RunningQuery:
         """A query that has not started; the service ends it when it stops itself."""
-        query = RunningQuery(self._connections, self._cache, self.limits)
+        query = RunningQuery(self.connections, self._cache, self.limits)
         self._queries.add(query)
         return query
 
@@ -60,19 +59,11 @@ class Service:
 
     def tables(self) -> PublicationTables:
         """What TAP_SCHEMA says now (blocks)."""
-        with self._connection() as connection, pinned_publication(connection) as publication:
+        with self.connections.using() as connection, pinned_publication(connection) as publication:
             return self._cache.tables(connection, publication)
-
-    @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        connection = self._connections.take()
-        try:
-            yield connection
-        finally:
-            self._connections.give_back(connection)
 
     def close(self) -> None:
         """End every query that still runs, and let go of all connections (blocks)."""
         for query in list(self._queries):
             query.close()
-        self._connections.close()
+        self.connections.close()

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tap_service.answer import Answer
 from tap_service.errors import TapError, as_tap_error
-from tap_service.parameters import QueryParameters, read_parameters, request_pairs
+from tap_service.parameters import read_parameters, request_pairs
 from tap_service.results.votable import error_document
 from tap_service.service import Service
 
@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 _CANCEL_AGAIN_SECONDS = 0.1
 
 ROW_LIMIT_HEADER = b"kiel-row-limit"
-"""The most rows that the answer can have: CSV and TSV have no place to say that rows were cut."""
+"""The most rows that the answer can have. CSV and TSV have no place to say that rows were cut: a comment line would be a row to most readers,
+and trailers of HTTP are read by hardly any client. A file with fewer rows is whole; one with as many was cut, but for the rare one that fits."""
+OVERFLOW_HEADER = b"kiel-overflow"
+"""Whether rows were cut, where that is known before the first byte leaves: results of one block."""
 
 
 class SyncQuery:
@@ -85,7 +88,7 @@ class SyncQuery:
                     while (chunk := await self._service.in_thread(next, document, None)) is not None:
                         with anyio.CancelScope(deadline=max(deadline, anyio.current_time()) + limits.drain_seconds) as sending:
                             if not begun:
-                                await send(self._start(answer.parameters))
+                                await send(self._start(answer))
                                 begun = True
                             await send({"type": "http.response.body", "body": chunk, "more_body": True})
                         if sending.cancelled_caught:
@@ -103,9 +106,11 @@ class SyncQuery:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return "overflow" if self._query.overflow else "ok"
 
-    def _start(self, parameters: QueryParameters) -> Message:
-        limit = str(self._service.limits.rows(parameters.maxrec)).encode()
-        headers = [(b"content-type", parameters.format.media_type.encode()), (ROW_LIMIT_HEADER, limit)]
+    def _start(self, answer: Answer) -> Message:
+        limit = str(self._service.limits.rows(answer.parameters.maxrec)).encode()
+        headers = [(b"content-type", answer.parameters.format.media_type.encode()), (ROW_LIMIT_HEADER, limit)]
+        if answer.ended:
+            headers.append((OVERFLOW_HEADER, b"true" if self._query.overflow else b"false"))
         return {"type": "http.response.start", "status": 200, "headers": headers}
 
     async def _fail(self, answer: Answer, error: TapError, begun: bool, send: Send) -> str:

@@ -19,7 +19,13 @@ _SCALARS = {
     "double": ColumnType.DOUBLE,
     "unsignedByte": ColumnType.SMALLINT,
 }
-_ARRAYS = {"float": ColumnType.VECTOR, "double": ColumnType.DOUBLE_ARRAY, "unsignedByte": ColumnType.BYTES}
+_ARRAYS = {
+    "float": ColumnType.VECTOR,
+    "int": ColumnType.INTEGER_ARRAY,
+    "double": ColumnType.DOUBLE_ARRAY,
+    "unsignedByte": ColumnType.BYTES,
+}
+_GEOMETRY = {"point": ColumnType.POINT, "circle": ColumnType.CIRCLE, "polygon": ColumnType.POLYGON}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 
 
@@ -44,6 +50,8 @@ class TapColumn:
         """The column's type in the database, which datatype, arraysize and xtype determine; ValueError if they do not."""
         if self.datatype in ("char", "unicodeChar"):
             return _CHARACTERS.get(self.xtype or "", ColumnType.TEXT)
+        if self.datatype == "double" and self.arraysize is not None and self.xtype in _GEOMETRY:
+            return _GEOMETRY[self.xtype]
         known = (_SCALARS if self.arraysize is None else _ARRAYS).get(self.datatype)
         if known is None:
             raise ValueError(f"column {self.name} has datatype {self.datatype} and arraysize {self.arraysize}, which no stored type gives")

@@ -22,6 +22,7 @@ UWS_JOB = StoreTable(
         Column("files", ColumnType.JSON, "Files in the job's folder by the name of the part of the request that each came in.", nullable=False),
         Column("turn", ColumnType.BIGINT, "Place in the queue: the jobs of one address take turns one after the other.", ucd="meta.number"),
         Column("attempt", ColumnType.INTEGER, "How often a worker began; only the newest attempt may end the job.", ucd="meta.number", nullable=False, default="0"),
+        Column("lost", ColumnType.INTEGER, "How often a worker died with the job.", ucd="meta.number", nullable=False, default="0"),
         Column("worker", ColumnType.BIGINT, "Advisory lock that the job's worker holds for as long as it lives.", ucd="meta.id"),
         Column("result_type", ColumnType.TEXT, "Media type of the result."),
         Column("result_bytes", ColumnType.BIGINT, "Size of the result.", unit="byte"),

@@ -28,6 +28,10 @@ FROM store.release AS r ORDER BY r.release_id;
 -- When a publication became current: the date of the service's metadata.
 SELECT created FROM store.publication WHERE serial = %(serial)s;
 
+-- name: limit_query
+-- How long the transaction's statements may take (ms), and how often a backend looks whether the service that asked is still there.
+SELECT set_config('statement_timeout', %(timeout)s, true), set_config('client_connection_check_interval', '500', true);
+
 -- name: become_tap_reader
--- From here to the end of the transaction the session may do what a person's query may do, and for so long.
+-- From here to the end of the transaction the session may do what a person's query may do.
 SET LOCAL ROLE tap_reader;

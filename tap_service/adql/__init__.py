@@ -6,7 +6,7 @@ scope, from_clause, grouping, expressions, resolve   names to columns, values to
 value_types, conversions       which types go together
 functions, geometry            what can be called; places on the sky
 udf, user_function             the user-defined functions, and what one is: signature, check, SQL
-udf_text                       those on text
+udf_sky, udf_numbers, udf_text, udf_labels   them by theme; frames are the rotations between reference frames
 constants, covers              what literals come to; constant regions as HEALPix ranges
 typed_tree, to_postgres        what the resolver makes, and its SQL
 """

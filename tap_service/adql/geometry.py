@@ -18,7 +18,7 @@ from tap_service.adql.typed_tree import (
     Overlap,
     Separation,
 )
-from tap_service.adql.value_types import REGIONS, Internal, Meaning
+from tap_service.adql.value_types import REGIONS, Meaning
 
 HAVERSINE = "(power(sin(radians({1} - {3}) / 2), 2) + cos(radians({1})) * cos(radians({3})) * power(sin(radians({0} - {2}) / 2), 2))"
 """Haversine of the angle between (lon, lat) = ({0}, {1}) and ({2}, {3}) in degrees."""
@@ -55,20 +55,20 @@ def _point(arguments: Values, source: QueryText, place: int) -> Expression:
     if len(arguments) != 2:
         source.fail(AdqlTypeError, "POINT takes a longitude and a latitude in degrees: POINT(ra, dec)", place)
     lon, lat = _coordinates(arguments, "POINT", source)
-    return Cap(Meaning.of(Internal.POINT), lon, lat, place=place)
+    return Cap(Meaning.of(ColumnType.POINT), lon, lat, place=place)
 
 
 def _circle(arguments: Values, source: QueryText, place: int) -> Expression:
     arguments = _frame_taken_off("CIRCLE", arguments, source)
     if len(arguments) == 2 and isinstance(arguments[0], Cap):
         lon, lat = arguments[0].lon, arguments[0].lat
-        require(arguments[0], (Internal.POINT,), "a POINT", source, "the centre of CIRCLE")
+        require(arguments[0], (ColumnType.POINT,), "a POINT", source, "the centre of CIRCLE")
     elif len(arguments) == 3:
         lon, lat = _coordinates(arguments[:2], "CIRCLE", source)
     else:
         source.fail(AdqlTypeError, "CIRCLE takes longitude, latitude and radius in degrees, or a POINT and a radius", place)
     radius = as_double(arguments[-1], source, "the radius of CIRCLE")
-    return Cap(Meaning.of(Internal.CIRCLE), lon, lat, radius, place=place)
+    return Cap(Meaning.of(ColumnType.CIRCLE), lon, lat, radius, place=place)
 
 
 def _coordinates(arguments: Values, name: str, source: QueryText) -> tuple[Expression, Expression]:
@@ -84,21 +84,22 @@ def _coordinates(arguments: Values, name: str, source: QueryText) -> tuple[Expre
 
 def _distance(arguments: Values, source: QueryText, place: int) -> Expression:
     if len(arguments) == 4:
-        first = Cap(Meaning.of(Internal.POINT), *_coordinates(arguments[:2], "DISTANCE", source), place=arguments[0].place)
-        second = Cap(Meaning.of(Internal.POINT), *_coordinates(arguments[2:], "DISTANCE", source), place=arguments[2].place)
+        first = Cap(Meaning.of(ColumnType.POINT), *_coordinates(arguments[:2], "DISTANCE", source), place=arguments[0].place)
+        second = Cap(Meaning.of(ColumnType.POINT), *_coordinates(arguments[2:], "DISTANCE", source), place=arguments[2].place)
         return Separation(Meaning.of(ColumnType.DOUBLE, "deg", "pos.angDistance"), first, second, place=place)
     if len(arguments) != 2:
         source.fail(AdqlTypeError, "DISTANCE takes two POINTs, or lon1, lat1, lon2, lat2 in degrees", place)
-    first, second = (_cap(value, "DISTANCE", source, (Internal.POINT,)) for value in arguments)
+    first, second = (_cap(value, "DISTANCE", source, (ColumnType.POINT,)) for value in arguments)
     return Separation(Meaning.of(ColumnType.DOUBLE, "deg", "pos.angDistance"), first, second, place=place)
 
 
-def _cap(value: Expression, name: str, source: QueryText, types: tuple[Internal, ...] = REGIONS) -> Cap:
-    wanted = " or ".join(f"a {type_.value}" for type_ in types)
+def _cap(value: Expression, name: str, source: QueryText, types: tuple[ColumnType, ...] = (ColumnType.POINT, ColumnType.CIRCLE)) -> Cap:
+    wanted = " or ".join(f"a {type_.name}" for type_ in types)
     require(value, types, wanted, source, f"an argument of {name}")
-    if not isinstance(value, Cap):
-        raise AssertionError(f"a value of type {value.meaning.type} is a {type(value).__name__}")
-    return value
+    if isinstance(value, Cap):
+        return value
+    parts = [Operation(Meaning.of(ColumnType.DOUBLE), f"({{0}})[{number}]", (value,), place=value.place) for number in (1, 2, 3)]
+    return Cap(value.meaning, parts[0], parts[1], parts[2] if value.meaning.type is ColumnType.CIRCLE else None, place=value.place)
 
 
 def _overlap(name: str, whole: bool) -> Callable[[Values, QueryText, int], Expression]:
@@ -111,7 +112,7 @@ def _overlap(name: str, whole: bool) -> Callable[[Values, QueryText, int], Expre
     return build
 
 
-def _of_cap(name: str, types: tuple[Internal, ...], build: Callable[[Cap], Expression]) -> Callable[[Values, QueryText, int], Expression]:
+def _of_cap(name: str, types: tuple[ColumnType, ...], build: Callable[[Cap], Expression]) -> Callable[[Values, QueryText, int], Expression]:
     def checked(arguments: Values, source: QueryText, place: int) -> Expression:
         if len(arguments) != 1:
             source.fail(AdqlTypeError, f"{name} takes one argument, not {len(arguments)}", place)
@@ -137,10 +138,10 @@ GEOMETRY: dict[str, Callable[[Values, QueryText, int], Expression]] = {
     "DISTANCE": _distance,
     "CONTAINS": _overlap("CONTAINS", True),
     "INTERSECTS": _overlap("INTERSECTS", False),
-    "CENTROID": _of_cap("CENTROID", REGIONS, lambda cap: Cap(Meaning.of(Internal.POINT), cap.lon, cap.lat, place=cap.place)),
+    "CENTROID": _of_cap("CENTROID", REGIONS, lambda cap: Cap(Meaning.of(ColumnType.POINT), cap.lon, cap.lat, place=cap.place)),
     "AREA": _of_cap("AREA", REGIONS, _area),
-    "COORD1": _of_cap("COORD1", (Internal.POINT,), lambda cap: _coordinate(cap.lon)),
-    "COORD2": _of_cap("COORD2", (Internal.POINT,), lambda cap: _coordinate(cap.lat)),
+    "COORD1": _of_cap("COORD1", (ColumnType.POINT,), lambda cap: _coordinate(cap.lon)),
+    "COORD2": _of_cap("COORD2", (ColumnType.POINT,), lambda cap: _coordinate(cap.lat)),
     "COORDSYS": _of_cap("COORDSYS", REGIONS, lambda cap: Constant(Meaning.of(ColumnType.TEXT), "ICRS", place=cap.place)),
 }
 """The geometry functions by name."""

@@ -162,6 +162,9 @@ def _value(expression: Expression) -> sql.Composed:
         return _separation(expression.first, expression.second)
     if isinstance(expression, Overlap):
         return _overlap(expression)
+    if isinstance(expression, Cap):
+        parts = [_value(part) for part in (expression.lon, expression.lat, expression.radius) if part is not None]
+        return SQL("functions.sky_circle({})" if expression.radius else "functions.sky_point({})").format(_COMMA.join(parts))
     if isinstance(expression, QueryValue):
         return SQL("({})").format(_query(expression.query))
     raise AssertionError(f"no SQL for a {type(expression).__name__}")

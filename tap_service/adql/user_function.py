@@ -49,7 +49,7 @@ _PARAMETERS = {
     "NUMERIC": _Taken(NUMBERS, None, "a number"),
     "TEXT": _Taken((ColumnType.TEXT,), ColumnType.TEXT, "text"),
     "TIMESTAMP": _Taken((ColumnType.TIMESTAMP, ColumnType.TEXT), ColumnType.TIMESTAMP, "a timestamp, or text that holds one"),
-    "POINT": _Taken((Internal.POINT,), None, "a POINT"),
+    "POINT": _Taken((ColumnType.POINT,), None, "a POINT"),
     "GEOMETRY": _Taken(REGIONS, None, "a POINT or a region"),
     "REAL[]": _Taken((ColumnType.VECTOR,), ColumnType.VECTOR, "an array column of packed numbers"),
 }

@@ -12,8 +12,6 @@ class Internal(Enum):
 
     CONDITION = "condition"
     NULL = "NULL"
-    POINT = "POINT"
-    CIRCLE = "CIRCLE"
 
 
 ValueType = ColumnType | Internal
@@ -21,11 +19,9 @@ ValueType = ColumnType | Internal
 INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
 FLOATS = (ColumnType.REAL, ColumnType.DOUBLE)
 NUMBERS = INTEGERS + FLOATS
-REGIONS = (Internal.POINT, Internal.CIRCLE)
+REGIONS = (ColumnType.POINT, ColumnType.CIRCLE, ColumnType.POLYGON)
 ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
 """Types with an order: what < and MIN take."""
-
-_ARRAYS = (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
 
 _WORDS = {
     ColumnType.SMALLINT: "a whole number",
@@ -39,11 +35,13 @@ _WORDS = {
     ColumnType.JSON: "JSON",
     ColumnType.BYTES: "bytes",
     ColumnType.VECTOR: "an array of numbers",
+    ColumnType.INTEGER_ARRAY: "an array of numbers",
     ColumnType.DOUBLE_ARRAY: "an array of numbers",
+    ColumnType.POINT: "a POINT",
+    ColumnType.CIRCLE: "a CIRCLE",
+    ColumnType.POLYGON: "a POLYGON",
     Internal.CONDITION: "a condition",
     Internal.NULL: "NULL",
-    Internal.POINT: "a POINT",
-    Internal.CIRCLE: "a CIRCLE",
 }
 
 
@@ -90,5 +88,5 @@ class Meaning:
     def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":
         """A value of a type without a history, with the arraysize and xtype that go with the type."""
         if isinstance(type_, ColumnType):
-            return cls(type_, "*" if type_.votable == "char" or type_ in _ARRAYS else None, type_.xtype, unit, ucd)
+            return cls(type_, type_.arraysize, type_.xtype, unit, ucd)
         return cls(type_, unit=unit, ucd=ucd)

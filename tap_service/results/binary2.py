@@ -1,7 +1,9 @@
-"""Binary COPY blocks to VOTable BINARY2 rows (VOTable 1.4 section 5.4), vectorised over the rows of a block.
+"""Binary COPY blocks to VOTable BINARY2 and BINARY rows (VOTable 1.4 sections 5.4 and 5.3), vectorised over the rows of a block.
 
 A BINARY2 row is a mask of null bits, most significant bit first, then the cells in order; both sides are big-endian, so numbers
 and packed vectors are moved, never converted. A block whose cells are all of fixed width and none null takes one strided copy a column.
+
+A BINARY row is the same without the mask: a null integer is the number that its FIELD declares, a null text is empty.
 """
 
 import numpy as np
@@ -9,22 +11,23 @@ from jaxtyping import UInt8
 
 from catalog.binary_copy import RawBlock
 from tap_service.results.block_cells import BlockCells, RaggedBytes, copy_pieces, windows, wrong_size
-from tap_service.results.field_types import NULL_BYTES, CellForm, Field
+from tap_service.results.field_types import NULL_BYTES, NULL_INTEGERS, CellForm, Field
 
 _LETTERS = np.frombuffer(b"FT", np.uint8)
 _UNKNOWN = ord("?")
 
 
 class Binary2Rows:
-    """Turns blocks of one query's rows into BINARY2 bytes."""
+    """Turns blocks of one query's rows into BINARY2 bytes, or BINARY ones where they are not ``masked``."""
 
-    def __init__(self, fields: tuple[Field, ...]) -> None:
+    def __init__(self, fields: tuple[Field, ...], *, masked: bool = True) -> None:
         self._fields = fields
-        self._mask_bytes = (len(fields) + 7) // 8
+        self._mask_bytes = (len(fields) + 7) // 8 if masked else 0
+        self._null_bytes = NULL_BYTES if masked else NULL_BYTES | NULL_INTEGERS
         self._uniform: tuple[np.dtype[np.void], np.dtype[np.void]] | None = None
         if fields and all(field.form in (CellForm.FIXED, CellForm.BOOLEAN) for field in fields):
             source: list[tuple[str, str]] = [("n", ">i2")]
-            target = [("mask", f"V{self._mask_bytes}")]
+            target = [("mask", f"V{self._mask_bytes}")] if masked else []
             for i, field in enumerate(fields):
                 source += [(f"length{i}", ">i4"), (f"cell{i}", f"V{field.copy_bytes}")]
                 target += [(f"cell{i}", f"V{field.copy_bytes}")]
@@ -70,9 +73,10 @@ class Binary2Rows:
         ends = np.cumsum(sizes.sum(axis=1) + self._mask_bytes)
         out = np.zeros(int(ends[-1]), np.uint8)
         at = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-        mask = np.ascontiguousarray(np.packbits(cells.null, axis=1))
-        windows(out, self._mask_bytes)[at] = mask.view(f"V{self._mask_bytes}")[:, 0]
-        at = at + self._mask_bytes
+        if self._mask_bytes:
+            mask = np.ascontiguousarray(np.packbits(cells.null, axis=1))
+            windows(out, self._mask_bytes)[at] = mask.view(f"V{self._mask_bytes}")[:, 0]
+            at = at + self._mask_bytes
         for i, field in enumerate(self._fields):
             if i in ragged:
                 self._place_ragged(out, at, field, ragged[i], cells.null[:, i])
@@ -81,13 +85,12 @@ class Binary2Rows:
             at = at + sizes[:, i]
         return out.tobytes()
 
-    @staticmethod
-    def _place_fixed(out: UInt8[np.ndarray, " m"], at: np.ndarray, field: Field, cells: BlockCells, column: int) -> None:
+    def _place_fixed(self, out: UInt8[np.ndarray, " m"], at: np.ndarray, field: Field, cells: BlockCells, column: int) -> None:
         values, null = cells.fixed(column), cells.null[:, column]
         if field.form is CellForm.BOOLEAN:
             values = np.where(null, _UNKNOWN, _LETTERS[_flags(values)]).astype(np.uint8).view("V1")
-        elif field.datatype in NULL_BYTES and null.any():
-            values[null] = np.frombuffer(NULL_BYTES[field.datatype] * (field.length or 1), values.dtype)
+        elif field.datatype in self._null_bytes and null.any():
+            values[null] = np.frombuffer(self._null_bytes[field.datatype] * (field.length or 1), values.dtype)
         windows(out, values.itemsize)[at] = values
 
     @staticmethod

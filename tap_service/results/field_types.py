@@ -18,7 +18,7 @@ class CellForm(Enum):
     TIMESTAMP = auto()
     """Microseconds since 2000-01-01 in an int64; served as DALI text without Z, UTC."""
     PACKED = auto()
-    """bytea whose bytes are BINARY2 array elements already: float[*] and unsignedByte[*]."""
+    """bytea whose bytes are BINARY2 array elements already: float[*], int[*] and unsignedByte[*]."""
     DOUBLE_ARRAY = auto()
     """double precision[] with its header and a length before each element."""
 
@@ -29,12 +29,15 @@ ELEMENT_BYTES = {"unsignedByte": 1, "short": 2, "int": 4, "long": 8, "float": 4,
 NULL_BYTES = {"float": b"\x7f\xc0\x00\x00", "double": b"\x7f\xf8" + bytes(6)}
 """What stands under a set null bit: NaN in floats (readers that ignore the bit see it too), zeros elsewhere."""
 
+NULL_INTEGERS = {"short": b"\x80" + bytes(1), "int": b"\x80" + bytes(3), "long": b"\x80" + bytes(7)}
+"""What stands for a null in BINARY, which has no mask: the smallest number of each type."""
+
 
 @dataclass(frozen=True)
 class Field:
     """A FIELD of the result (VOTable 1.4 section 4.1), as TAP_SCHEMA or the query's expression gives it.
 
-    ``datatype`` with ``arraysize`` and ``xtype`` settles the PostgreSQL type that the statement delivers: ``float`` with an
+    ``datatype`` with ``arraysize`` and ``xtype`` settles the PostgreSQL type that the statement delivers: ``float`` or ``int`` with an
     arraysize is a packed bytea, ``double`` with one a double precision[], ``char`` with xtype ``timestamp`` a timestamptz, any
     other ``char`` or ``unicodeChar`` a text (JSON too).
     """
@@ -57,9 +60,9 @@ class Field:
             return CellForm.BOOLEAN
         if self.datatype == "double" and self.arraysize is not None:
             return CellForm.DOUBLE_ARRAY
-        if self.datatype in ("float", "unsignedByte") and self.arraysize == "*":
+        if self.datatype in ("float", "int", "unsignedByte") and self.arraysize == "*":
             return CellForm.PACKED
-        if self.datatype in ("float", "unsignedByte") and self.length is not None:
+        if self.datatype in ("float", "int", "unsignedByte") and self.length is not None:
             return CellForm.FIXED
         if self.datatype in ("short", "int", "long", "double") and self.arraysize is None:
             return CellForm.FIXED

@@ -8,7 +8,7 @@ from catalog.binary_copy import RawBlock
 from tap_service.errors import ParameterError
 from tap_service.results.delimited import Csv, Tsv
 from tap_service.results.field_types import Field
-from tap_service.results.votable import Binary2Data, Info, TableData, VOTable
+from tap_service.results.votable import Binary2Data, BinaryData, Info, TableData, VOTable
 
 
 class ResultWriter(Protocol):
@@ -48,9 +48,13 @@ def _tabledata(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | 
     return VOTable(fields, infos, TableData(fields), epoch)
 
 
+def _binary(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
+    return VOTable(fields, infos, BinaryData(fields), epoch)
+
+
 BINARY2 = ResultFormat(
     "application/x-votable+xml;serialization=BINARY2",
-    ("votable", "votable/b2", "application/x-votable+xml"),
+    ("votable", "votable/b2", "vot", "votable/binary2", "application/x-votable+xml"),
     _binary2,
     "ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
 )
@@ -58,9 +62,15 @@ FORMATS: tuple[ResultFormat, ...] = (
     BINARY2,
     ResultFormat(
         "application/x-votable+xml;serialization=TABLEDATA",
-        ("votable/td", "votable_plain"),
+        ("votable/td", "votable_plain", "votable/tabledata"),
         _tabledata,
         "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
+    ),
+    ResultFormat(
+        "application/x-votable+xml;serialization=BINARY",
+        ("votable/b", "votable/binary"),
+        _binary,
+        "ivo://ivoa.net/std/TAPRegExt#output-votable-binary",
     ),
     ResultFormat("text/xml", (), _tabledata),
     ResultFormat("text/csv;header=present", ("csv", "text/csv"), lambda fields, infos, epoch: Csv(fields)),

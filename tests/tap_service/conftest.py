@@ -1,24 +1,32 @@
 """A small published catalogue, and the service over it behind a real HTTP server."""
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import healpy
 import numpy as np
 import pytest
 import uvicorn
 from psycopg import sql
+from starlette.types import ASGIApp
 
 from catalog.database import Database, Role
 from catalog.migrate import upgrade
 from catalog.releases import add_release
+from catalog.version import ROOT
 from tap_service.app import BASE, make_app
+from tap_service.jobs.results import JobFiles
 from tap_service.limits import Limits
 
 STARS = 4000
@@ -27,10 +35,11 @@ STARS = 4000
 
 @dataclass(frozen=True)
 class RunningService:
-    """A service that answers: its base URL and its database."""
+    """A service that answers: its base URL, its database, and where its jobs keep their files."""
 
     url: str
     database: Database
+    results: Path
 
 
 @pytest.fixture(scope="session")
@@ -72,24 +81,68 @@ Serving = Callable[..., AbstractContextManager[RunningService]]
 
 
 @contextlib.contextmanager
-def serving(database: Database, limits: Limits | None = None) -> Iterator[RunningService]:
-    """A service over a database while the block runs."""
+def serving(database: Database, limits: Limits | None = None, results: Path | None = None) -> Iterator[RunningService]:
+    """A service over a database while the block runs; jobs wait until somebody works (``working``)."""
+    with contextlib.ExitStack() as folders:
+        folder = results or Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="kiel-test-")))
+        app = make_app(database, limits, JobFiles(folder))
+        with _answering(app) as place:
+            yield RunningService(f"{place}{BASE}", database, folder)
+
+
+@contextlib.contextmanager
+def _answering(app: ASGIApp) -> Iterator[str]:
+    """An application behind a real HTTP server."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(database, limits), log_level="warning", server_header=False, timeout_graceful_shutdown=2)
-    )
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.01)
     try:
-        yield RunningService(f"http://127.0.0.1:{listener.getsockname()[1]}{BASE}", database)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)
         listener.close()
         assert not thread.is_alive(), "the service did not stop"
+
+
+@contextlib.contextmanager
+def working(
+    service: RunningService, *, threads: int = 4, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs the jobs of a service while the block runs."""
+    settings = {
+        "KIEL_DATABASE_URL": service.database.url,
+        "KIEL_TAP_DATABASE_URL": service.database.tap_url,
+        "KIEL_TAP_RESULTS": str(service.results),
+    }
+    words = [sys.executable, "-m", "kiel_main", "tap", "work", "--threads", str(threads), "--until-stdin-ends"]
+    worker = subprocess.Popen(words, stdin=subprocess.PIPE, cwd=ROOT, env={**os.environ, **settings, **(environment or {})})
+    try:
+        yield worker
+    finally:
+        assert worker.stdin is not None
+        worker.stdin.close()
+        try:
+            worker.wait(10)
+        finally:
+            worker.kill()
+
+
+@pytest.fixture(scope="session")
+def work() -> Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]:
+    """A function that runs the jobs of a service in a process of their own."""
+    return working
+
+
+@pytest.fixture(scope="session")
+def async_service(service: RunningService) -> Iterator[RunningService]:
+    """The service over ``stars`` with a worker for its jobs."""
+    with working(service):
+        yield service
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,10 @@ def test_a_name_like_nothing_gets_no_suggestion() -> None:
         (TapColumn("a", "float", "*"), ColumnType.VECTOR),
         (TapColumn("a", "unsignedByte", "*"), ColumnType.BYTES),
         (TapColumn("a", "double", "*"), ColumnType.DOUBLE_ARRAY),
+        (TapColumn("a", "double", "2", "point"), ColumnType.POINT),
+        (TapColumn("a", "double", "3", "circle"), ColumnType.CIRCLE),
+        (TapColumn("a", "double", "*", "polygon"), ColumnType.POLYGON),
+        (TapColumn("a", "double", "8", "polygon"), ColumnType.POLYGON),
     ],
 )
 def test_datatype_arraysize_and_xtype_give_the_stored_type(column: TapColumn, type_: ColumnType) -> None:

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("execution_duration", sa.Integer(), nullable=False),
         *(sa.Column(name, postgresql.JSONB(), nullable=False) for name in ("parameters", "files")),
         sa.Column("turn", sa.BigInteger(), nullable=True),
-        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        *(sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False) for name in ("attempt", "lost")),
         sa.Column("worker", sa.BigInteger(), nullable=True),
         sa.Column("result_type", sa.Text(), nullable=True),
         *(sa.Column(name, sa.BigInteger(), nullable=True) for name in ("result_bytes", "result_rows")),
