@@ -6,15 +6,19 @@ blocking generator leaves the backend busy for as long as the query takes.)
 """
 
 import logging
+import shutil
+import tempfile
 import time
+import uuid
+from pathlib import Path
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from tap_service.answer import Answer
 from tap_service.errors import TapError, as_tap_error
-from tap_service.parameters import read_parameters, request_pairs
+from tap_service.parameters import QueryParameters, read_parameters, request_content
 from tap_service.results.votable import error_document
 from tap_service.service import Service
 
@@ -40,12 +44,22 @@ class SyncQuery:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, unless the client leaves before."""
+        folder = Path(tempfile.gettempdir()) / f"kiel-upload-{uuid.uuid4().hex}"
         try:
-            pairs = await request_pairs(self._request, self._service.limits)
-            parameters = read_parameters(pairs, self._service.limits)
-        except TapError as error:
-            await send_error(send, error)
-            return
+            try:
+                content = await request_content(self._request, self._service.limits, folder)
+                parameters = read_parameters(content.pairs, self._service.limits, content.files)
+            except TapError as error:
+                await send_error(send, error)
+                return
+            except ClientDisconnect:
+                return
+            await self._answer(parameters, receive, send)
+        finally:
+            if folder.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _answer(self, parameters: QueryParameters, receive: Receive, send: Send) -> None:
         answer = Answer(self._query, parameters)
         began, outcome = time.monotonic(), "client left"
         try:

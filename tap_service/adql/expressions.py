@@ -24,7 +24,7 @@ from tap_service.adql.typed_tree import (
     TypedQuery,
 )
 from tap_service.adql.udf import UDFS
-from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, in_words
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, computed, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
 _CONDITION = Meaning(Internal.CONDITION)
@@ -109,7 +109,10 @@ class ExpressionResolver:
         require(operand, (*NUMBERS, Internal.NULL), "a number", self.source, f"what stands after {node.operator}")
         if node.operator == "+" or operand.meaning.type is Internal.NULL:
             return operand
-        return Negative(Meaning.of(operand.meaning.type, operand.meaning.unit), operand, place=node.place)
+        type_ = operand.meaning.type
+        return Negative(
+            Meaning.of(computed(type_) if isinstance(type_, ColumnType) else type_, operand.meaning.unit), operand, place=node.place
+        )
 
     @resolve.register
     def _(self, node: tree.Arithmetic) -> Expression:
@@ -126,6 +129,7 @@ class ExpressionResolver:
         type_ = common_type(left.meaning.type, right.meaning.type)
         if not isinstance(type_, ColumnType):
             type_ = _DOUBLE
+        type_ = computed(type_)
         left, right = (converted(side, type_) if side.meaning.type is Internal.NULL else side for side in (left, right))
         if node.operator == "%":
             if type_ not in INTEGERS:
@@ -172,7 +176,7 @@ class ExpressionResolver:
     def _check_cast(self, operand: Expression, type_: ColumnType) -> None:
         """Numbers go into numbers and text, text into all, booleans into text and whole numbers, NULL into anything."""
         given = operand.meaning.type
-        if type_ is _TEXT and isinstance(given, ColumnType) and given not in (ColumnType.BYTES, ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY):
+        if type_ is _TEXT and isinstance(given, ColumnType) and not given.is_array:
             return
         if given in (_TEXT, Internal.NULL, type_) or (given in NUMBERS and type_ in NUMBERS):
             return

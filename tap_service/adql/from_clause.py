@@ -119,10 +119,17 @@ class FromResolver:
                 column.name,
                 ColumnValue(
                     Meaning(
-                        text_if_json(column.type), column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description
+                        text_if_json(column.type),
+                        column.arraysize,
+                        column.xtype,
+                        column.unit,
+                        column.ucd,
+                        column.utype,
+                        column.description,
+                        column.datatype if column.datatype == "unicodeChar" else None,
                     ),
                     relation,
-                    column.name,
+                    column.stored_name or column.name,
                     column.type is ColumnType.JSON,
                 ),
             )

@@ -18,7 +18,7 @@ from tap_service.jobs.job import Job, NoSuchJobError, Pairs, Phase, PhaseError, 
 from tap_service.jobs.job_table import JobTable, new_job_id
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
-from tap_service.parameters import request_pairs
+from tap_service.parameters import request_content
 from tap_service.results.votable import error_document
 from tap_service.service import Service
 
@@ -217,7 +217,8 @@ class JobResources:
         return await self._service.in_thread(work, *arguments)
 
     async def _content(self, request: Request, folder: Path | None) -> tuple[Pairs, dict[str, Path]]:
-        return tuple(await request_pairs(request, self._service.limits)), {}
+        content = await request_content(request, self._service.limits, folder)
+        return tuple(content.pairs), content.files
 
     def _comes_from_client(self, request: Request) -> bool:
         """Whether the address is the client's own: behind a proxy that nobody declared it is the proxy's, which many share."""
