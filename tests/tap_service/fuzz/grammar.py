@@ -248,10 +248,8 @@ class QueryMaker:
         items, columns = [], []
         taken: set[str] = set()
         for number, kind in enumerate(wanted):
-            if place.grouped == () and not is_grouped and number == 0:
-                value = self.aggregate(kind, place)
-            else:
-                value = self.value(kind, place, 3)
+            needs_aggregate = place.grouped == () and not is_grouped and number == 0
+            value = self.aggregate(kind, place) if needs_aggregate else self.value(kind, place, 3)
             label = self.declared[value] if isinstance(value, tree.ColumnReference) else ""
             alias = None
             if not label or label.casefold() in taken or self.choices.chance(25):
