@@ -106,7 +106,7 @@ class ExpressionResolver:
 
     @resolve.register
     def _(self, node: tree.ColumnReference) -> Expression:
-        return replace(self.scope.column(node.parts, self.source, node.place), place=node.place)
+        return replace(self.scope.column(node.parts, self.source).value, place=node.place)
 
     @resolve.register
     def _(self, node: tree.Sign) -> Expression:

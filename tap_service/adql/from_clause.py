@@ -192,8 +192,8 @@ class FromResolver:
         conditions: list[Expression] = []
         shared: list[VisibleColumn] = []
         for name in names:
-            first = Scope(left.tables, left.columns).column((name,), self.source, name.place)
-            second = Scope(right.tables, right.columns).column((name,), self.source, name.place)
+            first = Scope(left.tables, left.columns).column((name,), self.source).value
+            second = Scope(right.tables, right.columns).column((name,), self.source).value
             first, second = comparable(first, second, self.source, name.place)
             conditions.append(Comparison(_CONDITION, "=", first, second, place=name.place))
             value = second if node.kind == "RIGHT" else first

@@ -13,7 +13,7 @@ from tests.tap_service.fuzz.choices import Choices
 _OR, _AND, _NOT, _PREDICATE, _SUM, _PRODUCT, _SIGNED, _PRIMARY = range(8)
 """How tightly a rule of the grammar binds, loosest first."""
 
-_SPACES = (" ", " ", " ", "\n", "\t", "  ", " -- it's \"a\" comment; %s\n", "\r\n", " --\n")
+_SPACES = (" ", " ", " ", "\n", "\t", "  ", ' -- it\'s "a" comment; %s\n', "\r\n", " --\n")
 _PLAIN = Choices(b"")
 
 
