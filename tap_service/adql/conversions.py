@@ -16,7 +16,7 @@ def converted(value: Expression, type_: ColumnType) -> Expression:
     if value.meaning.type is type_:
         return value
     plain = Meaning.of(type_)
-    meaning = replace(value.meaning, type=type_, arraysize=plain.arraysize, xtype=plain.xtype)
+    meaning = replace(value.meaning, type=type_, arraysize=plain.arraysize, xtype=plain.xtype, datatype=None)
     if isinstance(value, Constant) and value.value is None:
         return Constant(meaning, None, place=value.place)
     if isinstance(value, Constant) and type_ is ColumnType.DOUBLE and isinstance(value.value, int | float):

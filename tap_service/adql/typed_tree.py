@@ -24,6 +24,8 @@ class OutputColumn:
     utype: str | None
     description: str | None
     type: ColumnType
+    source_release: str | None = None
+    """The schema of the release whose sources the column identifies, such as gaiadr3."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tap_service.adql.geometry import coordinates_of, turned
 from tap_service.adql.typed_tree import Cap, Constant, Expression, Operation
 from tap_service.adql.user_function import UserFunction, Values, function
 from tap_service.adql.value_types import Meaning
-from tap_service.table_set import close_names
+from tap_service.names import close_names
 
 _DEEPEST = 29
 _SOURCE_LEVEL = 12

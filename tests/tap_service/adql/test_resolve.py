@@ -36,7 +36,7 @@ WRONG = [
     ("WITH x AS (SELECT ra FROM y), y AS (SELECT ra FROM sky.main) SELECT ra FROM x", AdqlNameError, 1, 27, "there is no table y"),
     ("SELECT SQRTT(ra) FROM sky.main", AdqlNameError, 1, 8, "did you mean SQRT?"),
     ("SELECT gavo_histogram(ra, 1) FROM sky.main", AdqlNameError, 1, 8, "Functions are ABS"),
-    ("SELECT RAND(5) FROM sky.main", AdqlUnsupportedError, 1, 8, "RAND()"),
+    ("SELECT RAND(5.5) FROM sky.main", AdqlTypeError, 1, 13, "a whole number"),
     ("SELECT name + 1 FROM sky.main", AdqlTypeError, 1, 8, "joined with ||"),
     ("SELECT ra * 'x' FROM sky.main", AdqlTypeError, 1, 13, "* goes between numbers, but this is text"),
     ("SELECT ra || name FROM sky.main", AdqlTypeError, 1, 8, "CAST a number AS VARCHAR"),
