@@ -46,7 +46,7 @@ def edge_separation(at: Vectors, polygon: Places) -> NDArray[np.float64]:
         pole /= np.linalg.norm(pole)
         foot = at - (at @ pole)[:, None] * pole
         foot /= np.linalg.norm(foot, axis=1)[:, None]
-        on_edge = separation(foot, start) + separation(foot, end) <= separation(start, end) * (1 + 1e-9)
+        on_edge = separation(foot, start) + separation(foot, end) <= separation(start, end) * (1 + 1e-9) + 1e-13
         ends = np.minimum(separation(at, start), separation(at, end))
         nearest = np.minimum(nearest, np.where(on_edge, np.minimum(separation(at, foot), ends), ends))
     return nearest
