@@ -93,8 +93,8 @@ def polygon(coordinates: Sequence[float]) -> SphericalPolygon:
             vertices.append(vertex)
     if len(vertices) > 1 and vertices[0] == vertices[-1]:
         vertices.pop()
-    if len(vertices) < 3:
-        raise UsageError(f"a polygon has three different vertices or more, not {len(vertices)}")
+    if len(set(vertices)) < 3:
+        raise UsageError(f"a polygon has three different vertices or more, not {len(set(vertices))}")
     middle = _middle(unit_vectors(np.array(vertices)))
     if middle is None:
         raise UsageError(
