@@ -118,7 +118,7 @@ class Worker:
     def stop(self) -> None:
         """Ends ``run`` soon: running queries are stopped, their jobs go back to the queue. For any thread and signal handlers."""
         self._stopping = True
-        with suppress(BlockingIOError):  # it has been woken often enough
+        with suppress(OSError):  # it has been woken often enough, or has ended
             os.write(self._wake, b"x")
 
     def _listen(self, lifeline: int | None) -> None:
