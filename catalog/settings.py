@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     postgres_port: int | None = Field(None, ge=1, le=65535, description="TCP port of the embedded server; default: a free one, then kept.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and run: auto takes a GPU where torch sees one.")
     lease_seconds: float = Field(20.0, gt=0, description="How long a claimed chunk stays with a worker that gives no sign of life.")
+    public_url: str | None = Field(
+        None, description="Address of the service where a proxy stands before it, without /tap; default: as each request names it."
+    )
     statement_timeout_seconds: float = Field(60.0, gt=0, description="The longest that one synchronous TAP query may take in PostgreSQL.")
     job_timeout_seconds: int = Field(14_400, gt=0, description="The longest that the query of one asynchronous TAP job may take.")
     job_retention_days: float = Field(30.0, gt=0, description="The longest that an asynchronous TAP job and its result are kept.")

@@ -1,47 +1,67 @@
-"""The resources of the service under one address (TAP 1.1 section 2): /tap, /tap/sync, /tap/async, /tap/capabilities, /tap/tables, /tap/availability."""
+"""The resources of the service under one address (TAP 1.1 section 2).
 
-import gzip
+/tap            a page for people
+/tap/sync ...   queries; /async jobs; /capabilities, /tables, /availability (VOSI), /examples (DALI)
+/scs/{table}    Simple Cone Search on each table with positions
+/datalink/links what there is about a source
+"""
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from email.utils import format_datetime
 
 import anyio
 import psycopg
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catalog.database import Database
 from catalog.errors import KielError
 from catalog.version import VERSION
-from tap_service import vosi
+from tap_service import examples_page, vosi
+from tap_service.address import CONES, DATALINK, TAP, tap_address
+from tap_service.capabilities import tap_capabilities
+from tap_service.cone_search import cone_routes
+from tap_service.datalink import datalink_routes
+from tap_service.documents import Document, MadeOnce
 from tap_service.errors import TapError, as_tap_error
+from tap_service.examples import examples_of
 from tap_service.front_page import front_page
 from tap_service.jobs.resources import JobResources
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
+from tap_service.results.votable import error_document
 from tap_service.service import Service
-from tap_service.sync import SyncQuery, send_error
+from tap_service.sync import SyncAnswer, SyncQuery, send_error
 
-BASE = "/tap"
+BASE = TAP
 SERVER = f"kiel/{VERSION} (IVOA-TAP)"
-_COMPRESS_FROM = 1000
 
 
-def make_app(database: Database, limits: Limits | None = None, files: JobFiles | None = None, *, trusts_proxies: bool = False) -> Starlette:
-    """The service as an ASGI application; without a place for their files it has no jobs."""
+def make_app(
+    database: Database,
+    limits: Limits | None = None,
+    files: JobFiles | None = None,
+    *,
+    public_url: str | None = None,
+    trusts_proxies: bool = False,
+) -> Starlette:
+    """The service as an ASGI application.
+
+    Without a place for their ``files`` it has no jobs; ``public_url`` is its address where a proxy stands before it, without /tap.
+    """
     service = Service(database, limits)
     changes = PhaseChanges(database)
     jobs = JobResources(service, files, changes, trusts_proxies=trusts_proxies).routes(f"{BASE}/async") if files else []
-    started = datetime.now(UTC)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -52,43 +72,11 @@ def make_app(database: Database, limits: Limits | None = None, files: JobFiles |
             tasks.cancel_scope.cancel()
         await service.in_thread(service.close)
 
-    async def capabilities(request: Request) -> Response:
-        return _document(request, vosi.capabilities(_base(request), service.limits), started)
-
-    async def availability(request: Request) -> Response:
-        problem = await service.in_thread(_problem, service)
-        return _document(request, vosi.availability(problem, started), None)
-
-    async def tables(request: Request) -> Response:
-        published = await service.in_thread(service.tables)
-        detail = next((value for name, value in request.query_params.multi_items() if name.lower() == "detail"), "max")
-        document = await service.in_thread(lambda: vosi.tables(published, detail=detail.lower()))
-        return _document(request, document, published.created)
-
-    async def one_table(request: Request) -> Response:
-        published = await service.in_thread(service.tables)
-        document = vosi.table(published, request.path_params["name"])
-        if document is None:
-            return PlainTextResponse(f"There is no table {request.path_params['name']}; {_base(request)}/tables lists them.\n", 404)
-        return _document(request, document, published.created)
-
-    async def page(request: Request) -> Response:
-        return HTMLResponse(front_page(_base(request), service.limits, await service.in_thread(_tables_or_none, service)))
-
     async def failed(request: Request, error: Exception) -> Response:
-        return _ErrorResponse(as_tap_error(error, service.limits.seconds))
+        return ErrorResponse(as_tap_error(error, service.limits.seconds))
 
-    return Starlette(
-        routes=[
-            Route("/", page),
-            Route(BASE, page),
-            _sync_route(service),
-            *jobs,
-            Route(f"{BASE}/capabilities", capabilities),
-            Route(f"{BASE}/availability", availability),
-            Route(f"{BASE}/tables", tables),
-            Route(f"{BASE}/tables/{{name}}", one_table),
-        ],
+    app = Starlette(
+        routes=[*_documents(service), sync_route(service), *jobs, *cone_routes(service), *datalink_routes(service)],
         middleware=[
             Middleware(_ServerHeader),
             Middleware(
@@ -99,14 +87,67 @@ def make_app(database: Database, limits: Limits | None = None, files: JobFiles |
                 expose_headers=["*"],
             ),
         ],
-        exception_handlers={KielError: failed, psycopg.Error: failed, Exception: failed},
+        exception_handlers={HTTPException: _not_offered, KielError: failed, psycopg.Error: failed, Exception: failed},
         lifespan=lifespan,
     )
+    app.state.public_url = public_url
+    return app
 
 
-def _sync_route(service: Service) -> Route:
+def _documents(service: Service) -> list[BaseRoute]:
+    """What clients read before they ask: VOSI, and the page for people."""
+    started = datetime.now(UTC)
+    made = MadeOnce()
+
+    async def capabilities(request: Request) -> Response:
+        return Document(tap_capabilities(tap_address(request), service.limits), modified=started).response(request)
+
+    async def availability(request: Request) -> Response:
+        problem = await service.in_thread(_problem, service)
+        return Document(vosi.availability(problem, started)).response(request)
+
+    async def tables(request: Request) -> Response:
+        published = await service.in_thread(service.tables)
+        asked = {name.lower(): value for name, value in request.query_params.multi_items()}
+        full = asked.get("detail", "max").lower() != "min"
+        if "tables" in asked:  # ESA's own parameter, so its dialect
+            return Document(vosi.tables(published.only(asked["tables"]), tap_plus=True), modified=published.created).response(request)
+        # astroquery is the client that gives neither a name nor a parameter.
+        tap_plus = full and not asked and "user-agent" not in request.headers
+
+        def make() -> Document:
+            return Document(vosi.tables(published, full=full, tap_plus=tap_plus), modified=published.created)
+
+        return (await service.in_thread(made.document, f"tables {full} {tap_plus}", published.serial, make)).response(request)
+
+    async def one_table(request: Request) -> Response:
+        published = await service.in_thread(service.tables)
+        return Document(vosi.table(published, request.path_params["name"]), modified=published.created).response(request)
+
+    async def examples(request: Request) -> Response:
+        published = await service.in_thread(service.tables)
+        shown = examples_page.page(examples_of(published), tap_address(request))
+        return Document(shown, "application/xhtml+xml", published.created).response(request)
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(front_page(tap_address(request), service.limits, await service.in_thread(_tables_or_none, service)))
+
+    return [
+        Route("/", page),
+        Route(BASE, page),
+        Route(f"{BASE}/capabilities", capabilities),
+        *(Route(f"{path}/availability", availability) for path in (BASE, f"{CONES}/{{table}}", DATALINK)),
+        Route(f"{BASE}/tables", tables),
+        Route(f"{BASE}/tables/{{name}}", one_table),
+        Route(f"{BASE}/examples", examples),
+    ]
+
+
+def sync_route(service: Service) -> Route:
+    """/sync, which takes GET and POST alone."""
+
     async def sync(request: Request) -> Response:
-        return _Answer(SyncQuery(request, service))
+        return SyncAnswer(SyncQuery(request, service))
 
     route = Route(f"{BASE}/sync", sync, methods=["GET", "POST"])
     # Starlette adds HEAD wherever GET is; here it would run the query.
@@ -115,18 +156,7 @@ def _sync_route(service: Service) -> Route:
     return route
 
 
-class _Answer(Response):
-    """An ASGI application in the place of a response."""
-
-    def __init__(self, application: ASGIApp) -> None:
-        super().__init__()
-        self._application = application
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._application(scope, receive, send)
-
-
-class _ErrorResponse(Response):
+class ErrorResponse(Response):
     """A VOTable document that says what went wrong."""
 
     def __init__(self, error: TapError) -> None:
@@ -134,7 +164,26 @@ class _ErrorResponse(Response):
         self._error = error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
         await send_error(send, self._error)
+
+
+async def _not_offered(request: Request, error: Exception) -> Response:
+    """404 and 405: a VOTable where programs read, a sentence for browsers; the methods that there are for OPTIONS."""
+    assert isinstance(error, HTTPException)
+    allowed = (error.headers or {}).get("Allow", "")
+    if error.status_code == 405 and request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": f"{allowed}, OPTIONS"})
+    path = request.url.path
+    if error.status_code == 404:
+        message = f"There is nothing at {path}; {tap_address(request)}/capabilities lists what there is."
+    elif error.status_code == 405:
+        message = f"{request.method} is not offered at {path}; use {allowed}."
+    else:
+        message = str(error.detail)
+    if "text/html" in request.headers.get("accept", ""):
+        return PlainTextResponse(f"{message}\n", error.status_code, error.headers)
+    return Response(error_document(message), error.status_code, error.headers, "application/x-votable+xml")
 
 
 class _ServerHeader:
@@ -150,22 +199,6 @@ class _ServerHeader:
             await send(message)
 
         await self._app(scope, receive, send_named)
-
-
-def _base(request: Request) -> str:
-    """The service's address as this client wrote it."""
-    return str(request.base_url).rstrip("/") + BASE
-
-
-def _document(request: Request, body: bytes, modified: datetime | None) -> Response:
-    """An XML document, compressed only for a client that asked for it."""
-    headers = {"Vary": "Accept-Encoding"}
-    if modified is not None:
-        headers["Last-Modified"] = format_datetime(modified.astimezone(UTC), usegmt=True)
-    if len(body) >= _COMPRESS_FROM and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, 6)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, media_type="text/xml", headers=headers)
 
 
 def _problem(service: Service) -> str | None:

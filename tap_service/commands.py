@@ -54,7 +54,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     files = JobFiles(settings().results_folder)
     files.prepare()
     proxies = settings().tap_trusted_proxies
-    app = make_app(database, _limits(settings()), files, trusts_proxies=bool(proxies))
+    app = make_app(database, _limits(settings()), files, public_url=settings().public_url, trusts_proxies=bool(proxies))
     listener = _listen(host, port)
     address = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(

@@ -4,7 +4,8 @@
     |-- RequestError        the request is wrong: correct it                          400
     |   |-- ParameterError      a parameter is missing, repeated, or has no such value
     |   |-- QueryError          the query cannot be run as it is written
-    |   `-- TooLargeError       the request's body is longer than the service reads   413
+    |   |-- TooLargeError       the request's body is longer than the service reads   413
+    |   `-- NotFoundError       there is nothing of that name                       404
     |-- LimitError          the query is right but took longer than it may            400
     |-- BusyError           all places are taken: ask again in a moment               503
     |-- DatabaseDownError   PostgreSQL does not answer                                503
@@ -52,6 +53,12 @@ class TooLargeError(RequestError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class NotFoundError(RequestError):
+    """There is no table, or no other thing, of the name in the address."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
 class LimitError(TapError):
     """The query ran into a limit of the service, which the message names."""
 
@@ -76,6 +83,19 @@ class InternalError(TapError):
     """Our fault."""
 
 
+def _what_to_write(state: str, message: str) -> str:
+    """What helps against an error in the data (SQLSTATE class 22); nothing where the message says it all."""
+    if state == "22012":
+        return " Write CASE WHEN y <> 0 THEN x / y END, or leave such rows out with WHERE."
+    if state in ("2201E", "2201F") or message == "input is out of range":
+        return " Leave such rows out with WHERE, or guard the function with CASE WHEN ... THEN ... END."
+    if state == "22003" and message.startswith(("integer", "smallint")):
+        return " Whole numbers of a query are 32 bits wide: write CAST(x AS BIGINT), or a decimal point (1000000.0)."
+    if state == "22003":
+        return " CAST(x AS DOUBLE PRECISION) holds larger numbers, up to 1.8e308."
+    return ""
+
+
 def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
     """What an error of PostgreSQL while running a query means to the client (SQLSTATE, PostgreSQL appendix A)."""
     message = (error.diag.message_primary or str(error)).strip()
@@ -86,7 +106,7 @@ def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
         )
     state = error.sqlstate or ""
     if state.startswith("22"):
-        return QueryError(f"The query cannot be computed for some row: {message}.")
+        return QueryError(f"The query cannot be computed for some row: {message}.{_what_to_write(state, message)}")
     if state.startswith("21"):
         return QueryError(f"The query cannot be computed: {message}.")
     if state.startswith("0A"):

@@ -5,8 +5,10 @@ of their identifier) changes with every load and is read for each query, in the 
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -16,6 +18,8 @@ from catalog.publish import Publication
 from catalog.schema.column import Position
 from catalog.schema.public_views import PUBLIC_VIEWS
 from catalog.statements import statement
+from tap_service.errors import NotFoundError
+from tap_service.names import close_names
 from tap_service.table_set import TableSet, TapColumn, TapTable
 
 
@@ -26,6 +30,7 @@ class TapSchema:
     name: str
     utype: str | None
     description: str | None
+    release_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,40 @@ class PublicationTables:
     delimited: frozenset[tuple[str, str]]
     """(table, column) whose name TAP_SCHEMA writes in quotes, because it is a reserved word."""
 
+    @property
+    def default_gaia_schema(self) -> str | None:
+        """The schema of the sources that ``labels`` and ``surveys`` tell of; None where there is no release."""
+        releases = {schema.name: schema.release_id for schema in self.schemas}
+        return self.gaia_schemas.get(releases.get("labels"))
+
+    @cached_property
+    def gaia_schemas(self) -> Mapping[int | None, str]:
+        """The schema of the sources of each release, such as gaiadr3, by the release's number."""
+        releases = {schema.name: schema.release_id for schema in self.schemas}
+        return {releases[table.schema]: table.schema for table in self.tables if table.name == "gaia_source"}
+
     def keys_from(self, table: str) -> tuple[TapKey, ...]:
         """The keys that a table holds, by its qualified name."""
         return tuple(key for key in self.keys if key.from_table == table)
+
+    def table(self, name: str) -> TapTable:
+        """The table of that qualified name; NotFoundError."""
+        for table in self.tables:
+            if table.qualified_name == name:
+                return table
+        near = close_names(name, (table.qualified_name for table in self.tables))
+        guess = f"did you mean {' or '.join(near)}?" if near else "/tap/tables lists those there are."
+        raise NotFoundError(f"There is no table {name}; {guess}")
+
+    def only(self, names: str) -> "PublicationTables":
+        """The same with only the tables of a list of qualified names with commas between; NotFoundError for one that is not there."""
+        kept = [self.table(name.strip()) for name in names.split(",")]
+        schemas = {table.schema for table in kept}
+        return replace(
+            self,
+            schemas=tuple(schema for schema in self.schemas if schema.name in schemas),
+            tables=tuple(table for table in self.tables if table in kept),
+        )
 
 
 @dataclass(frozen=True)
@@ -102,13 +138,15 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
     assert created is not None
     columns: dict[str, list[TapColumn]] = {}
     delimited: set[tuple[str, str]] = set()
-    for table, written, *described in connection.execute(statement("tap_columns_of"), key):
+    for table, written, *about in connection.execute(statement("tap_columns_of"), key):
         name = _bare(written)
-        columns.setdefault(table, []).append(TapColumn(name, *described))
+        columns.setdefault(table, []).append(TapColumn(name, *about))
         if name != written:
             delimited.add((table, name))
     tables = []
-    for schema, qualified, table_type, _utype, description in connection.execute(statement("tap_tables_of"), key):
+    described = connection.execute(statement("tap_tables_of"), key).fetchall()
+    gaia = {publication.schemas[schema].release_id: schema for schema, qualified, *_ in described if qualified == f"{schema}.gaia_source"}
+    for schema, qualified, table_type, _utype, description in described:
         name = qualified.removeprefix(f"{schema}.")
         tables.append(
             TapTable(
@@ -119,12 +157,16 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
                 table_type,
                 permanent=publication.schemas[schema].permanent,
                 position=_position(publication, schema, name),
+                source_release=gaia.get(publication.schemas[schema].release_id),
             )
         )
     return PublicationTables(
         publication.serial,
         created[0],
-        tuple(TapSchema(*row) for row in connection.execute(statement("tap_schemas_of"), key)),
+        tuple(
+            TapSchema(name, utype, description, publication.schemas[name].release_id)
+            for name, utype, description in connection.execute(statement("tap_schemas_of"), key)
+        ),
         tuple(tables),
         _keys(connection, key),
         frozenset(delimited),

@@ -27,7 +27,7 @@ GALAH = survey_table(
     "galah",
     "GALAH main catalogue: labels, errors and flags of each star, from optical spectra.",
     (
-        Column("sobject_id", _B, "Number of the spectrum.", ucd="meta.id;meta.main"),
+        Column("sobject_id", _B, "Number of the spectrum.", ucd="meta.id"),
         text("star_id", "Name of the star in 2MASS."),
         Column("dr2_source_id", _B, "Gaia DR2 identifier that the file gives; native name source_id in the first version.", ucd="meta.id"),
         Column("dr3_source_id", _B, "Gaia EDR3 identifier (the same as DR3's) that the file gives.", ucd="meta.id"),

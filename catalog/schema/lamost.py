@@ -12,7 +12,7 @@ LAMOST = survey_table(
     "lamost",
     "LAMOST low-resolution stellar catalogue: labels of each spectrum of A, F, G and K stars.",
     (
-        Column("obsid", ColumnType.BIGINT, "Number of the spectrum.", ucd="meta.id;meta.main"),
+        Column("obsid", ColumnType.BIGINT, "Number of the spectrum.", ucd="meta.id"),
         text("obsdate", "Date of observation, yyyy-mm-dd.", "time.start;obs"),
         Column("lmjd", _I, "Local modified Julian day of observation.", ucd="time.epoch", principal=False),
         Column("mjd", _I, "Modified Julian day of observation.", ucd="time.epoch", principal=False),

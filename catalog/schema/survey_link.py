@@ -76,7 +76,7 @@ LINKED_SOURCE = Column(
     "source_id",
     ColumnType.BIGINT,
     "Gaia source that the row is linked to, in the numbering of this release; null where none was found.",
-    ucd="meta.id;meta.main",
+    ucd="meta.id.cross",
 )
 
 SURVEY_LINK = StoreTable(

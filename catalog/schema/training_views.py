@@ -5,6 +5,8 @@ column (cut_dialect gaia_dr4 has no phot_bp_rp_excess_factor and no fidelity_v2)
 AND of all cuts: where none is false but some could not be asked it is null, so WHERE chosen never lets a row pass unasked.
 """
 
+from dataclasses import replace
+
 from catalog.schema.column import Column, ColumnType, PublicView
 from catalog.schema.harmonised_views import LABELS, SURVEY
 from catalog.schema.release import SOURCE_ID, SURVEY_ID
@@ -16,7 +18,7 @@ _UNASKED = " Null where the release cannot be asked."
 
 _ROW = (
     SURVEY,
-    SURVEY_ID,
+    replace(SURVEY_ID, ucd="meta.id.cross"),
     SOURCE_ID,
     LINK_METHOD.renamed("link_method"),
     SEPARATION.renamed("link_separation"),

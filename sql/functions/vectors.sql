@@ -1,23 +1,28 @@
 -- Packed vectors (big-endian float32 in bytea) for people: the service sends the bytes as they are.
 
 CREATE OR REPLACE FUNCTION functions.vector_element(vector bytea, element integer) RETURNS real
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    -- IEEE 754 binary32 from its four bytes; null past the end.
-    SELECT CASE
-        WHEN element < 1 OR element * 4 > length(vector) THEN NULL
-        WHEN exponent = 255 AND mantissa <> 0 THEN 'NaN'::real
-        WHEN exponent = 255 THEN (CASE WHEN sign = 1 THEN '-Infinity' ELSE 'Infinity' END)::real
-        WHEN exponent = 0 THEN ((1 - 2 * sign) * mantissa * 2.0::float8 ^ (-149))::real
-        ELSE ((1 - 2 * sign) * (1 + mantissa / 8388608.0::float8) * 2.0::float8 ^ (exponent - 127))::real
-    END
-    FROM (
-        SELECT
-            get_byte(word, 0) >> 7 AS sign,
-            ((get_byte(word, 0) & 127) << 1) | (get_byte(word, 1) >> 7) AS exponent,
-            ((get_byte(word, 1) & 127) << 16) | (get_byte(word, 2) << 8) | get_byte(word, 3) AS mantissa
-        -- Padded, so that an element past the end still has four bytes to look at.
-        FROM (SELECT substring(vector || '\x00000000'::bytea FROM greatest(1, least(element, length(vector) / 4 + 1)) * 4 - 3 FOR 4) AS word) AS four
-    ) AS parts
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+-- IEEE 754 binary32 from its four bytes; null past the end. In PL/pgSQL, which keeps its expressions ready from row to row.
+DECLARE
+    at integer;
+    sign integer;
+    exponent integer;
+    mantissa integer;
+BEGIN
+    IF element < 1 OR element > length(vector) / 4 THEN
+        RETURN NULL;
+    END IF;
+    at := element * 4 - 4;
+    sign := 1 - 2 * (get_byte(vector, at) >> 7);
+    exponent := ((get_byte(vector, at) & 127) << 1) | (get_byte(vector, at + 1) >> 7);
+    mantissa := ((get_byte(vector, at + 1) & 127) << 16) | (get_byte(vector, at + 2) << 8) | get_byte(vector, at + 3);
+    IF exponent = 255 THEN
+        RETURN CASE WHEN mantissa <> 0 THEN 'NaN'::real WHEN sign < 0 THEN '-Infinity'::real ELSE 'Infinity'::real END;
+    ELSIF exponent = 0 THEN
+        RETURN (sign * mantissa * 2.0::float8 ^ (-149))::real;
+    END IF;
+    RETURN (sign * (1 + mantissa / 8388608.0::float8) * 2.0::float8 ^ (exponent - 127))::real;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION functions.unpack_vector(vector bytea) RETURNS real[]

@@ -49,7 +49,7 @@ _PARAMETERS = {
     "NUMERIC": _Taken(NUMBERS, None, "a number"),
     "TEXT": _Taken((ColumnType.TEXT,), ColumnType.TEXT, "text"),
     "TIMESTAMP": _Taken((ColumnType.TIMESTAMP, ColumnType.TEXT), ColumnType.TIMESTAMP, "a timestamp, or text that holds one"),
-    "POINT": _Taken((Internal.POINT,), None, "a POINT"),
+    "POINT": _Taken((ColumnType.POINT,), None, "a POINT"),
     "GEOMETRY": _Taken(REGIONS, None, "a POINT or a region"),
     "REAL[]": _Taken((ColumnType.VECTOR,), ColumnType.VECTOR, "an array column of packed numbers"),
 }
@@ -97,7 +97,7 @@ class Signature:
         given = argument.meaning.type
         if given is Internal.NULL:
             read_as = takes.read_as or ColumnType.DOUBLE
-            if isinstance(takes.types[0], Internal):
+            if takes.types[0] in REGIONS:
                 source.fail(AdqlTypeError, f"{name} of {self.name} is {takes.words}, and cannot be NULL here", argument.place)
             return converted(argument, read_as)
         if given not in takes.types:

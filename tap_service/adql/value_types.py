@@ -12,22 +12,20 @@ class Internal(Enum):
 
     CONDITION = "condition"
     NULL = "NULL"
-    POINT = "POINT"
-    CIRCLE = "CIRCLE"
 
 
 ValueType = ColumnType | Internal
 
-INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
+INTEGERS = (ColumnType.BIT, ColumnType.UNSIGNED_BYTE, ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
 FLOATS = (ColumnType.REAL, ColumnType.DOUBLE)
 NUMBERS = INTEGERS + FLOATS
-REGIONS = (Internal.POINT, Internal.CIRCLE)
+REGIONS = (ColumnType.POINT, ColumnType.CIRCLE, ColumnType.POLYGON)
 ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
 """Types with an order: what < and MIN take."""
 
-_ARRAYS = (ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
-
 _WORDS = {
+    ColumnType.BIT: "a whole number",
+    ColumnType.UNSIGNED_BYTE: "a whole number",
     ColumnType.SMALLINT: "a whole number",
     ColumnType.INTEGER: "a whole number",
     ColumnType.BIGINT: "a whole number",
@@ -39,11 +37,19 @@ _WORDS = {
     ColumnType.JSON: "JSON",
     ColumnType.BYTES: "bytes",
     ColumnType.VECTOR: "an array of numbers",
+    ColumnType.INTEGER_ARRAY: "an array of numbers",
     ColumnType.DOUBLE_ARRAY: "an array of numbers",
+    ColumnType.BOOLEAN_ARRAY: "an array of booleans",
+    ColumnType.BIT_ARRAY: "an array of bits",
+    ColumnType.SMALLINT_ARRAY: "an array of numbers",
+    ColumnType.BIGINT_ARRAY: "an array of numbers",
+    ColumnType.COMPLEX: "a complex number",
+    ColumnType.DOUBLE_COMPLEX: "a complex number",
+    ColumnType.POINT: "a POINT",
+    ColumnType.CIRCLE: "a CIRCLE",
+    ColumnType.POLYGON: "a POLYGON",
     Internal.CONDITION: "a condition",
     Internal.NULL: "NULL",
-    Internal.POINT: "a POINT",
-    Internal.CIRCLE: "a CIRCLE",
 }
 
 
@@ -68,6 +74,11 @@ def common_type(first: ValueType, second: ValueType) -> ValueType | None:
     return None
 
 
+def computed(type_: ColumnType) -> ColumnType:
+    """The type of what is computed from values of a type: a sum of bytes is no byte."""
+    return ColumnType.SMALLINT if type_ in (ColumnType.BIT, ColumnType.UNSIGNED_BYTE) else type_
+
+
 def common_arraysize(sizes: Iterable[str | None]) -> str | None:
     """The arraysize of a column that holds values of each of these: theirs if it is one, else any number of elements."""
     different = set(sizes)
@@ -85,10 +96,14 @@ class Meaning:
     ucd: str | None = None
     utype: str | None = None
     description: str | None = None
+    datatype: str | None = None
+    """The VOTable datatype where it is not the type's own: unicodeChar for TEXT."""
+    source_release: str | None = None
+    """The schema of the release whose sources the value identifies."""
 
     @classmethod
     def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":
         """A value of a type without a history, with the arraysize and xtype that go with the type."""
         if isinstance(type_, ColumnType):
-            return cls(type_, "*" if type_.votable == "char" or type_ in _ARRAYS else None, type_.xtype, unit, ucd)
+            return cls(type_, type_.arraysize, type_.xtype, unit, ucd)
         return cls(type_, unit=unit, ucd=ucd)

@@ -18,7 +18,7 @@ from tap_service.jobs.job import JOB_ID, Job, NoSuchJobError, Pairs, Phase, Phas
 from tap_service.jobs.job_table import JobTable, new_job_id
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
-from tap_service.parameters import request_pairs
+from tap_service.parameters import request_content
 from tap_service.results.votable import error_document
 from tap_service.service import Service
 
@@ -195,7 +195,8 @@ class JobResources:
         job = await self._read(request)
         path = self._files.result(job)
         if job.phase is not Phase.COMPLETED or not await self._in_thread(path.is_file):
-            raise NoSuchJobError(f"The job is {job.phase}; it has no result.")
+            # astroquery asks for the result of a failed job, and shows what it gets, before it asks for the error.
+            raise NoSuchJobError(f"The job is {job.phase}; it has no result{f': {job.error}' if job.error else '.'}")
         # CSV and TSV have no place to say that rows were cut.
         headers = {"Kiel-Rows": str(job.result_rows), "Kiel-Overflow": "true" if job.overflow else "false"}
         response = FileResponse(path, headers=headers)
@@ -217,7 +218,8 @@ class JobResources:
         return await self._service.in_thread(work, *arguments)
 
     async def _content(self, request: Request, folder: Path | None) -> tuple[Pairs, dict[str, Path]]:
-        return tuple(await request_pairs(request, self._service.limits)), {}
+        content = await request_content(request, self._service.limits, folder)
+        return tuple(content.pairs), content.files
 
     def _comes_from_client(self, request: Request) -> bool:
         """Whether the address is the client's own: behind a proxy that nobody declared it is the proxy's, which many share."""

@@ -1,31 +1,32 @@
-"""VOTable 1.4 documents as a stream: a header written by hand, BINARY2 or TABLEDATA rows, a trailer that says how it ended.
+"""VOTable 1.4 documents as a stream: a header written by hand, BINARY2, BINARY or TABLEDATA rows, a trailer that says how it ended.
 
 The first INFO says QUERY_STATUS OK, as DALI 1.1 section 4.4 wants it before the TABLE; that rows were cut (OVERFLOW) or that
 the query broke on its way (ERROR) is known only at the end and stands in a second INFO after the TABLE.
 """
 
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from xml.sax.saxutils import escape, quoteattr
 
 import pyarrow.compute as pc
 
 from catalog.binary_copy import RawBlock
 from tap_service.results.binary2 import Binary2Rows
-from tap_service.results.field_types import Field
+from tap_service.results.field_types import NULL_INTEGERS, Field
+from tap_service.results.service_descriptor import descriptors, field_id
 from tap_service.results.text_columns import columns, text
+from tap_service.results.xml_text import NOT_XML, attribute, content
 
 _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
 <RESOURCE type="results">
 """
-_DOCUMENT_END = "</RESOURCE>\n</VOTABLE>\n"
-_NOT_XML = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF))
-"""Characters that no XML 1.0 document may hold; they are dropped."""
-_SKY = ("pos.eq.", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
+_RESULTS_END = "</RESOURCE>\n"
+_DOCUMENT_END = "</VOTABLE>\n"
+_SKY = ("pos.eq.", "POS_EQ_", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
 """UCDs whose values belong to the coordinate system."""
+_SKY_SYSTEM, _TIME_SYSTEM = "ICRS", "UTC"
 
 
 @dataclass(frozen=True)
@@ -35,38 +36,34 @@ class Info:
     name: str
     value: str
     text: str = ""
+    ucd: str | None = None
 
     def xml(self) -> str:
         """The element."""
-        head = f"<INFO name={attribute(self.name)} value={attribute(self.value)}"
+        ucd = f" ucd={attribute(self.ucd)}" if self.ucd else ""
+        head = f"<INFO name={attribute(self.name)} value={attribute(self.value)}{ucd}"
         return f"{head}>{content(self.text)}</INFO>\n" if self.text else f"{head}/>\n"
-
-
-def attribute(value: str) -> str:
-    """A quoted XML attribute; line ends and tabs survive the parser's normalisation as character references."""
-    return quoteattr(value.translate(_NOT_XML), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
-
-
-def content(value: str) -> str:
-    """Character data of an element."""
-    return escape(value.translate(_NOT_XML), {"\r": "&#13;"})
 
 
 def error_document(message: str, infos: Iterable[Info] = ()) -> bytes:
     """The document that a failed query ends in (DALI 1.1 section 4.2): an INFO with the message and no TABLE."""
     said = "".join(info.xml() for info in (Info("QUERY_STATUS", "ERROR", message), *infos))
-    return (_DOCUMENT + said + _DOCUMENT_END).encode()
+    return (_DOCUMENT + said + _RESULTS_END + _DOCUMENT_END).encode()
 
 
-class _Serialization(Protocol):
+class Serialization(Protocol):
     """The part of the document inside DATA."""
 
     opening: str
     closing: str
+    nulls: Mapping[str, str]
+    """Datatypes whose nulls need a number of their own, and that number."""
 
-    def rows(self, block: RawBlock) -> bytes: ...
+    def rows(self, block: RawBlock) -> bytes:
+        """The rows of a block."""
 
-    def rest(self) -> bytes: ...
+    def rest(self) -> bytes:
+        """What waits for more rows."""
 
 
 class Binary2Data:
@@ -74,9 +71,11 @@ class Binary2Data:
 
     opening = '<DATA><BINARY2><STREAM encoding="base64">\n'
     closing = "</STREAM></BINARY2></DATA>\n"
+    nulls: Mapping[str, str] = {}
+    _masked = True
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
-        self._binary2 = Binary2Rows(fields)
+        self._binary2 = Binary2Rows(fields, masked=self._masked)
         self._waiting = b""
 
     def rows(self, block: RawBlock) -> bytes:
@@ -91,11 +90,21 @@ class Binary2Data:
         return binascii.b2a_base64(self._waiting) if self._waiting else b""
 
 
+class BinaryData(Binary2Data):
+    """BINARY rows in base64 (VOTable 1.4 section 5.3), for readers that know no BINARY2."""
+
+    opening = '<DATA><BINARY><STREAM encoding="base64">\n'
+    closing = "</STREAM></BINARY></DATA>\n"
+    nulls: Mapping[str, str] = {datatype: str(int.from_bytes(value, "big", signed=True)) for datatype, value in NULL_INTEGERS.items()}
+    _masked = False
+
+
 class TableData:
     """Rows as TR and TD elements (VOTable 1.4 section 5.1)."""
 
     opening = "<DATA><TABLEDATA>\n"
     closing = "</TABLEDATA></DATA>\n"
+    nulls: Mapping[str, str] = {}
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
         self._fields = fields
@@ -115,7 +124,7 @@ class TableData:
                     strings = pc.replace_substring(strings, character, entity)
             cells.append(strings)
         rows = pc.binary_join_element_wise(*cells, "</TD><TD>").to_pylist()
-        return ("<TR><TD>" + "</TD></TR>\n<TR><TD>".join(rows).translate(_NOT_XML) + "</TD></TR>\n").encode()
+        return ("<TR><TD>" + "</TD></TR>\n<TR><TD>".join(rows).translate(NOT_XML) + "</TD></TR>\n").encode()
 
     def rest(self) -> bytes:
         """Nothing waits."""
@@ -123,21 +132,26 @@ class TableData:
 
 
 class VOTable:
-    """A VOTable document of one result."""
+    """A VOTable document of one result; ``links`` is the address of the DataLink service that columns of sources are described with."""
 
-    def __init__(self, fields: tuple[Field, ...], infos: Iterable[Info], data: _Serialization, epoch: float | None = None) -> None:
+    def __init__(
+        self, fields: tuple[Field, ...], infos: Iterable[Info], data: Serialization, epoch: float | None = None, links: str | None = None
+    ) -> None:
         self._fields = fields
         self._infos = tuple(infos)
         self._data = data
         self._epoch = epoch
+        self._links = links
 
     def begin(self) -> bytes:
         """Everything before the first row."""
         parts = [_DOCUMENT, *(info.xml() for info in (Info("QUERY_STATUS", "OK"), *self._infos))]
-        if any(_on_sky(field) for field in self._fields):
+        if any(_system(field) == _SKY_SYSTEM for field in self._fields):
             epoch = f' epoch="J{self._epoch:.1f}"' if self._epoch is not None else ""
-            parts.append(f'<COOSYS ID="ICRS" system="ICRS"{epoch}/>\n')
-        parts += ["<TABLE>\n", *(_field(field) for field in self._fields), self._data.opening]
+            parts.append(f'<COOSYS ID="{_SKY_SYSTEM}" system="ICRS"{epoch}/>\n')
+        if any(_system(field) == _TIME_SYSTEM for field in self._fields):
+            parts.append(f'<TIMESYS ID="{_TIME_SYSTEM}" timescale="UTC" refposition="TOPOCENTER"/>\n')
+        parts += ["<TABLE>\n", *self._declared(), self._data.opening]
         return "".join(parts).encode()
 
     def rows(self, block: RawBlock) -> bytes:
@@ -153,17 +167,26 @@ class VOTable:
         return self._close(Info("QUERY_STATUS", "ERROR", message))
 
     def _close(self, status: Info | None) -> bytes:
-        trailer = self._data.closing + "</TABLE>\n" + (status.xml() if status else "") + _DOCUMENT_END
+        described = descriptors(self._fields, self._links) if self._links else ""
+        trailer = self._data.closing + "</TABLE>\n" + (status.xml() if status else "") + _RESULTS_END + described + _DOCUMENT_END
         return self._data.rest() + trailer.encode()
 
+    def _declared(self) -> Iterator[str]:
+        for number, field in enumerate(self._fields):
+            yield _field(field, self._data.nulls, field_id(self._fields, number) if self._links else None)
 
-def _on_sky(field: Field) -> bool:
-    return field.ucd is not None and field.ucd.startswith(_SKY)
+
+def _system(field: Field) -> str | None:
+    """The ID of the coordinate system of positions and motions, or of times, that the values are in; None for anything else."""
+    if field.xtype == "timestamp":
+        return _TIME_SYSTEM
+    return _SKY_SYSTEM if field.ucd is not None and field.ucd.startswith(_SKY) else None
 
 
-def _field(field: Field) -> str:
+def _field(field: Field, nulls: Mapping[str, str], identifier: str | None) -> str:
     """The FIELD element; attributes that are None are absent, never empty."""
     attributes = {
+        "ID": identifier,
         "name": field.name,
         "datatype": field.datatype,
         "arraysize": field.arraysize,
@@ -171,7 +194,10 @@ def _field(field: Field) -> str:
         "unit": field.unit,
         "ucd": field.ucd,
         "utype": field.utype,
-        "ref": "ICRS" if _on_sky(field) else None,
+        "ref": _system(field),
     }
     head = "<FIELD " + " ".join(f"{name}={attribute(value)}" for name, value in attributes.items() if value is not None)
-    return f"{head}>\n<DESCRIPTION>{content(field.description)}</DESCRIPTION>\n</FIELD>\n" if field.description else f"{head}/>\n"
+    inside = f"<DESCRIPTION>{content(field.description)}</DESCRIPTION>\n" if field.description else ""
+    if field.arraysize is None and field.datatype in nulls:
+        inside += f'<VALUES null="{nulls[field.datatype]}"/>\n'
+    return f"{head}>\n{inside}</FIELD>\n" if inside else f"{head}/>\n"

@@ -1,8 +1,16 @@
-"""A small set of tables to resolve queries against."""
+"""A small set of tables to resolve queries against, and a real table that expressions are worked out on."""
 
+import uuid
+from collections.abc import Callable, Iterator
+
+import psycopg
 import pytest
+from psycopg import sql
 
+from catalog.database import Database
+from catalog.migrate import upgrade
 from catalog.schema.column import Position
+from tap_service.adql import translate
 from tap_service.table_set import TableSet, TapColumn, TapTable
 
 MAIN = TapTable(
@@ -49,3 +57,69 @@ OTHER_LABELS = TapTable("labels_dr4", "forward", None, LABELS.columns, permanent
 def table_set() -> TableSet:
     """Publication 7: sky.main with a position, and labels.forward and labels_dr4.forward without."""
     return TableSet(7, (MAIN, LABELS, OTHER_LABELS))
+
+
+VALUES = TapTable(
+    "t",
+    "v",
+    "A few rows that expressions are worked out for.",
+    (
+        TapColumn("i", "int"),
+        TapColumn("x", "double", unit="mas"),
+        TapColumn("s", "char", "*"),
+        TapColumn("seen", "char", "*", "timestamp"),
+        TapColumn("c", "float", "*"),
+        TapColumn("b", "long"),
+    ),
+    permanent="pg_temp",
+)
+
+Row = tuple[object, ...]
+Evaluate = Callable[..., list[Row]]
+
+
+@pytest.fixture(scope="session")
+def upgraded(postgres: Database) -> Iterator[Database]:
+    """A database with the functions that queries call."""
+    name = f"test_adql_{uuid.uuid4().hex[:8]}"
+    with postgres.named("postgres").connect(None, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    database = postgres.named(name)
+    upgrade(database)
+    yield database
+    with postgres.named("postgres").connect(None, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def tap_reader(upgraded: Database) -> Iterator[psycopg.Connection[Row]]:
+    """A connection with the rights of a query, and the table VALUES (of pg_temp) for its rows."""
+    with upgraded.connect(None, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TEMP TABLE v (i integer, x double precision, s text, seen timestamp with time zone, c bytea, b bigint);"
+            "GRANT SELECT, INSERT, TRUNCATE ON v TO tap_reader; SET ROLE tap_reader; SET TimeZone = 'UTC'"
+        )
+        yield connection
+
+
+@pytest.fixture
+def rows_of(tap_reader: psycopg.Connection[Row]) -> Evaluate:
+    """``rows_of(query, rows=None, version="2.1")``: what a query gives on the table t.v with these rows, by default one row of nulls."""
+
+    def found(query: str, rows: list[Row] | None = None, version: str = "2.1") -> list[Row]:
+        tap_reader.execute("TRUNCATE v")
+        with tap_reader.cursor() as cursor:
+            cursor.executemany("INSERT INTO v VALUES (%s, %s, %s, %s, %s, %s)", rows or [(None,) * 6])
+        return tap_reader.execute(translate(query, TableSet(1, (VALUES,)), version).statement).fetchall()
+
+    return found
+
+
+@pytest.fixture
+def evaluate(rows_of: Evaluate) -> Evaluate:
+    """``evaluate(select_list, rows=None, tail="")``: the same for ``SELECT select_list FROM t.v tail``."""
+
+    def evaluated(select_list: str, rows: list[Row] | None = None, tail: str = "") -> list[Row]:
+        return rows_of(f"SELECT {select_list} FROM t.v {tail}", rows)
+
+    return evaluated

@@ -74,7 +74,9 @@ def simulated(postgres: Database, tmp_path_factory: pytest.TempPathFactory) -> I
         _made_up_run(database)
     with database.connect(Role.WORKER) as connection:
         # The simulated sky leaves the archive's own parameters out; these stand in for them.
-        connection.execute("UPDATE store.gaia_source SET teff_gspphot = 8400 - 2300 * bp_rp, logg_gspphot = 4.4 - bp_rp / 3, mh_gspphot = -0.1")
+        connection.execute(
+            "UPDATE store.gaia_source SET teff_gspphot = 8400 - 2300 * bp_rp, logg_gspphot = 4.4 - bp_rp / 3, mh_gspphot = -0.1"
+        )
         connection.execute(
             "INSERT INTO store.id_map (release_id, from_system, from_source_id, source_id, angular_distance, file_id) "
             "SELECT release_id, 'dr2', source_id, source_id, 10, file_id FROM store.gaia_source"
@@ -174,5 +176,3 @@ def member(tap: Service) -> dict[str, Any]:
     """A source of the simulated catalogue with its position."""
     [row] = tap.sql("SELECT source_id, ra, dec FROM gaiadr3.gaia_source WHERE parallax IS NOT NULL ORDER BY random_index LIMIT 1")
     return dict(zip(("source_id", "ra", "dec"), row, strict=True))
-
-

@@ -70,7 +70,8 @@ def test_it_runs(tap: Any, http: httpx.Client, query: RealQuery) -> None:
         assert " ".join(field.name for field in table.fields) == columns
     if (gives := query.expected.get("gives")) is not None:
         lowest, highest = {"some rows": (1, 10**6), "no rows": (0, 0)}.get(gives) or [
-            int(number) for number in re.fullmatch(r"(\d+) rows|(\d+) to (\d+) rows", gives).group(*((1, 1) if " to " not in gives else (2, 3)))  # type: ignore[union-attr]
+            int(number)
+            for number in re.fullmatch(r"(\d+) rows|(\d+) to (\d+) rows", gives).group(*((1, 1) if " to " not in gives else (2, 3)))  # type: ignore[union-attr]
         ]
         assert lowest <= len(table.array) <= highest
     if (same := query.expected.get("same as")) is not None:
