@@ -77,3 +77,14 @@ def test_no_job_runs_twice_when_workers_race(jobs: Jobs, work_here: Any) -> None
         jobs.wait_until(lambda: jobs.rows("SELECT count(*) FROM store.uws_job WHERE phase = 'COMPLETED'") == [(60,)])
     assert jobs.rows("SELECT DISTINCT attempt FROM store.uws_job") == [(1,)]
     assert len(set(made)) == 60
+
+
+def test_news_of_the_queue_that_comes_late_stops_nothing(jobs: Jobs, work_here: Any) -> None:
+    """A thread may claim a job before the worker hears that it is in the queue."""
+    with work_here(jobs.service):
+        job = jobs.running()
+        jobs.rows("SELECT pg_notify('uws_job', %s)", f"{job.rpartition('/')[2]} QUEUED")
+        assert jobs.ended(jobs.create(PHASE="RUN")) == "COMPLETED", "heard after it"
+        assert jobs.rows("SELECT attempt, phase FROM store.uws_job WHERE phase <> 'COMPLETED'") == [(1, "EXECUTING")]
+        assert jobs.backends() == 1
+        jobs.post(f"{job}/phase", PHASE="ABORT")

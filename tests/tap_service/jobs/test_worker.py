@@ -176,11 +176,9 @@ def test_other_jobs_go_on_while_one_is_stopped(jobs: Jobs) -> None:
 # --- files --------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_that_cannot_be_written_is_our_fault(
-    catalogue: Database, serve: Any, jobs_at: Any, work_here: Any, tmp_path: Path
-) -> None:
+def test_a_folder_that_cannot_be_written_is_our_fault(database: Database, serve: Any, jobs_at: Any, work_here: Any, tmp_path: Path) -> None:
     (tmp_path / "results").touch()
-    with serve(catalogue, results=tmp_path / "results") as service, jobs_at(service) as jobs, work_here(service):
+    with serve(database, results=tmp_path / "results") as service, jobs_at(service) as jobs, work_here(service):
         job = jobs.create(PHASE="RUN")
         assert jobs.ended(job) == "ERROR"
         kind, message = jobs.error_of(job)
