@@ -16,13 +16,22 @@ _SCALARS = {
     "long": ColumnType.BIGINT,
     "float": ColumnType.REAL,
     "double": ColumnType.DOUBLE,
-    "unsignedByte": ColumnType.SMALLINT,
+    "bit": ColumnType.BIT,
+    "unsignedByte": ColumnType.UNSIGNED_BYTE,
+    "floatComplex": ColumnType.COMPLEX,
+    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
 }
 _ARRAYS = {
-    "float": ColumnType.VECTOR,
-    "int": ColumnType.INTEGER_ARRAY,
-    "double": ColumnType.DOUBLE_ARRAY,
+    "boolean": ColumnType.BOOLEAN_ARRAY,
+    "bit": ColumnType.BIT_ARRAY,
     "unsignedByte": ColumnType.BYTES,
+    "short": ColumnType.SMALLINT_ARRAY,
+    "int": ColumnType.INTEGER_ARRAY,
+    "long": ColumnType.BIGINT_ARRAY,
+    "float": ColumnType.VECTOR,
+    "double": ColumnType.DOUBLE_ARRAY,
+    "floatComplex": ColumnType.COMPLEX,
+    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
 }
 _GEOMETRY = {"point": ColumnType.POINT, "circle": ColumnType.CIRCLE, "polygon": ColumnType.POLYGON}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
@@ -30,7 +39,11 @@ _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 
 @dataclass(frozen=True)
 class TapColumn:
-    """A column as TAP_SCHEMA.columns describes it (TAP 1.1 section 4.3); ``name`` is bare, without the quotes of a delimited name."""
+    """A column as TAP_SCHEMA.columns describes it (TAP 1.1 section 4.3); ``name`` is bare, without the quotes of a delimited name.
+
+    ``stored_name`` and ``stored_type`` are given where the database knows the column by another name, or in another type than its
+    datatype, arraysize and xtype tell: columns of uploads.
+    """
 
     name: str
     datatype: str
@@ -43,10 +56,14 @@ class TapColumn:
     indexed: bool = False
     principal: bool = True
     std: bool = False
+    stored_name: str | None = None
+    stored_type: ColumnType | None = None
 
     @property
     def type(self) -> ColumnType:
         """The column's type in the database, which datatype, arraysize and xtype determine; ValueError if they do not."""
+        if self.stored_type is not None:
+            return self.stored_type
         if self.datatype in ("char", "unicodeChar"):
             return _CHARACTERS.get(self.xtype or "", ColumnType.TEXT)
         if self.datatype == "double" and self.arraysize is not None and self.xtype in _GEOMETRY:
@@ -75,6 +92,8 @@ class TapTable:
     position: Position | None = None
     padding: float = 0.0
     displaced: tuple[int, ...] = ()
+    source_release: str | None = None
+    """The schema of the release that the table's source_id belongs to, such as gaiadr3."""
 
     @property
     def qualified_name(self) -> str:

@@ -11,7 +11,7 @@ from tap_service.adql.constants import constant
 from tap_service.adql.conversions import comparable, converted, in_one_type, require, timestamp
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, unknown_function
-from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.geometry import GEOMETRY, region_from_text, text_of_region
 from tap_service.adql.scope import Scope
 from tap_service.adql.typed_tree import (
     Arithmetic,
@@ -26,7 +26,7 @@ from tap_service.adql.typed_tree import (
 )
 from tap_service.adql.udf import UDFS
 from tap_service.adql.units import product
-from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, in_words
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, REGIONS, Internal, Meaning, common_type, computed, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
 _CONDITION = Meaning(Internal.CONDITION)
@@ -39,6 +39,9 @@ _CASTS = {
     "CHAR": ColumnType.TEXT,
     "VARCHAR": ColumnType.TEXT,
     "TIMESTAMP": ColumnType.TIMESTAMP,
+    "POINT": ColumnType.POINT,
+    "CIRCLE": ColumnType.CIRCLE,
+    "POLYGON": ColumnType.POLYGON,
 }
 
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
@@ -103,7 +106,7 @@ class ExpressionResolver:
 
     @resolve.register
     def _(self, node: tree.ColumnReference) -> Expression:
-        return replace(self.scope.column(node.parts, self.source, node.place), place=node.place)
+        return replace(self.scope.column(node.parts, self.source).value, place=node.place)
 
     @resolve.register
     def _(self, node: tree.Sign) -> Expression:
@@ -113,7 +116,10 @@ class ExpressionResolver:
         require(operand, (*NUMBERS, Internal.NULL), "a number", self.source, f"what stands after {node.operator}")
         if node.operator == "+" or operand.meaning.type is Internal.NULL:
             return operand
-        return Negative(Meaning.of(operand.meaning.type, operand.meaning.unit), operand, place=node.place)
+        type_ = operand.meaning.type
+        return Negative(
+            Meaning.of(computed(type_) if isinstance(type_, ColumnType) else type_, operand.meaning.unit), operand, place=node.place
+        )
 
     @resolve.register
     def _(self, node: tree.Arithmetic) -> Expression:
@@ -130,6 +136,7 @@ class ExpressionResolver:
         type_ = common_type(left.meaning.type, right.meaning.type)
         if not isinstance(type_, ColumnType):
             type_ = _DOUBLE
+        type_ = computed(type_)
         left, right = (converted(side, type_) if side.meaning.type is Internal.NULL else side for side in (left, right))
         if node.operator == "%":
             if type_ not in INTEGERS:
@@ -161,8 +168,12 @@ class ExpressionResolver:
             if isinstance(operand, Constant) and operand.meaning.type is _TEXT and operand.value is not None:
                 return timestamp(operand, self.source)
             return converted(operand, type_)
+        if type_ in REGIONS and operand.meaning.type is _TEXT:
+            return region_from_text(operand, type_, self.source)
         if type_ is not _TEXT:
             return converted(operand, type_)
+        if operand.meaning.type in REGIONS:
+            operand = text_of_region(operand)
         if operand.meaning.type is ColumnType.TIMESTAMP:
             iso = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
             operand = Operation(Meaning.of(_TEXT), iso, (operand,), place=operand.place)
@@ -180,7 +191,7 @@ class ExpressionResolver:
     def _check_cast(self, operand: Expression, type_: ColumnType) -> None:
         """Numbers go into numbers and text, text into all, booleans into text and whole numbers, NULL into anything."""
         given = operand.meaning.type
-        if type_ is _TEXT and isinstance(given, ColumnType) and given not in (ColumnType.BYTES, ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY):
+        if type_ is _TEXT and isinstance(given, ColumnType) and not given.is_array:
             return
         if given in (_TEXT, Internal.NULL, type_) or (given in NUMBERS and type_ in NUMBERS):
             return

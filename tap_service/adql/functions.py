@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from catalog.schema.column import ColumnType
 from tap_service.adql.conversions import as_double, converted, in_one_type, require
-from tap_service.adql.errors import AdqlNameError, AdqlTypeError, AdqlUnsupportedError, QueryText
+from tap_service.adql.errors import AdqlNameError, AdqlTypeError, QueryText
 from tap_service.adql.typed_tree import Aggregate, Constant, Expression, Operation
 from tap_service.adql.units import conversion_factor
 from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_arraysize, common_type
@@ -143,12 +143,6 @@ FUNCTIONS: dict[str, Function] = {
 SPECIAL = ("COALESCE", "IN_UNIT", "MOD")
 """Functions whose result depends on more than the table says."""
 
-UNSUPPORTED = {
-    "BOX": "use CIRCLE, or bounds on both coordinates",
-    "POLYGON": "use CIRCLE, or bounds on both coordinates",
-    "REGION": "use POINT and CIRCLE",
-}
-
 
 def call(name: str, arguments: Values, distinct: bool, star: bool, source: QueryText, place: int) -> Expression:
     """A function of FUNCTIONS or SPECIAL applied to its arguments; errors name the argument."""
@@ -256,8 +250,6 @@ def _aggregates() -> str:
 
 def unknown_function(name: str, others: Iterable[str], source: QueryText, place: int) -> NoReturn:
     """Say that there is no such function, and what there is; ``others`` are functions known elsewhere."""
-    if name in UNSUPPORTED:
-        source.fail(AdqlUnsupportedError, f"{name} is not supported yet: {UNSUPPORTED[name]}", place)
     names = sorted((*FUNCTIONS, *SPECIAL, *others), key=str.casefold)
     near = close_names(name, names, 1)
     guess = f"did you mean {near[0]}? " if near else ""

@@ -86,6 +86,8 @@ class TokenReader:
         if token.keyword == ";":
             self.fail("one query at a time: nothing may follow the ';'", token)
         before = self.tokens[self.at - 1] if self.at else None
+        if token.keyword == "(" and before and before.keyword == "OVER":
+            self.fail("ADQL has no window functions (OVER); use GROUP BY, or a derived table", before)
         if token.keyword == "=" and before and before.keyword == "=":
             self.fail("ADQL compares with a single =", before)
         for word in (token, before):

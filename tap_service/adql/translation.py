@@ -47,7 +47,7 @@ def _output_column(output: Output) -> OutputColumn:
         raise AssertionError(f"column {output.name} came out of the resolver as {meaning.type}")
     return OutputColumn(
         output.name,
-        meaning.type.votable,
+        meaning.datatype or meaning.type.votable,
         meaning.arraysize,
         meaning.xtype,
         meaning.unit,
@@ -55,4 +55,5 @@ def _output_column(output: Output) -> OutputColumn:
         meaning.utype,
         meaning.description,
         meaning.type,
+        meaning.source_release,
     )

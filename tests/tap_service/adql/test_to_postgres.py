@@ -61,6 +61,7 @@ def sky(upgraded: Database) -> Iterator[Sky]:
         found = Sky(connection)
         _make_tables(connection, found)
         yield found
+        connection.execute("DROP SCHEMA sky__p0007, labels__p0007, labels_dr4__p0007 CASCADE")
 
 
 def _make_tables(connection: psycopg.Connection[Any], sky: Sky) -> None:
