@@ -81,7 +81,7 @@ async def request_pairs(request: Request, limits: Limits) -> list[tuple[str, str
     if request.method == "POST":
         form = Request(request.scope, await _read_body(request, limits))
         try:
-            async with form.form(max_part_size=limits.request_bytes) as fields:
+            async with form.form(max_part_size=limits.request_bytes, max_fields=limits.datalink_ids + 100) as fields:
                 pairs += [(name, "" if isinstance(value, UploadFile) else value) for name, value in fields.multi_items()]
         except HTTPException as error:
             raise ParameterError(f"The body of the request cannot be read: {error.detail}") from error
