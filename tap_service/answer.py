@@ -34,7 +34,7 @@ class Answer:
         The first block waits for a second one, so that a small result leaves whole and its headers can tell whether it was cut.
         """
         query, parameters = self.query, self.parameters
-        query.start(parameters.query, parameters.version, parameters.maxrec)
+        query.start(parameters.query, parameters.version, parameters.maxrec, parameters.uploads)
         infos = (
             Info("QUERY", parameters.query),
             Info("standardID", self.standard),

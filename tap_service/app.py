@@ -110,13 +110,15 @@ def _documents(service: Service) -> list[BaseRoute]:
         published = await service.in_thread(service.tables)
         asked = {name.lower(): value for name, value in request.query_params.multi_items()}
         full = asked.get("detail", "max").lower() != "min"
-        if "tables" in asked:
-            return Document(vosi.tables(published.only(asked["tables"]), full=full), modified=published.created).response(request)
+        if "tables" in asked:  # ESA's own parameter, so its dialect
+            return Document(vosi.tables(published.only(asked["tables"]), tap_plus=True), modified=published.created).response(request)
+        # astroquery is the client that gives neither a name nor a parameter.
+        tap_plus = full and not asked and "user-agent" not in request.headers
 
         def make() -> Document:
-            return Document(vosi.tables(published, full=full), modified=published.created)
+            return Document(vosi.tables(published, full=full, tap_plus=tap_plus), modified=published.created)
 
-        return (await service.in_thread(made.document, f"tables {full}", published.serial, make)).response(request)
+        return (await service.in_thread(made.document, f"tables {full} {tap_plus}", published.serial, make)).response(request)
 
     async def one_table(request: Request) -> Response:
         published = await service.in_thread(service.tables)

@@ -25,7 +25,7 @@ from tap_service.answer import Answer
 from tap_service.capabilities import cone_capabilities
 from tap_service.documents import Document
 from tap_service.errors import NotFoundError, ParameterError, TapError
-from tap_service.parameters import QueryParameters, maxrec_of
+from tap_service.parameters import QueryParameters, RequestContent, maxrec_of
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.field_types import Field
 from tap_service.results.formats import TABLEDATA, format_named
@@ -79,8 +79,8 @@ class _ConeQuery(SyncQuery):
         super().__init__(request, service)
         self._table = table
 
-    def _read(self, pairs: list[tuple[str, str]]) -> QueryParameters:
-        return read_cone(pairs, self._table)
+    def _read(self, content: RequestContent) -> QueryParameters:
+        return read_cone(content.pairs, self._table)
 
     def _answer(self, parameters: QueryParameters) -> Answer:
         return _ConeAnswer(self._query, parameters, links=links_address(self._request))

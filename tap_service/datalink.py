@@ -23,7 +23,7 @@ from tap_service.address import DATALINK, root_address, tap_address
 from tap_service.capabilities import datalink_capabilities
 from tap_service.documents import Document
 from tap_service.errors import ParameterError
-from tap_service.parameters import maxrec_of, request_pairs
+from tap_service.parameters import maxrec_of, request_content
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.field_types import Field
 from tap_service.results.formats import format_named
@@ -108,7 +108,7 @@ def datalink_routes(service: Service) -> list[BaseRoute]:
     """The links, and what the service says of itself."""
 
     async def links(request: Request) -> Response:
-        pairs = await request_pairs(request, service.limits)
+        pairs = (await request_content(request, service.limits, None)).pairs
         identifiers = [value.strip() for name, value in pairs if name.upper() == "ID"]
         if len(identifiers) > service.limits.datalink_ids:
             raise ParameterError(

@@ -19,7 +19,8 @@ from catalog.schema.column import Position
 from catalog.schema.public_views import PER_RELEASE, PUBLIC_VIEWS
 from catalog.statements import statement
 from tap_service.errors import NotFoundError
-from tap_service.table_set import TableSet, TapColumn, TapTable, close_names
+from tap_service.names import close_names
+from tap_service.table_set import TableSet, TapColumn, TapTable
 
 
 @dataclass(frozen=True)

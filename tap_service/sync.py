@@ -6,17 +6,21 @@ blocking generator leaves the backend busy for as long as the query takes.)
 """
 
 import logging
+import shutil
+import tempfile
 import time
+import uuid
+from pathlib import Path
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from tap_service.address import links_address
 from tap_service.answer import Answer
 from tap_service.errors import TapError, as_tap_error
-from tap_service.parameters import QueryParameters, read_parameters, request_pairs
+from tap_service.parameters import QueryParameters, RequestContent, read_parameters, request_content
 from tap_service.results.votable import error_document
 from tap_service.service import Service
 
@@ -42,13 +46,22 @@ class SyncQuery:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, unless the client leaves before."""
+        folder = Path(tempfile.gettempdir()) / f"kiel-upload-{uuid.uuid4().hex}"
         try:
-            pairs = await request_pairs(self._request, self._service.limits)
-            parameters = self._read(pairs)
-        except TapError as error:
-            await self._send_error(send, error)
-            return
-        answer = self._answer(parameters)
+            try:
+                content = await request_content(self._request, self._service.limits, folder)
+                parameters = self._read(content)
+            except TapError as error:
+                await self._send_error(send, error)
+                return
+            except ClientDisconnect:
+                return
+            await self._run(self._answer(parameters), receive, send)
+        finally:
+            if folder.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _run(self, answer: Answer, receive: Receive, send: Send) -> None:
         began, outcome = time.monotonic(), "client left"
         try:
             async with anyio.create_task_group() as tasks:
@@ -62,13 +75,13 @@ class SyncQuery:
                 answer.rows,
                 time.monotonic() - began,
                 self._query.serial,
-                parameters.run_id or "-",
-                parameters.query[:500],
+                answer.parameters.run_id or "-",
+                answer.parameters.query[:500],
             )
 
-    def _read(self, pairs: list[tuple[str, str]]) -> QueryParameters:
+    def _read(self, content: RequestContent) -> QueryParameters:
         """The request as a query; TapError."""
-        return read_parameters(pairs, self._service.limits)
+        return read_parameters(content.pairs, self._service.limits, content.files)
 
     def _answer(self, parameters: QueryParameters) -> Answer:
         return Answer(self._query, parameters, links=links_address(self._request))

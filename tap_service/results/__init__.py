@@ -7,5 +7,6 @@ text_columns    the same cells as text, by Arrow
 votable, xml_text   VOTable documents: header, BINARY2, BINARY or TABLEDATA, trailer, errors
 service_descriptor  from a row of a VOTable to its DataLink documents
 delimited       CSV and TSV
+gzipped         a document in gzip
 formats         RESPONSEFORMAT: which of these was asked for
 """

@@ -8,6 +8,7 @@ from catalog.binary_copy import RawBlock
 from tap_service.errors import ParameterError
 from tap_service.results.delimited import Csv, Tsv
 from tap_service.results.field_types import Field
+from tap_service.results.gzipped import Gzipped
 from tap_service.results.votable import Binary2Data, BinaryData, Info, Serialization, TableData, VOTable
 
 
@@ -50,6 +51,10 @@ def _votable(data: Callable[[tuple[Field, ...]], Serialization]) -> Writer:
     return lambda fields, infos, epoch=None, links=None: VOTable(fields, infos, data(fields), epoch, links)
 
 
+def _gzipped(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None = None, links: str | None = None) -> ResultWriter:
+    return Gzipped(VOTable(fields, infos, Binary2Data(fields), epoch, links))
+
+
 BINARY2 = ResultFormat(
     "application/x-votable+xml;serialization=BINARY2",
     ("votable", "votable/b2", "vot", "votable/binary2", "application/x-votable+xml"),
@@ -72,6 +77,7 @@ FORMATS: tuple[ResultFormat, ...] = (
         "ivo://ivoa.net/std/TAPRegExt#output-votable-binary",
     ),
     ResultFormat("text/xml", (), _votable(TableData)),
+    ResultFormat("application/gzip", ("votable_gzip",), _gzipped),
     ResultFormat("text/csv;header=present", ("csv", "text/csv"), lambda fields, infos, epoch=None, links=None: Csv(fields)),
     ResultFormat("text/csv;header=absent", (), lambda fields, infos, epoch=None, links=None: Csv(fields, header=False)),
     ResultFormat("text/tab-separated-values", ("tsv",), lambda fields, infos, epoch=None, links=None: Tsv(fields)),
