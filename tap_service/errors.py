@@ -83,6 +83,14 @@ class InternalError(TapError):
     """Our fault."""
 
 
+_LEAVE_OUT = {
+    "22012": " Leave such rows out, as in WHERE x <> 0.",
+    "2201E": " Leave such rows out, as in WHERE x > 0.",
+    "2201F": " Leave such rows out, as in WHERE x >= 0.",
+}
+"""What to do about division by zero, a logarithm and a power without a value, by SQLSTATE."""
+
+
 def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
     """What an error of PostgreSQL while running a query means to the client (SQLSTATE, PostgreSQL appendix A)."""
     message = (error.diag.message_primary or str(error)).strip()
@@ -93,7 +101,7 @@ def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
         )
     state = error.sqlstate or ""
     if state.startswith("22"):
-        return QueryError(f"The query cannot be computed for some row: {message}.")
+        return QueryError(f"The query cannot be computed for some row: {message}.{_LEAVE_OUT.get(state, '')}")
     if state.startswith("21"):
         return QueryError(f"The query cannot be computed: {message}.")
     if state.startswith("0A"):
