@@ -83,12 +83,17 @@ class InternalError(TapError):
     """Our fault."""
 
 
-_LEAVE_OUT = {
-    "22012": " Leave such rows out, as in WHERE x <> 0.",
-    "2201E": " Leave such rows out, as in WHERE x > 0.",
-    "2201F": " Leave such rows out, as in WHERE x >= 0.",
-}
-"""What to do about division by zero, a logarithm and a power without a value, by SQLSTATE."""
+def _what_to_write(state: str, message: str) -> str:
+    """What helps against an error in the data (SQLSTATE class 22); nothing where the message says it all."""
+    if state == "22012":
+        return " Write CASE WHEN y <> 0 THEN x / y END, or leave such rows out with WHERE."
+    if state in ("2201E", "2201F") or message == "input is out of range":
+        return " Leave such rows out with WHERE, or guard the function with CASE WHEN ... THEN ... END."
+    if state == "22003" and message.startswith(("integer", "smallint")):
+        return " Whole numbers of a query are 32 bits wide: write CAST(x AS BIGINT), or a decimal point (1000000.0)."
+    if state == "22003":
+        return " CAST(x AS DOUBLE PRECISION) holds larger numbers, up to 1.8e308."
+    return ""
 
 
 def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
@@ -101,7 +106,7 @@ def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
         )
     state = error.sqlstate or ""
     if state.startswith("22"):
-        return QueryError(f"The query cannot be computed for some row: {message}.{_LEAVE_OUT.get(state, '')}")
+        return QueryError(f"The query cannot be computed for some row: {message}.{_what_to_write(state, message)}")
     if state.startswith("21"):
         return QueryError(f"The query cannot be computed: {message}.")
     if state.startswith("0A"):

@@ -256,7 +256,7 @@ class Worker:
         job, query = running.job, running.query
         try:
             try:
-                parameters = read_parameters(job.parameters, self._limits)
+                parameters = read_parameters(job.parameters, self._limits, self._files.uploads(job))
                 answer = Answer(query, parameters)
                 size = self._files.write_result(job, answer.document())
             finally:

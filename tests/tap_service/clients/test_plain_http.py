@@ -349,15 +349,8 @@ def test_errors_speak_to_the_person_who_asked(http: httpx.Client) -> None:
     assert caret.index("^") == line.index("paralax")
 
 
-# Queries that some row does not allow: what the message must advise.
-FOR_SOME_ROW = {
-    "SELECT LOG10(parallax - 1000) AS x FROM gaiadr3.gaia_source": "WHERE x > 0",
-    "SELECT 1 / (source_id - source_id) AS x FROM gaiadr3.gaia_source": "WHERE x <> 0",
-    "SELECT SQRT(-1 * ra) AS x FROM gaiadr3.gaia_source": "WHERE x >= 0",
-}
-
-
-@pytest.mark.parametrize("query", FOR_SOME_ROW)
-def test_a_value_that_some_row_has_not_is_told_with_a_way_out(http: httpx.Client, query: str) -> None:
-    [(value, message)] = status_of(http.get("sync", params={"QUERY": query}))
-    assert (value, FOR_SOME_ROW[query] in message) == ("ERROR", True), message
+@pytest.mark.parametrize("value", ["LOG10(parallax - 1000)", "1 / (source_id - source_id)", "SQRT(-1 * ra)"])
+def test_a_value_that_some_row_has_not_is_told_with_a_way_out(http: httpx.Client, value: str) -> None:
+    [(status, message)] = status_of(http.get("sync", params={"QUERY": f"SELECT {value} AS x FROM gaiadr3.gaia_source"}))
+    assert status == "ERROR"
+    assert "some row" in message and "WHERE" in message

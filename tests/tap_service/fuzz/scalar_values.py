@@ -132,7 +132,7 @@ def _decimal_modulo(a: float, b: float) -> float:
         return math.nan
     if b == 0 or math.isinf(a):
         raise ComputeError("division by zero")
-    return float(a) if math.isinf(b) else float(_WIDE.remainder(_decimal(a), _decimal(b)))
+    return float(a) if math.isinf(b) else float(_WIDE.remainder(_decimal(a), _decimal(b))) + 0.0  # decimals have no -0
 
 
 _WIDE = Context(prec=700)
@@ -310,7 +310,7 @@ def _rounded(mode: str) -> Function:
             return value
         if digits is None:
             return float(np.rint(value) if mode == ROUND_HALF_UP else np.trunc(value))
-        return float(_decimal(value).quantize(Decimal(1).scaleb(-digits), mode, _WIDE))
+        return float(_decimal(value).quantize(Decimal(1).scaleb(-digits), mode, _WIDE)) + 0.0  # decimals have no -0
 
     return compute
 
@@ -345,8 +345,8 @@ DOUBLE_FUNCTIONS: dict[str, Function] = {
     "POWER": _guarded(_power),
     "SQRT": _guarded(math.sqrt),
     "PI": lambda: math.pi,
-    "ROUND": _guarded(_rounded(ROUND_HALF_UP)),
-    "TRUNCATE": _guarded(_rounded(ROUND_DOWN)),
+    "ROUND": _rounded(ROUND_HALF_UP),
+    "TRUNCATE": _rounded(ROUND_DOWN),
     "ACOS": _guarded(math.acos),
     "ASIN": _guarded(math.asin),
     "ATAN": _guarded(math.atan),
@@ -357,5 +357,3 @@ DOUBLE_FUNCTIONS: dict[str, Function] = {
     "TAN": _guarded(math.tan),
 }
 """Functions that take numbers, read as doubles, and give a double."""
-DOUBLE_FUNCTIONS["ROUND"] = lambda x, digits=None: _rounded(ROUND_HALF_UP)(x, digits)
-DOUBLE_FUNCTIONS["TRUNCATE"] = lambda x, digits=None: _rounded(ROUND_DOWN)(x, digits)
