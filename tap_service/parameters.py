@@ -78,13 +78,14 @@ def read_parameters(pairs: Iterable[tuple[str, str]], limits: Limits, files: Map
         values["QUERY"],
         LANGUAGES[language.upper()],
         format_named(response_format) if response_format else BINARY2,
-        _maxrec(values.get("MAXREC")),
+        maxrec_of(values.get("MAXREC")),
         run_id,
         read_uploads(uploads, files or {}),
     )
 
 
-def _maxrec(value: str | None) -> int | None:
+def maxrec_of(value: str | None) -> int | None:
+    """MAXREC as a number, of whatever length it was written; None where it says nothing."""
     if value is None or not value.strip():
         return None
     if not (value.strip().isascii() and value.strip().isdigit()):

@@ -19,7 +19,8 @@ from catalog.schema.column import Position
 from catalog.schema.public_views import PUBLIC_VIEWS
 from catalog.statements import statement
 from tap_service.errors import NotFoundError
-from tap_service.table_set import TableSet, TapColumn, TapTable, close_names
+from tap_service.names import close_names
+from tap_service.table_set import TableSet, TapColumn, TapTable
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,15 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
     assert created is not None
     columns: dict[str, list[TapColumn]] = {}
     delimited: set[tuple[str, str]] = set()
-    for table, written, *described in connection.execute(statement("tap_columns_of"), key):
+    for table, written, *about in connection.execute(statement("tap_columns_of"), key):
         name = _bare(written)
-        columns.setdefault(table, []).append(TapColumn(name, *described))
+        columns.setdefault(table, []).append(TapColumn(name, *about))
         if name != written:
             delimited.add((table, name))
     tables = []
-    for schema, qualified, table_type, _utype, description in connection.execute(statement("tap_tables_of"), key):
+    described = connection.execute(statement("tap_tables_of"), key).fetchall()
+    gaia = {publication.schemas[schema].release_id: schema for schema, qualified, *_ in described if qualified == f"{schema}.gaia_source"}
+    for schema, qualified, table_type, _utype, description in described:
         name = qualified.removeprefix(f"{schema}.")
         tables.append(
             TapTable(
@@ -154,6 +157,7 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
                 table_type,
                 permanent=publication.schemas[schema].permanent,
                 position=_position(publication, schema, name),
+                source_release=gaia.get(publication.schemas[schema].release_id),
             )
         )
     return PublicationTables(

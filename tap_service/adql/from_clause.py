@@ -27,7 +27,8 @@ from tap_service.adql.typed_tree import (
     TypedSelect,
 )
 from tap_service.adql.value_types import Internal, Meaning, common_type
-from tap_service.table_set import TableSet, TapTable, close_names, same_name
+from tap_service.names import close_names, same_name
+from tap_service.table_set import TableSet, TapTable
 
 _CONDITION = Meaning(Internal.CONDITION)
 
@@ -127,6 +128,7 @@ class FromResolver:
                         column.utype,
                         column.description,
                         column.datatype if column.datatype == "unicodeChar" else None,
+                        table.source_release if column.name == "source_id" else None,
                     ),
                     relation,
                     column.stored_name or column.name,

@@ -22,7 +22,8 @@ from tap_service.adql.typed_tree import (
     TypedSetOperation,
 )
 from tap_service.adql.value_types import ORDERED, Internal, Meaning, common_arraysize, common_type, in_words
-from tap_service.table_set import TableSet, same_name
+from tap_service.names import same_name
+from tap_service.table_set import TableSet
 
 _CONDITION = Meaning(Internal.CONDITION)
 _LONGEST_SQL_NAME = 63
@@ -244,7 +245,12 @@ def outputs_of_both(left: TypedBody, right: TypedBody) -> tuple[Output, ...]:
     outputs = []
     for column, output in enumerate(left.outputs):
         sizes = [body.outputs[column].meaning.arraysize for body in (left, right) if not only_null(body, column)]
-        meaning = replace(output.meaning, arraysize=common_arraysize(sizes) if sizes else output.meaning.arraysize)
+        releases = {body.outputs[column].meaning.source_release for body in (left, right)}
+        meaning = replace(
+            output.meaning,
+            arraysize=common_arraysize(sizes) if sizes else output.meaning.arraysize,
+            source_release=releases.pop() if len(releases) == 1 else None,
+        )
         outputs.append(replace(output, meaning=meaning))
     return tuple(outputs)
 

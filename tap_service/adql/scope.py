@@ -8,7 +8,7 @@ from typing import NoReturn
 from tap_service.adql.errors import AdqlNameError, QueryText
 from tap_service.adql.tree import Name
 from tap_service.adql.typed_tree import Expression
-from tap_service.table_set import close_names, same_name
+from tap_service.names import close_names, same_name
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,9 @@ class Scope:
         labels = {column.label: str(table) for table in self._all_tables() for column in table.columns}
         near = close_names(name.text, labels)
         guess = f"; did you mean {' or '.join(near)}?" if near else ""
+        if name.delimited and not near:
+            quoted = name.text.replace("'", "''")
+            guess = f"; double quotes are for names, text stands in single quotes: '{quoted}'"
         where = " and ".join(str(table) for table in self.tables) or "FROM"
         source.fail(AdqlNameError, f"there is no column {name} in {where}{guess}", name.place)
 

@@ -1,6 +1,7 @@
 """Text of a query to tokens, by one regular expression (ADQL 2.1 section 2.1: identifiers, literals, comments, reserved words)."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
@@ -91,22 +92,42 @@ def _unreadable(text: str, place: int) -> str:
         return "ADQL 2.1 has no hexadecimal numbers; write the number in decimal"
     if character.isascii() and character.isdigit():
         return "a number runs into a name; put a space between them, or quote a name that begins with a digit"
-    hints = {
-        "&": "; ADQL 2.1 has no bitwise operators",
-        "|": "; strings are joined with ||",
-        "^": "; write POWER(x, y)",
-        ":": "; write CAST(x AS type)",
-        "[": "; ADQL has no array elements",
-        "`": '; names are quoted with "',
-        "!": "; write <> or NOT",
-        "\\": "; within a string a quote is doubled: ''",
-        "“": '; names are quoted with straight "',
-        "’": "; strings are quoted with straight '",
-        "‘": "; strings are quoted with straight '",
-        "_": '; a name begins with a letter, or is quoted with "',
-        "#": "; a comment begins with --",
-    }
-    return f"{character!r} has no meaning in ADQL{hints.get(character, '')}"
+    if character.isspace() or unicodedata.category(character) in ("Cf", "Zs"):
+        name = unicodedata.name(character, "a control character").lower()
+        return f"here stands {name} (U+{ord(character):04X}), which looks like an ordinary space or like nothing; type it anew"
+    return f"{character!r} has no meaning in ADQL{_HINTS.get(character, '')}"
+
+
+_HINTS = {
+    "&": "; ADQL has no bitwise operators: bit k of x is MOD(x / 2**k, 2), with 2**k written out",
+    "|": "; strings are joined with ||",
+    "^": "; write POWER(x, y)",
+    "~": "; write LIKE, ILIKE or ivo_nocasematch",
+    ":": "; write CAST(x AS type)",
+    "[": "; ADQL has no array elements",
+    "]": "; ADQL has no array elements",
+    "{": "; write timestamps as '2016-01-01T00:00:00'",
+    "`": '; names are quoted with "',
+    "!": "; write <> or NOT",
+    "\\": "; within a string a quote is doubled: ''",
+    "_": '; a name begins with a letter, or is quoted with "',
+    "#": "; a comment begins with --",
+    "@": "; there are no variables",
+    "$": "; there are no variables",
+    "?": "; there are no parameters",
+    **dict.fromkeys("“”„«»", '; names are quoted with straight "'),
+    **dict.fromkeys("‘’‚′´", "; strings are quoted with straight '"),
+    **dict.fromkeys("–—−‐‑", "; write - for minus, -- before a comment"),
+    "×": "; write *",
+    "·": "; write *",
+    "÷": "; write /",
+    "≤": "; write <=",
+    "≥": "; write >=",
+    "≠": "; write <>",
+    "²": "; write POWER(x, 2)",
+    "°": "; angles are degrees without a sign",
+}
+"""What to write instead of a character that begins no token."""
 
 
 def _words(text: str) -> frozenset[str]:

@@ -33,6 +33,10 @@ class Phase(StrEnum):
         return self in (Phase.PENDING, Phase.QUEUED, Phase.EXECUTING)
 
 
+JOB_ID = re.compile(r"[0-9a-f]{32}")
+"""What names of jobs look like."""
+
+
 class NoSuchJobError(RequestError):
     """There is no such job, or the job has no such part."""
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from tap_service.errors import ParameterError
 from tap_service.jobs.documents import job_document, job_list, parameters_document, results_document
-from tap_service.jobs.job import Job, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
+from tap_service.jobs.job import JOB_ID, Job, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
 from tap_service.jobs.job_table import JobTable, new_job_id
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
@@ -105,7 +105,7 @@ class JobResources:
     async def _waited(self, request: Request, seconds: float, phase: str | None) -> Job:
         """The job once its phase has changed, or after so many seconds."""
         until = time.monotonic() + seconds
-        with self._changes.of(request.path_params["job_id"]) as changed:
+        with self._changes.of(_job_id(request)) as changed:
             job = await self._read(request)
             first = phase or job.phase
             while job.phase == first and job.phase.active and (left := until - time.monotonic()) > 0:
@@ -124,7 +124,7 @@ class JobResources:
         raise PhaseError("A job itself takes ACTION=DELETE only; send parameters to /parameters, PHASE to /phase.")
 
     async def _delete(self, request: Request) -> Response:
-        job_id = request.path_params["job_id"]
+        job_id = _job_id(request)
         await self._in_thread(self._table.delete, job_id)
         await self._in_thread(self._files.remove, job_id)
         return RedirectResponse(request.url_for("jobs"), 303)
@@ -195,7 +195,8 @@ class JobResources:
         job = await self._read(request)
         path = self._files.result(job)
         if job.phase is not Phase.COMPLETED or not await self._in_thread(path.is_file):
-            raise NoSuchJobError(f"The job is {job.phase}; it has no result.")
+            # astroquery asks for the result of a failed job, and shows what it gets, before it asks for the error.
+            raise NoSuchJobError(f"The job is {job.phase}; it has no result{f': {job.error}' if job.error else '.'}")
         # CSV and TSV have no place to say that rows were cut.
         headers = {"Kiel-Rows": str(job.result_rows), "Kiel-Overflow": "true" if job.overflow else "false"}
         response = FileResponse(path, headers=headers)
@@ -211,7 +212,7 @@ class JobResources:
         return text
 
     async def _read(self, request: Request) -> Job:
-        return await self._in_thread(self._table.read, request.path_params["job_id"])
+        return await self._in_thread(self._table.read, _job_id(request))
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await self._service.in_thread(work, *arguments)
@@ -237,6 +238,13 @@ def _client(request: Request) -> str:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+def _job_id(request: Request) -> str:
+    job_id: str = request.path_params["job_id"]
+    if JOB_ID.fullmatch(job_id) is None:
+        raise NoSuchJobError(f"There is no job {job_id}.")
+    return job_id
 
 
 def _url(request: Request) -> str:

@@ -6,7 +6,6 @@ whole. Its name has the attempt's number: a worker that was taken for dead write
 
 import logging
 import os
-import re
 import secrets
 import shutil
 import time
@@ -18,11 +17,10 @@ from typing import BinaryIO
 
 from catalog.errors import UsageError
 from tap_service.errors import TapError
-from tap_service.jobs.job import Job
+from tap_service.jobs.job import JOB_ID, Job
 
 log = logging.getLogger(__name__)
 
-_JOB_ID = re.compile(r"[0-9a-f]{32}")
 _ORPHAN_SECONDS = 3600
 """Folders without a job that are younger may belong to a job that is just being created."""
 
@@ -53,7 +51,7 @@ class JobFiles:
 
     def of(self, job_id: str) -> Path:
         """The folder of a job."""
-        assert _JOB_ID.fullmatch(job_id), job_id
+        assert JOB_ID.fullmatch(job_id), job_id
         return self.folder / job_id
 
     def result(self, job: Job) -> Path:
@@ -110,7 +108,7 @@ class JobFiles:
         """Folders without a job go; their number. ``known`` tells which names are jobs."""
         old = time.time() - _ORPHAN_SECONDS
         try:
-            names = [entry.name for entry in os.scandir(self.folder) if _JOB_ID.fullmatch(entry.name) and entry.stat().st_mtime < old]
+            names = [entry.name for entry in os.scandir(self.folder) if JOB_ID.fullmatch(entry.name) and entry.stat().st_mtime < old]
         except FileNotFoundError:
             return 0
         orphans = set(names) - known(names)

@@ -45,7 +45,7 @@ WRONG = [
         50,
         "positions are in ICRS",
     ),
-    ("SELECT RAND(5) FROM sky.main", AdqlUnsupportedError, 1, 8, "RAND()"),
+    ("SELECT RAND(5.5) FROM sky.main", AdqlTypeError, 1, 13, "a whole number"),
     ("SELECT CAST('x' AS POINT) FROM sky.main", AdqlUnsupportedError, 1, 8, "types are SMALLINT"),
     ("SELECT name + 1 FROM sky.main", AdqlTypeError, 1, 8, "joined with ||"),
     ("SELECT ra * 'x' FROM sky.main", AdqlTypeError, 1, 13, "* goes between numbers, but this is text"),

@@ -1,7 +1,6 @@
 """The statements run: rows as SQL and brute force give them, types as declared, names of one publication."""
 
 import contextlib
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,22 +55,13 @@ class Sky:
 
 
 @pytest.fixture(scope="module")
-def sky_database(postgres: Database) -> Iterator[Database]:
-    """A database for all tests of this file, which only read it."""
-    name = f"test_adql_{uuid.uuid4().hex[:8]}"
-    with postgres.named("postgres").connect(None, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield postgres.named(name)
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="module")
-def sky(sky_database: Database) -> Iterator[Sky]:
+def sky(upgraded: Database) -> Iterator[Sky]:
     """The tables of ``table_set`` with rows: 3,753 stars with positions, ten without."""
-    with sky_database.connect(None, autocommit=True) as connection:
+    with upgraded.connect(None, autocommit=True) as connection:
         found = Sky(connection)
         _make_tables(connection, found)
         yield found
+        connection.execute("DROP SCHEMA sky__p0007, labels__p0007, labels_dr4__p0007 CASCADE")
 
 
 def _make_tables(connection: psycopg.Connection[Any], sky: Sky) -> None:
