@@ -236,8 +236,7 @@ def only_null(body: TypedBody, column: int) -> bool:
     if isinstance(body, TypedQuery):
         return only_null(body.body, column)
     item = body.items[column]
-    # A NULL without CAST has been given the type text, which stands for none.
-    return isinstance(item, Constant) and item.value is None and item.meaning.type is ColumnType.TEXT
+    return isinstance(item, Constant) and item.value is None
 
 
 def outputs_of_both(left: TypedBody, right: TypedBody) -> tuple[Output, ...]:

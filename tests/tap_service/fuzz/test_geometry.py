@@ -20,7 +20,12 @@ from tests.tap_service.fuzz.amount import amount
 from tests.tap_service.fuzz.oracle_geometry import UNSURE, Circle, Polygon, Region, contains, intersects, separation, towards, vector
 
 SCHEMA = "places__p0001"
-_COLUMNS = (TapColumn("source_id", "long"), TapColumn("ra", "double", unit="deg"), TapColumn("dec", "double", unit="deg"), TapColumn("r", "double"))
+_COLUMNS = (
+    TapColumn("source_id", "long"),
+    TapColumn("ra", "double", unit="deg"),
+    TapColumn("dec", "double", unit="deg"),
+    TapColumn("r", "double"),
+)
 PLACES = TableSet(1, (TapTable("places", "sky", None, _COLUMNS, permanent=SCHEMA, position=Position(), padding=1 / 3600),))
 CENTRES = ((56.75, 24.12), (0.0, 0.0), (0.0, 90.0), (120.0, -90.0), (359.9999, -60.0), (180.0, 45.0), (45.0, 41.8103), (270.0, 89.9))
 """Where regions lie, and where many of the places do: poles, the meridian 0, corners of HEALPix pixels."""
@@ -67,10 +72,14 @@ def sky(fuzzed: Database) -> Iterator[Sky]:
     with fuzzed.connect(None, autocommit=True) as connection:
         found = Sky(connection)
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
-        connection.execute(f"CREATE TABLE {SCHEMA}.sky (source_id bigint PRIMARY KEY, ra double precision, dec double precision, r double precision)")
+        connection.execute(
+            f"CREATE TABLE {SCHEMA}.sky (source_id bigint PRIMARY KEY, ra double precision, dec double precision, r double precision)"
+        )
         rows = zip(found.source_id.tolist(), found.lon.tolist(), found.lat.tolist(), found.radius.tolist(), strict=True)
         with connection.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO {SCHEMA}.sky VALUES (%s, %s, %s, %s)", [*rows, *((id_, None, None, 1.0) for id_ in found.absent)])
+            cursor.executemany(
+                f"INSERT INTO {SCHEMA}.sky VALUES (%s, %s, %s, %s)", [*rows, *((id_, None, None, 1.0) for id_ in found.absent)]
+            )
         connection.execute(f"ANALYZE {SCHEMA}.sky")
         yield found
 
@@ -118,7 +127,9 @@ def _written_regions(draw: st.DrawFn) -> tuple[Region, str]:
         circle = draw(_CIRCLES)
         centre = f"{circle.lon!r}, {circle.lat!r}"
         centre = draw(st.sampled_from([centre, f"POINT({centre})", f"{circle.lon!r} + 360, {circle.lat!r}"]))
-        return circle, draw(st.sampled_from([f"CIRCLE({frame}{centre}, {circle.radius!r})", f"CIRCLE({centre}, 2 * {circle.radius!r} / 2.0)"]))
+        return circle, draw(
+            st.sampled_from([f"CIRCLE({frame}{centre}, {circle.radius!r})", f"CIRCLE({centre}, 2 * {circle.radius!r} / 2.0)"])
+        )
     if kind == "polygon":
         polygon = draw(_polygons())
         plain = ", ".join(f"{lon!r}, {lat!r}" for lon, lat in polygon.places)
@@ -136,7 +147,9 @@ def _agree(found: dict[int, Any], sky: Sky, margin: np.ndarray, wrong: str) -> N
     values = np.array([found[key] for key in sky.source_id.tolist()])
     sure = np.abs(margin) > UNSURE
     bad = np.flatnonzero(sure & (values != (margin > 0)))
-    assert not len(bad), f"{wrong} of place {sky.lon[bad[0]]!r}, {sky.lat[bad[0]]!r} is {values[bad[0]]}, margin {margin[bad[0]]:.3g} degrees"
+    assert not len(bad), (
+        f"{wrong} of place {sky.lon[bad[0]]!r}, {sky.lat[bad[0]]!r} is {values[bad[0]]}, margin {margin[bad[0]]:.3g} degrees"
+    )
     assert [found[key] for key in sky.absent] == [None] * len(sky.absent), wrong
 
 
@@ -188,7 +201,9 @@ def test_circles_around_places_meet_a_region_as_the_oracle_says(sky: Sky, writte
 def test_two_regions_meet_as_the_oracle_says(sky: Sky, first: tuple[Region, str], second: tuple[Region, str]) -> None:
     expected = contains(first[0], second[0]), contains(second[0], first[0]), intersects(first[0], second[0])
     a, b = first[1], second[1]
-    [found] = sky.rows(f"SELECT TOP 1 CONTAINS({b}, {a}) AS x, CONTAINS({a}, {b}) AS y, INTERSECTS({a}, {b}) AS z, INTERSECTS({b}, {a}) AS w FROM places.sky")
+    [found] = sky.rows(
+        f"SELECT TOP 1 CONTAINS({b}, {a}) AS x, CONTAINS({a}, {b}) AS y, INTERSECTS({a}, {b}) AS z, INTERSECTS({b}, {a}) AS w FROM places.sky"
+    )
     for value, sure in zip(found, (*expected, expected[2]), strict=True):
         assert sure is None or value == sure, f"{found}, expected {expected}: {a}, {b}"
 
@@ -268,11 +283,16 @@ def test_a_join_with_a_radius_of_each_row_pairs_what_the_oracle_pairs(sky: Sky, 
 
 def test_nonsense_for_a_region_is_refused_or_unknown(sky: Sky) -> None:
     """What is no region never counts as one: an error where it is written, NULL where it comes out of a row."""
-    for text in ("CIRCLE(1, 2, -1)", "CIRCLE(1, 91, 1)", "POINT(1, -90.5)", "POLYGON(0, 0, 1, 1)", "POLYGON(0, 0, 10, 0, 20)", "BOX(1, 2, -3, 4)"):
+    for text in (
+        "CIRCLE(1, 2, -1)",
+        "CIRCLE(1, 91, 1)",
+        "POINT(1, -90.5)",
+        "POLYGON(0, 0, 1, 1)",
+        "POLYGON(0, 0, 10, 0, 20)",
+        "BOX(1, 2, -3, 4)",
+    ):
         try:
             value = sky.one(f"CONTAINS(POINT(1, 2), {text})")
         except AdqlError:
             continue
         assert value in (None, 0), text
-
-
