@@ -158,6 +158,32 @@ def test_columns_have_unique_names_in_the_order_asked_for(table_set: TableSet, i
     assert [column.name for column in _columns(f"SELECT {items} FROM sky.main", table_set)] == names
 
 
+@pytest.mark.parametrize("join", ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+def test_a_merged_column_is_called_as_it_is_declared(table_set: TableSet, join: str) -> None:
+    [column] = _columns(f"SELECT SOURCE_ID FROM labels.forward {join} labels_dr4.forward AS b USING (source_id)", table_set)
+    assert column.name == "source_id"
+
+
+def test_a_long_name_is_shown_as_it_was_given_whatever_the_case_it_is_asked_by(table_set: TableSet) -> None:
+    name = "mean_" * 15
+    [column] = _columns(f"SELECT x.{name.upper()} FROM (SELECT ra AS {name} FROM sky.main) AS x", table_set)
+    assert column.name == name
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "type_"),
+    [
+        ("NULL", "visits", ColumnType.SMALLINT),
+        ("CAST(NULL AS DOUBLE PRECISION)", "visits", ColumnType.DOUBLE),
+        ("visits", "CAST(NULL AS REAL)", ColumnType.DOUBLE),
+        ("NULL", "NULL", ColumnType.TEXT),
+    ],
+)
+def test_a_null_that_is_cast_has_its_type_in_a_set_operation(table_set: TableSet, left: str, right: str, type_: ColumnType) -> None:
+    [column] = _columns(f"SELECT {left} AS x FROM sky.main UNION SELECT {right} FROM sky.main", table_set)
+    assert column.type is type_
+
+
 def test_using_merges_columns_and_a_star_shows_them_once(table_set: TableSet) -> None:
     names = [
         column.name for column in _columns("SELECT * FROM labels.forward JOIN labels_dr4.forward AS b USING (source_id, teff)", table_set)
