@@ -17,5 +17,6 @@ Sits on catalog alone; imports neither torch nor gaiaxpy, nor ingest or models.
     examples, examples_page            example queries, and where they stand
     errors                whose fault, and the HTTP status that says so
     adql/, table_set      ADQL to PostgreSQL
+    names                 what a name means, and what was meant by a wrong one
     results/              binary COPY to VOTable, CSV and TSV
 """

@@ -90,6 +90,7 @@ class RunningQuery:
                     column.utype,
                     column.description,
                     column.type,
+                    source_release=column.source_release,
                 )
                 for column in translation.columns
             )

@@ -45,6 +45,8 @@ class Limits:
     """The longest that WAIT holds a request (UWS 1.1 section 2.2.1.1), below what proxies allow; clients ask again."""
     run_id_characters: int = 64
     """Length of a RUNID (UWS 1.1)."""
+    datalink_ids: int = 10_000
+    """Identifiers in one request for links."""
     block_rows: int = 5_000
     """Rows that are turned into text or BINARY2 and sent at a time."""
     block_bytes: int = 4 << 20

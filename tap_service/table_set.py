@@ -3,12 +3,11 @@
 Built once a publication from TAP_SCHEMA and kept in memory; nothing here asks the database.
 """
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.schema.column import ColumnType, Position
+from tap_service.names import close_names, same_name
 
 _SCALARS = {
     "boolean": ColumnType.BOOLEAN,
@@ -93,6 +92,8 @@ class TapTable:
     position: Position | None = None
     padding: float = 0.0
     displaced: tuple[int, ...] = ()
+    source_release: str | None = None
+    """The schema of the release that the table's source_id belongs to, such as gaiadr3."""
 
     @property
     def qualified_name(self) -> str:
@@ -131,16 +132,3 @@ class TableSet:
         bare = close_names(name, (table.name for table in self.tables))
         close = close_names(wanted, names) + tuple(table.qualified_name for near in bare for table in self._by_name[near.casefold()])
         return tuple(dict.fromkeys((*same, *close)))[:3]
-
-
-def same_name(declared: str, written: str, exact: bool) -> bool:
-    """Whether an identifier in a query means a declared name."""
-    return declared == written if exact else declared.casefold() == written.casefold()
-
-
-def close_names(wanted: str, names: Iterable[str], count: int = 3, likeness: float = 0.6) -> tuple[str, ...]:
-    """The names at least so like the wanted one (1 is equal), best first, compared without case."""
-    folded: dict[str, str] = {}
-    for name in names:
-        folded.setdefault(name.casefold(), name)
-    return tuple(folded[near] for near in difflib.get_close_matches(wanted.casefold(), folded, count, likeness))

@@ -103,6 +103,8 @@ class Meaning:
     description: str | None = None
     datatype: str | None = None
     """The VOTable datatype where it is not the type's own: unicodeChar for TEXT."""
+    source_release: str | None = None
+    """The schema of the release whose sources the value identifies."""
 
     @classmethod
     def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":

@@ -71,6 +71,8 @@ class Field:
     utype: str | None = None
     description: str | None = None
     type: ColumnType | None = None
+    source_release: str | None = None
+    """The schema of the release whose sources the column identifies, such as gaiadr3; None for any other column."""
 
     @cached_property
     def form(self) -> CellForm:
