@@ -6,7 +6,9 @@ import time
 
 import psycopg
 import pytest
+from psycopg import sql
 
+from catalog.database import Database, Role
 from tap_service.adql import AdqlError, translate
 from tap_service.adql.tokens import tokens
 from tap_service.errors import QueryError, from_postgres
@@ -454,3 +456,15 @@ def test_fifty_thousand_identifiers_cost_little_more_than_the_reading_of_their_t
     statement = translate(text, table_set).statement.as_string(None)
     assert time.process_time() - began < 8 * reading
     assert len(statement) < len(text) + 200
+
+
+def test_a_text_without_a_zone_is_utc_whatever_zone_the_server_keeps(upgraded: Database, table_set: TableSet):
+    with upgraded.connect(None, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'").format(name))
+        try:
+            with upgraded.connect(Role.TAP_SERVICE) as service:
+                found = service.execute("SELECT CAST('2016-01-01' AS timestamptz) = CAST('2016-01-01T00:00:00Z' AS timestamptz)").fetchone()
+                assert found == (True,)
+        finally:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET timezone").format(name))
