@@ -60,6 +60,8 @@ def read_parameters(pairs: Iterable[tuple[str, str]], limits: Limits, files: Map
         name = name.upper()
         if name == "UPLOAD":
             uploads.append(value)
+        if name == "FORMAT" and name in values:
+            continue  # astroquery sends its own format=votable behind the FORMAT that was asked for, when it uploads a table
         if name in _SINGLE and name in values:
             raise ParameterError(f"{name} stands more than once in the request; give it one value.")
         values[name] = value
@@ -110,7 +112,7 @@ async def request_content(request: Request, limits: Limits, folder: Path | None)
                 _values_to_files(content, folder)
         else:
             form = Request(request.scope, await _read_body(body, limits))
-            async with form.form(max_part_size=limits.request_bytes) as fields:
+            async with form.form(max_part_size=limits.request_bytes, max_fields=limits.datalink_ids + 100) as fields:
                 content.pairs.extend((name, value) for name, value in fields.multi_items() if isinstance(value, str))
     except RequestError:
         await body.discard_rest()

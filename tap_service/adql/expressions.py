@@ -166,6 +166,9 @@ class ExpressionResolver:
             self.source.fail(AdqlUnsupportedError, f"CAST to {node.type_name} is not supported; types are {', '.join(_CASTS)}", node.place)
         type_ = _CASTS[node.type_name]
         self._check_cast(operand, type_)
+        if operand.meaning.type is Internal.NULL:
+            # A NULL with a type of its own: beside other values it does not take theirs.
+            operand = Operation(Meaning.of(type_), f"CAST({{0}} AS {type_.postgres})", (operand,), place=node.place)
         if type_ is ColumnType.TIMESTAMP:
             if isinstance(operand, Constant) and operand.meaning.type is _TEXT and operand.value is not None:
                 return timestamp(operand, self.source)
