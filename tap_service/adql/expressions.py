@@ -196,7 +196,7 @@ class ExpressionResolver:
     def _check_cast(self, operand: Expression, type_: ColumnType) -> None:
         """Numbers go into numbers and text, text into all, booleans into text and whole numbers, NULL into anything."""
         given = operand.meaning.type
-        if type_ is _TEXT and isinstance(given, ColumnType) and not given.is_array:
+        if type_ is _TEXT and isinstance(given, ColumnType) and (not given.is_array or given in REGIONS):
             return
         if given in (_TEXT, Internal.NULL, type_) or (given in NUMBERS and type_ in NUMBERS):
             return
