@@ -2,7 +2,7 @@
 
 tokens, token_reader, tree, parse   text to tree, with the place of every part
 translation                    both, one after the other
-errors                         what can be wrong with a query: message, line, column, caret
+errors, substitutes            what can be wrong with a query: message, line, column, caret
 scope, from_clause, grouping, expressions, resolve   names to columns, values to types, result columns with unit and UCD
 value_types, conversions, units   which types go together; units of products
 functions, geometry            what can be called; places on the sky

@@ -10,7 +10,11 @@ from psycopg import sql
 
 from catalog.database import Database, Role
 from tap_service.adql import AdqlError, translate
+from tap_service.adql.functions import FUNCTIONS, SPECIAL
+from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.substitutes import SUBSTITUTES
 from tap_service.adql.tokens import tokens
+from tap_service.adql.udf import UDFS
 from tap_service.errors import QueryError, from_postgres
 from tap_service.table_set import TableSet, TapColumn, TapTable
 
@@ -412,6 +416,10 @@ def test_in_unit_multiplies_by_the_factor_of_vounits(unit, wanted, factor):
         ("CASE WHEN name LIKE 'a' ESCAPE 'ab' THEN 1 END", "ESCAPE takes one character in quotes"),
         ("CASE WHEN ra THEN 1 END", "expected a condition, but this is a number; compare it"),
         ("ra + observed", "+ goes between numbers, but this is a timestamp"),
+        ("STDDEV(ra)", "there is no function STDDEV here; write SQRT(AVG(x * x) - AVG(x) * AVG(x))"),
+        ("ln(ra)", "there is no function LN here; write LOG(x), which is the natural logarithm"),
+        ("NULLIF(ra, 0)", "'NULLIF' is a reserved word of ADQL, not a function here; write CASE WHEN x = y THEN NULL ELSE x END"),
+        ("esdc_epoch_prop_pos(ra, dec)", "write ivo_epoch_prop_pos"),
         ("SQR(ra)", "there is no function SQR here; did you mean SQRT?"),
         ("IVO_HEALPIX(ra)", "did you mean ivo_healpix_index?"),
     ],
@@ -468,3 +476,11 @@ def test_a_text_without_a_zone_is_utc_whatever_zone_the_server_keeps(upgraded: D
                 assert found == (True,)
         finally:
             connection.execute(sql.SQL("ALTER DATABASE {} RESET timezone").format(name))
+
+
+def test_what_is_suggested_instead_of_a_function_is_there(table_set: TableSet):
+    known = {*FUNCTIONS, *SPECIAL, *GEOMETRY, *UDFS}
+    for name, text in SUBSTITUTES.items():
+        assert name not in known
+        assert {word.upper() for word in re.findall(r"(\w+)\(|\b(?:ivo|gaia|kiel)_\w+", text) if word} <= {*known, "CAST", "ON"}
+        assert {word.upper() for word in re.findall(r"\b(?:ivo|gaia|kiel)_\w+", text)} <= known
