@@ -6,6 +6,7 @@ from psycopg import sql
 
 from catalog.schema.column import ColumnType
 from tap_service.adql.covers import find_cover, without_not
+from tap_service.adql.key_ranges import key_condition
 from tap_service.adql.region_sql import GEOMETRY_NODES, covered, geometry
 from tap_service.adql.typed_tree import (
     Arithmetic,
@@ -18,6 +19,7 @@ from tap_service.adql.typed_tree import (
     Membership,
     Negative,
     Operation,
+    PixelOfKey,
     QueryValue,
     Source,
     StoredTable,
@@ -136,6 +138,8 @@ def _condition(expression: Expression) -> sql.Composed:
     expression = without_not(expression)
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_condition(operand) for operand in expression.operands))
+    if (on_key := key_condition(expression)) is not None:
+        return _value(on_key)
     if (cover := find_cover(expression)) is not None:
         return covered(cover, expression, _value)
     return _value(expression)
@@ -155,6 +159,8 @@ def _value(expression: Expression) -> sql.Composed:
         return sql.Composed([SQL("("), _value(expression.left), operator, _value(expression.right), SQL(")")])
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_value(operand) for operand in expression.operands))
+    if isinstance(expression, PixelOfKey):
+        return SQL("({} >> {})").format(_value(expression.key), sql.Literal(expression.shift))
     if isinstance(expression, Membership):
         # An array that is one literal: as many literals would each be parsed and planned.
         test = SQL("({} <> ALL (CAST({} AS {}[])))") if expression.negated else SQL("({} = ANY (CAST({} AS {}[])))")
