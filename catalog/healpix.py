@@ -25,7 +25,7 @@ ARCSEC = 1.0 / 3600.0
 MAX_PADDING = 10.0 * ARCSEC
 """The largest padding of a cone, degrees; sources further outside their pixel are listed one by one."""
 
-_MARGIN = 0.02 * ARCSEC
+MARGIN = 0.02 * ARCSEC
 """Added to every cone: more than the error of sampled pixel edges (0.01 arcsec) and of rounding."""
 _EDGE_SAMPLES = 32
 _PIXEL_SIZE_LEVEL_0 = float(np.degrees(np.sqrt(np.pi / 3.0)))
@@ -43,7 +43,7 @@ def cone_ranges(ra: float, dec: float, radius: float, padding: float = 0.0) -> l
         raise UsageError(f"The position ({ra}, {dec}) is not on the sky: dec lies between -90 and 90 degrees.")
     if not (np.isfinite(radius) and radius >= 0.0 and np.isfinite(padding) and padding >= 0.0):
         raise UsageError(f"A cone has a radius and padding of zero or more degrees, not {radius} and {padding}.")
-    reach = radius + padding + _MARGIN
+    reach = radius + padding + MARGIN
     if reach >= 180.0:
         return [(0, END)]
     level = int(np.clip(np.ceil(np.log2(3.0 * _PIXEL_SIZE_LEVEL_0 / reach)), COARSEST_LEVEL, LEVEL))

@@ -8,6 +8,7 @@ functions, geometry            what can be called; places on the sky
 udf, user_function             the user-defined functions, and what one is: signature, check, SQL
 udf_sky, udf_numbers, udf_text, udf_labels   them by theme; frames are the rotations between reference frames
 constants, covers              what literals come to; constant regions as HEALPix ranges
+sky_joins                      joins on position as lookups by the key
 typed_tree, to_postgres        what the resolver makes, and its SQL
 """
 

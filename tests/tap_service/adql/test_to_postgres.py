@@ -13,6 +13,7 @@ from psycopg import sql
 
 from catalog.database import Database
 from catalog.schema.column import ColumnType
+from catalog.version import ROOT
 from tap_service.adql import AdqlError, translate
 from tap_service.table_set import TableSet
 
@@ -75,6 +76,9 @@ def sky(sky_database: Database) -> Iterator[Sky]:
 
 
 def _make_tables(connection: psycopg.Connection[Any], sky: Sky) -> None:
+    connection.execute("CREATE SCHEMA functions")
+    for path in sorted((ROOT / "sql" / "functions").glob("*.sql")):
+        connection.execute(path.read_bytes())
     connection.execute("""
         CREATE SCHEMA sky__p0007; CREATE SCHEMA labels__p0007; CREATE SCHEMA labels_dr4__p0007;
         CREATE TABLE sky__p0007.main (
