@@ -34,6 +34,9 @@ EPOCH = 946_684_800_000_000
 WRITE_BYTES = 1 << 21
 """Bytes of rows that are encoded and sent at a time: enough that the calls for each column count for little, and the server works while the next
 block is made."""
+_FLOAT8 = 701
+"""PostgreSQL's number for double precision, which every array of them names."""
+_ELEMENT = np.dtype([("length", ">i4"), ("value", "V8")])
 _LONG_CELL = 64
 """Bytes from which a copy a cell is cheaper than an index a byte."""
 _LONG_ROW = 1 << 10
@@ -157,7 +160,41 @@ def _varying_payload(field: CopyField, values: Array, null: Array) -> list[bytes
         for row, cell in enumerate(cells):
             if len(cell) % 4:
                 raise DataError(f"Column {field.name}, row {row} of the block: {len(cell)} bytes are no packed float32 vector.")
+    if field.type.postgres == ColumnType.DOUBLE_ARRAY.postgres:
+        return [
+            b"" if absent else _array_cell(field, cell, row) for row, (cell, absent) in enumerate(zip(cells, null.tolist(), strict=True))
+        ]
     return [b"" if absent else prefix + cell for cell, absent in zip(cells, null.tolist(), strict=True)] if prefix else cells
+
+
+def _array_cell(field: CopyField, elements: bytes, row: int) -> bytes:
+    """Packed float64 elements as a one-dimensional array: dimensions, null flag, element type, length, lower bound, then each with its length."""
+    count, rest = divmod(len(elements), 8)
+    if rest:
+        raise DataError(f"Column {field.name}, row {row} of the block: {len(elements)} bytes are no packed float64 elements.")
+    if not count:
+        return np.array([0, 0, _FLOAT8], ">i4").tobytes()
+    framed = np.empty(count, _ELEMENT)
+    framed["length"] = 8
+    framed["value"] = np.frombuffer(elements, "V8")
+    return np.array([1, 0, _FLOAT8, count, 1], ">i4").tobytes() + framed.tobytes()
+
+
+def _array_elements(field: CopyField, cell: bytes) -> bytes:
+    """The packed elements of a one-dimensional array, NaN for those that are null."""
+    dimensions, _, element_type = np.frombuffer(cell[:12], ">i4").tolist()
+    if element_type != _FLOAT8 or dimensions > 1:
+        raise DataError(f"Column {field.name} should be double precision[] of one dimension; cast it in the query.")
+    if dimensions == 0:
+        return b""
+    if len(cell) == 20 + 12 * int.from_bytes(cell[12:16], "big"):
+        return np.ascontiguousarray(np.frombuffer(cell[20:], _ELEMENT)["value"]).tobytes()
+    at, elements = 20, []
+    while at < len(cell):
+        size = int.from_bytes(cell[at : at + 4], "big", signed=True)
+        elements.append(cell[at + 4 : at + 12] if size == 8 else np.array(np.nan, ">f8").tobytes())
+        at += 4 + max(size, 0)
+    return b"".join(elements)
 
 
 def _bytes_like(value: Any) -> bytes:
@@ -336,6 +373,8 @@ def _varying_values(field: CopyField, buffer: bytes, starts: Array, lengths: Arr
             values[:] = [None if cell is None else str(memoryview(cell)[skip:], "utf-8") for cell in cells]
         except UnicodeDecodeError as error:
             raise DataError(f"Column {field.name} should be text, but holds bytes that are not UTF-8: the query's type differs.") from error
+    elif field.type.postgres == ColumnType.DOUBLE_ARRAY.postgres:
+        values[:] = [None if cell is None else _array_elements(field, cell) for cell in cells]
     else:
         values[:] = cells
     return values

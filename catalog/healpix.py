@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from catalog.errors import DataError, UsageError
+from catalog.spherical_polygon import SphericalPolygon
 
 LEVEL = 12
 NSIDE = 1 << LEVEL
@@ -46,17 +47,59 @@ def cone_ranges(ra: float, dec: float, radius: float, padding: float = 0.0) -> l
     reach = radius + padding + MARGIN
     if reach >= 180.0:
         return [(0, END)]
+    level, pixels = _cone_pixels(ra, dec, reach)
+    return _joined(pixels << _shift(level), (pixels + 1) << _shift(level))
+
+
+def polygon_ranges(polygon: SphericalPolygon, padding: float = 0.0, most: int = 60) -> list[tuple[int, int]]:
+    """Ranges of source_id, as ``cone_ranges`` gives them, that hold every source within ``padding`` degrees of a polygon.
+
+    Begins with the pixels of the cone around the polygon. Pixels that its border may pass are divided as long as half of all
+    area lies in them and no more than ``most`` ranges come of it.
+    """
+    reach = padding + MARGIN
+    if polygon.radius + reach >= 180.0:
+        return [(0, END)]
+    level, pixels = _cone_pixels(*polygon.middle, polygon.radius + reach)
+    first, last = np.empty(0, np.int64), np.empty(0, np.int64)
+    ranges: list[tuple[int, int]] = []
+    while True:
+        away = polygon.separation(np.stack(hp.pix2ang(1 << level, pixels, nest=True, lonlat=True), axis=1)) - reach
+        size = float(np.degrees(hp.max_pixrad(1 << level)))
+        within, border = pixels[away <= -size], pixels[np.abs(away) < size]
+        first, last = np.concatenate((first, within << _shift(level))), np.concatenate((last, (within + 1) << _shift(level)))
+        found = _joined(np.concatenate((first, border << _shift(level))), np.concatenate((last, (border + 1) << _shift(level))))
+        if ranges and len(found) > most:
+            return ranges
+        ranges = found
+        area = int((last - first).sum()), len(border) << _shift(level)
+        if level == LEVEL or area[1] <= area[0]:
+            return ranges
+        level += 1
+        pixels = (4 * border[:, None] + np.arange(4)).reshape(-1)
+
+
+def _cone_pixels(ra: float, dec: float, reach: float) -> tuple[int, Int64[np.ndarray, " pixels"]]:
+    """The level of pixels about a third of the reach (degrees) wide, and those that a cone touches, ascending."""
     level = int(np.clip(np.ceil(np.log2(3.0 * _PIXEL_SIZE_LEVEL_0 / reach)), COARSEST_LEVEL, LEVEL))
     centre = hp.ang2vec(ra % 360.0, dec, lonlat=True)
-    if reach <= 90.0:
-        pixels = np.sort(hp.query_disc(1 << level, centre, np.radians(reach), inclusive=True, fact=4, nest=True)).astype(np.int64)
-    else:
-        pixels = _coarse_pixels(centre, reach)
-    shift = SHIFT + 2 * (LEVEL - level)
-    gaps = np.flatnonzero(np.diff(pixels) != 1)
-    first = pixels[np.concatenate([[0], gaps + 1])] << shift
-    last = (pixels[np.concatenate([gaps, [len(pixels) - 1]])] + 1) << shift
-    return list(zip(first.tolist(), last.tolist(), strict=True))
+    if reach > 90.0:
+        return level, _coarse_pixels(centre, reach)
+    return level, np.sort(hp.query_disc(1 << level, centre, np.radians(reach), inclusive=True, fact=4, nest=True)).astype(np.int64)
+
+
+def _shift(level: int) -> int:
+    """Bits of a source_id below its pixel of a level."""
+    return SHIFT + 2 * (LEVEL - level)
+
+
+def _joined(first: Int64[np.ndarray, " n"], last: Int64[np.ndarray, " n"]) -> list[tuple[int, int]]:
+    """Ranges that do not overlap, ascending; those that meet become one."""
+    order = np.argsort(first)
+    first, last = first[order], last[order]
+    begins = np.concatenate(([True], first[1:] != last[:-1])) if len(first) else np.zeros(0, bool)
+    ends = np.concatenate((begins[1:], [True])) if len(first) else begins
+    return list(zip(first[begins].tolist(), last[ends].tolist(), strict=True))
 
 
 def _coarse_pixels(centre: Float64[np.ndarray, " 3"], reach: float) -> Int64[np.ndarray, " pixels"]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from catalog.errors import DataError, UsageError
+from catalog.errors import DataError
 from catalog.schema.column import Column, ColumnType
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -26,6 +26,19 @@ _DTYPES: dict[ColumnType, np.dtype[Any]] = {
     ColumnType.TEXT: np.dtype(object),
     ColumnType.JSON: np.dtype(object),
     ColumnType.BYTES: np.dtype(object),
+    ColumnType.DOUBLE_ARRAY: np.dtype(object),
+    ColumnType.POINT: np.dtype(object),
+    ColumnType.CIRCLE: np.dtype(object),
+    ColumnType.POLYGON: np.dtype(object),
+    ColumnType.BIT: np.dtype("int16"),
+    ColumnType.UNSIGNED_BYTE: np.dtype("int16"),
+    ColumnType.BOOLEAN_ARRAY: np.dtype(object),
+    ColumnType.BIT_ARRAY: np.dtype(object),
+    ColumnType.SMALLINT_ARRAY: np.dtype(object),
+    ColumnType.INTEGER_ARRAY: np.dtype(object),
+    ColumnType.BIGINT_ARRAY: np.dtype(object),
+    ColumnType.COMPLEX: np.dtype(object),
+    ColumnType.DOUBLE_COMPLEX: np.dtype(object),
 }
 
 
@@ -36,10 +49,6 @@ class CopyField:
     name: str
     type: ColumnType
     length: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.type.postgres == ColumnType.DOUBLE_ARRAY.postgres:
-            raise UsageError(f"Column {self.name} is a {self.type.postgres}, which is not copied in blocks: pick the other columns.")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -70,7 +79,7 @@ class Rows:
     """A block of rows: one array a field, all of one length, and a mask for the columns that hold nulls.
 
     Dtypes: int16, int32, int64, float32, float64, bool; datetime64[us] in UTC (TIMESTAMP); object arrays of str (TEXT, JSON) or of
-    bytes (BYTES, VECTOR of varying length); float32 (n, length) for a VECTOR of fixed length. Other dtypes are converted where no
+    bytes (BYTES, packed arrays, VECTOR of varying length, and the big-endian float64 elements of a DOUBLE_ARRAY or place); float32 (n, length) for a VECTOR of fixed length. Other dtypes are converted where no
     value changes (float64 to REAL is rounded); DataError names the column otherwise. None and NaT count as null, NaN does not.
     """
 

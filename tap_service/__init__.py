@@ -10,11 +10,13 @@ Sits on catalog alone; imports neither torch nor gaiaxpy, nor ingest or models.
     answer                a query's way to its document
     sync                  a request answered by a stream; a client that leaves ends its query
     jobs/                 /async: queries as jobs, run by processes of their own
+    uploads/              tables that come with a query
     execute               one query, one transaction, one publication, as tap_reader
     publication_tables    a publication's TAP_SCHEMA rows as the tables that a query is resolved against
     vosi, capabilities, xml_document   /tables, /availability, /capabilities
     examples, examples_page            example queries, and where they stand
     errors                whose fault, and the HTTP status that says so
     adql/, table_set      ADQL to PostgreSQL
+    names                 what a name means, and what was meant by a wrong one
     results/              binary COPY to VOTable, CSV and TSV
 """

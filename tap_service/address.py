@@ -17,6 +17,11 @@ def root_address(request: Request) -> str:
     return (public or str(request.base_url)).rstrip("/")
 
 
+def links_address(request: Request) -> str:
+    """The address of the DataLink documents."""
+    return f"{root_address(request)}{DATALINK}/links"
+
+
 def tap_address(request: Request) -> str:
     """The address of the TAP service, as people type it into clients."""
     return root_address(request) + TAP

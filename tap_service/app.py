@@ -26,8 +26,10 @@ from catalog.database import Database
 from catalog.errors import KielError
 from catalog.version import VERSION
 from tap_service import examples_page, vosi
-from tap_service.address import TAP, tap_address
+from tap_service.address import CONES, DATALINK, TAP, tap_address
 from tap_service.capabilities import tap_capabilities
+from tap_service.cone_search import cone_routes
+from tap_service.datalink import datalink_routes
 from tap_service.documents import Document, MadeOnce
 from tap_service.errors import TapError, as_tap_error
 from tap_service.examples import examples_of
@@ -39,7 +41,7 @@ from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.votable import error_document
 from tap_service.service import Service
-from tap_service.sync import SyncQuery, send_error
+from tap_service.sync import SyncAnswer, SyncQuery, send_error
 
 BASE = TAP
 SERVER = f"kiel/{VERSION} (IVOA-TAP)"
@@ -74,7 +76,7 @@ def make_app(
         return ErrorResponse(as_tap_error(error, service.limits.seconds))
 
     app = Starlette(
-        routes=[*_documents(service), sync_route(service), *jobs],
+        routes=[*_documents(service), sync_route(service), *jobs, *cone_routes(service), *datalink_routes(service)],
         middleware=[
             Middleware(_ServerHeader),
             Middleware(
@@ -108,13 +110,15 @@ def _documents(service: Service) -> list[BaseRoute]:
         published = await service.in_thread(service.tables)
         asked = {name.lower(): value for name, value in request.query_params.multi_items()}
         full = asked.get("detail", "max").lower() != "min"
-        if "tables" in asked:
-            return Document(vosi.tables(published.only(asked["tables"]), full=full), modified=published.created).response(request)
+        if "tables" in asked:  # ESA's own parameter, so its dialect
+            return Document(vosi.tables(published.only(asked["tables"]), tap_plus=True), modified=published.created).response(request)
+        # astroquery is the client that gives neither a name nor a parameter.
+        tap_plus = full and not asked and "user-agent" not in request.headers
 
         def make() -> Document:
-            return Document(vosi.tables(published, full=full), modified=published.created)
+            return Document(vosi.tables(published, full=full, tap_plus=tap_plus), modified=published.created)
 
-        return (await service.in_thread(made.document, f"tables {full}", published.serial, make)).response(request)
+        return (await service.in_thread(made.document, f"tables {full} {tap_plus}", published.serial, make)).response(request)
 
     async def one_table(request: Request) -> Response:
         published = await service.in_thread(service.tables)
@@ -132,7 +136,7 @@ def _documents(service: Service) -> list[BaseRoute]:
         Route("/", page),
         Route(BASE, page),
         Route(f"{BASE}/capabilities", capabilities),
-        Route(f"{BASE}/availability", availability),
+        *(Route(f"{path}/availability", availability) for path in (BASE, f"{CONES}/{{table}}", DATALINK)),
         Route(f"{BASE}/tables", tables),
         Route(f"{BASE}/tables/{{name}}", one_table),
         Route(f"{BASE}/examples", examples),
@@ -143,24 +147,13 @@ def sync_route(service: Service) -> Route:
     """/sync, which takes GET and POST alone."""
 
     async def sync(request: Request) -> Response:
-        return _Answer(SyncQuery(request, service))
+        return SyncAnswer(SyncQuery(request, service))
 
     route = Route(f"{BASE}/sync", sync, methods=["GET", "POST"])
     # Starlette adds HEAD wherever GET is; here it would run the query.
     assert route.methods is not None
     route.methods.discard("HEAD")
     return route
-
-
-class _Answer(Response):
-    """An ASGI application in the place of a response."""
-
-    def __init__(self, application: ASGIApp) -> None:
-        super().__init__()
-        self._application = application
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._application(scope, receive, send)
 
 
 class ErrorResponse(Response):

@@ -45,9 +45,12 @@ def tap_capabilities(base: str, limits: Limits) -> bytes:
         add(output, "mime", result_format.media_type)
         for alias in result_format.aliases:
             add(output, "alias", alias)
+    for method in ("inline", "http", "https"):
+        add(tap, "uploadMethod", attributes={"ivo-id": f"ivo://ivoa.net/std/TAPRegExt#upload-{method}"})
     _limit(tap, "retentionPeriod", limits.retention_seconds, limits.retention_hard_seconds)
     _limit(tap, "executionDuration", limits.job_seconds, limits.job_hard_seconds)
     _limit(tap, "outputLimit", limits.default_rows, limits.hard_rows, "row")
+    _limit(tap, "uploadLimit", limits.upload_bytes, limits.upload_bytes, "byte")
     _resources(element, base)
     _interface(_capability(element, "ivo://ivoa.net/std/VOSI#tables-1.1"), f"{base}/tables", "full", "1.1")
     examples = add(_capability(element, "ivo://ivoa.net/std/DALI#examples"), "interface", attributes={XSI_TYPE: "vr:WebBrowser"})

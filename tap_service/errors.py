@@ -83,6 +83,19 @@ class InternalError(TapError):
     """Our fault."""
 
 
+def _what_to_write(state: str, message: str) -> str:
+    """What helps against an error in the data (SQLSTATE class 22); nothing where the message says it all."""
+    if state == "22012":
+        return " Write CASE WHEN y <> 0 THEN x / y END, or leave such rows out with WHERE."
+    if state in ("2201E", "2201F") or message == "input is out of range":
+        return " Leave such rows out with WHERE, or guard the function with CASE WHEN ... THEN ... END."
+    if state == "22003" and message.startswith(("integer", "smallint")):
+        return " Whole numbers of a query are 32 bits wide: write CAST(x AS BIGINT), or a decimal point (1000000.0)."
+    if state == "22003":
+        return " CAST(x AS DOUBLE PRECISION) holds larger numbers, up to 1.8e308."
+    return ""
+
+
 def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
     """What an error of PostgreSQL while running a query means to the client (SQLSTATE, PostgreSQL appendix A)."""
     message = (error.diag.message_primary or str(error)).strip()
@@ -93,7 +106,7 @@ def from_postgres(error: psycopg.Error, timeout_seconds: float) -> TapError:
         )
     state = error.sqlstate or ""
     if state.startswith("22"):
-        return QueryError(f"The query cannot be computed for some row: {message}.")
+        return QueryError(f"The query cannot be computed for some row: {message}.{_what_to_write(state, message)}")
     if state.startswith("21"):
         return QueryError(f"The query cannot be computed: {message}.")
     if state.startswith("0A"):

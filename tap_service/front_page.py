@@ -3,8 +3,10 @@
 from html import escape
 
 from catalog.version import VERSION
+from tap_service.address import CONES, TAP
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
+from tap_service.table_set import TapTable
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -21,7 +23,7 @@ td, th {{ text-align: left; vertical-align: top; padding: .2em 1em .2em 0 }}</st
 <p>A query may take {seconds:g} s. A result has at most {default_rows:,} rows, or as many as MAXREC says up to {hard_rows:,}; one that was cut says so.</p>
 <h2>Tables</h2>
 {tables}
-<p>For programs: <a href="{base}/capabilities">capabilities</a>, <a href="{base}/tables">tables</a>,
+<p><a href="{base}/examples">Examples of queries</a>. For programs: <a href="{base}/capabilities">capabilities</a>, <a href="{base}/tables">tables</a>,
 <a href="{base}/availability">availability</a>.</p>
 </body></html>
 """
@@ -34,10 +36,10 @@ def front_page(base: str, limits: Limits, published: PublicationTables | None) -
     else:
         rows = (
             f'<tr><td><a href="{escape(base)}/tables/{escape(table.qualified_name)}">{escape(table.qualified_name)}</a></td>'
-            f"<td>{escape(table.description or '')}</td></tr>"
+            f"<td>{escape(table.description or '')}</td><td>{_cone(base, table)}</td></tr>"
             for table in published.tables
         )
-        listed = "<table><tr><th>Name</th><th>What it holds</th></tr>\n" + "\n".join(rows) + "\n</table>"
+        listed = "<table><tr><th>Name</th><th>What it holds</th><th>Cone search</th></tr>\n" + "\n".join(rows) + "\n</table>"
     return _PAGE.format(
         version=VERSION,
         base=escape(base),
@@ -47,3 +49,11 @@ def front_page(base: str, limits: Limits, published: PublicationTables | None) -
         default_rows=limits.default_rows,
         hard_rows=limits.hard_rows,
     )
+
+
+def _cone(base: str, table: TapTable) -> str:
+    """Where the table's cone search is, for TOPCAT, Aladin and pyvo; empty for a table without positions."""
+    if table.position is None:
+        return ""
+    address = escape(f"{base.removesuffix(TAP)}{CONES}/{table.qualified_name}")
+    return f'<a href="{address}?RA=132.85&amp;DEC=11.81&amp;SR=0.5">{address}</a>'

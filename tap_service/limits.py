@@ -21,6 +21,14 @@ class Limits:
     """How long a query waits for its place before the client is told to come back."""
     request_bytes: int = 2 << 20
     """Bytes of a request's body."""
+    upload_bytes: int = 128 << 20
+    """Bytes of the uploaded tables of one request, compressed and not; the most that is fetched from an address."""
+    upload_rows: int = 2_000_000
+    """Rows of one uploaded table."""
+    upload_seconds: float = 60.0
+    """The longest that fetching a table from an address may take."""
+    upload_hosts: frozenset[str] = frozenset()
+    """Hosts (a name or address, or with a port behind a colon) that tables may be fetched from although they are not public."""
     job_seconds: int = 1800
     """The longest that a job's query may take, where the job does not say."""
     job_hard_seconds: int = 14_400
@@ -37,6 +45,8 @@ class Limits:
     """The longest that WAIT holds a request (UWS 1.1 section 2.2.1.1), below what proxies allow; clients ask again."""
     run_id_characters: int = 64
     """Length of a RUNID (UWS 1.1)."""
+    datalink_ids: int = 10_000
+    """Identifiers in one request for links."""
     block_rows: int = 5_000
     """Rows that are turned into text or BINARY2 and sent at a time."""
     block_bytes: int = 4 << 20

@@ -16,10 +16,11 @@ import psycopg
 from catalog.healpix import MAX_PADDING
 from catalog.publish import Publication
 from catalog.schema.column import Position
-from catalog.schema.public_views import PUBLIC_VIEWS
+from catalog.schema.public_views import PER_RELEASE, PUBLIC_VIEWS
 from catalog.statements import statement
 from tap_service.errors import NotFoundError
-from tap_service.table_set import TableSet, TapColumn, TapTable, close_names
+from tap_service.names import close_names
+from tap_service.table_set import TableSet, TapColumn, TapTable
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,15 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
     assert created is not None
     columns: dict[str, list[TapColumn]] = {}
     delimited: set[tuple[str, str]] = set()
-    for table, written, *described in connection.execute(statement("tap_columns_of"), key):
+    for table, written, *about in connection.execute(statement("tap_columns_of"), key):
         name = _bare(written)
-        columns.setdefault(table, []).append(TapColumn(name, *described))
+        columns.setdefault(table, []).append(TapColumn(name, *about))
         if name != written:
             delimited.add((table, name))
     tables = []
-    for schema, qualified, table_type, _utype, description in connection.execute(statement("tap_tables_of"), key):
+    described = connection.execute(statement("tap_tables_of"), key).fetchall()
+    gaia = {publication.schemas[schema].release_id: schema for schema, qualified, *_ in described if qualified == f"{schema}.gaia_source"}
+    for schema, qualified, table_type, _utype, description in described:
         name = qualified.removeprefix(f"{schema}.")
         tables.append(
             TapTable(
@@ -154,6 +157,7 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
                 table_type,
                 permanent=publication.schemas[schema].permanent,
                 position=_position(publication, schema, name),
+                source_release=gaia.get(publication.schemas[schema].release_id),
             )
         )
     return PublicationTables(
@@ -186,7 +190,7 @@ def _position(publication: Publication, schema: str, name: str) -> Position | No
     """How a view's position is found, as its description says; views of a release stand under the kind of their schema there."""
     kind = schema
     if publication.schemas[schema].release_id is not None:
-        kind = "gaia" if schema.startswith("gaia") else "labels"
+        kind = next((kind for kind in PER_RELEASE if schema.startswith(kind)), schema)
     return next((view.position for view in PUBLIC_VIEWS if (view.schema, view.name) == (kind, name)), None)
 
 
@@ -199,7 +203,7 @@ def _read_sky(connection: psycopg.Connection[Any]) -> dict[int, _ReleaseSky]:
 
 def _with_sky(table: TapTable, publication: Publication, sky: dict[int, _ReleaseSky]) -> TapTable:
     release_id = publication.schemas[table.schema].release_id
-    if table.position is None or release_id is None:
-        return table
+    if table.position is None or release_id is None or table.position.key != "source_id":
+        return table  # any other key is made from the position itself
     release = sky[release_id]
     return replace(table, padding=release.padding, displaced=release.displaced)

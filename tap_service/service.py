@@ -1,15 +1,18 @@
 """What all requests of a running service share: database, limits, connections, tables, threads and places for queries."""
 
 import weakref
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
+import psycopg
+from psycopg import sql
 
 from catalog.database import Database
 from catalog.publish import pinned_publication
+from catalog.statements import statement
 from tap_service.connections import Connections
 from tap_service.errors import BusyError
 from tap_service.execute import RunningQuery
@@ -61,6 +64,15 @@ class Service:
         """What TAP_SCHEMA says now (blocks)."""
         with self.connections.using() as connection, pinned_publication(connection) as publication:
             return self._cache.tables(connection, publication)
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[psycopg.Connection[Any], PublicationTables]]:
+        """A connection that may read what a query may, in one transaction, for as long as a query may, and the publication's tables (blocks)."""
+        with self.connections.using() as connection, pinned_publication(connection) as publication, connection.transaction():
+            published = self._cache.tables(connection, publication)
+            connection.execute(statement("become_tap_reader"))
+            connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(int(self.limits.seconds * 1000))))
+            yield connection, published
 
     def close(self) -> None:
         """End every query that still runs, and let go of all connections (blocks)."""

@@ -6,15 +6,21 @@ blocking generator leaves the backend busy for as long as the query takes.)
 """
 
 import logging
+import shutil
+import tempfile
 import time
+import uuid
+from pathlib import Path
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from tap_service.address import links_address
 from tap_service.answer import Answer
 from tap_service.errors import TapError, as_tap_error
-from tap_service.parameters import read_parameters, request_pairs
+from tap_service.parameters import QueryParameters, RequestContent, read_parameters, request_content
 from tap_service.results.votable import error_document
 from tap_service.service import Service
 
@@ -30,7 +36,7 @@ OVERFLOW_HEADER = b"kiel-overflow"
 
 
 class SyncQuery:
-    """The answer to one request at /sync, as an ASGI application."""
+    """The answer to one request for rows, as an ASGI application: that at /sync; other resources ask in other words (``_read``)."""
 
     def __init__(self, request: Request, service: Service) -> None:
         self._request = request
@@ -40,13 +46,22 @@ class SyncQuery:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, unless the client leaves before."""
+        folder = Path(tempfile.gettempdir()) / f"kiel-upload-{uuid.uuid4().hex}"
         try:
-            pairs = await request_pairs(self._request, self._service.limits)
-            parameters = read_parameters(pairs, self._service.limits)
-        except TapError as error:
-            await send_error(send, error)
-            return
-        answer = Answer(self._query, parameters)
+            try:
+                content = await request_content(self._request, self._service.limits, folder)
+                parameters = self._read(content)
+            except TapError as error:
+                await self._send_error(send, error)
+                return
+            except ClientDisconnect:
+                return
+            await self._run(self._answer(parameters), receive, send)
+        finally:
+            if folder.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _run(self, answer: Answer, receive: Receive, send: Send) -> None:
         began, outcome = time.monotonic(), "client left"
         try:
             async with anyio.create_task_group() as tasks:
@@ -60,9 +75,19 @@ class SyncQuery:
                 answer.rows,
                 time.monotonic() - began,
                 self._query.serial,
-                parameters.run_id or "-",
-                parameters.query[:500],
+                answer.parameters.run_id or "-",
+                answer.parameters.query[:500],
             )
+
+    def _read(self, content: RequestContent) -> QueryParameters:
+        """The request as a query; TapError."""
+        return read_parameters(content.pairs, self._service.limits, content.files)
+
+    def _answer(self, parameters: QueryParameters) -> Answer:
+        return Answer(self._query, parameters, links=links_address(self._request))
+
+    async def _send_error(self, send: Send, error: TapError) -> None:
+        await send_error(send, error)
 
     async def _watch_client(self, receive: Receive, sending: anyio.CancelScope) -> None:
         """Ends the answer and its query when the client has gone."""
@@ -116,7 +141,7 @@ class SyncQuery:
     async def _fail(self, answer: Answer, error: TapError, begun: bool, send: Send) -> str:
         """Says what went wrong, in a document of its own or at the end of the one that had begun."""
         if not begun:
-            await send_error(send, error)
+            await self._send_error(send, error)
             return f"{error.status:d} {error}"
         trailer = answer.failure(str(error))
         if trailer is not None:
@@ -125,11 +150,27 @@ class SyncQuery:
         return f"broke: {error}"
 
 
+class SyncAnswer(Response):
+    """The answer in the place of a response."""
+
+    def __init__(self, query: SyncQuery) -> None:
+        super().__init__()
+        self._query = query
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        await self._query(scope, receive, send)
+
+
 async def send_error(send: Send, error: TapError) -> None:
     """Answers with the error as a VOTable document and its HTTP status (DALI 1.1 section 4.2)."""
-    body = error_document(str(error))
+    await send_document(send, error, int(error.status), error_document(str(error)))
+
+
+async def send_document(send: Send, error: TapError, status: int, body: bytes) -> None:
+    """Answers with a document that tells of the error."""
     headers = [(b"content-type", b"application/x-votable+xml"), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))
-    await send({"type": "http.response.start", "status": int(error.status), "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

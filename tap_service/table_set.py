@@ -3,12 +3,11 @@
 Built once a publication from TAP_SCHEMA and kept in memory; nothing here asks the database.
 """
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.schema.column import ColumnType, Position
+from tap_service.names import close_names, same_name
 
 _SCALARS = {
     "boolean": ColumnType.BOOLEAN,
@@ -17,13 +16,22 @@ _SCALARS = {
     "long": ColumnType.BIGINT,
     "float": ColumnType.REAL,
     "double": ColumnType.DOUBLE,
-    "unsignedByte": ColumnType.SMALLINT,
+    "bit": ColumnType.BIT,
+    "unsignedByte": ColumnType.UNSIGNED_BYTE,
+    "floatComplex": ColumnType.COMPLEX,
+    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
 }
 _ARRAYS = {
-    "float": ColumnType.VECTOR,
-    "int": ColumnType.INTEGER_ARRAY,
-    "double": ColumnType.DOUBLE_ARRAY,
+    "boolean": ColumnType.BOOLEAN_ARRAY,
+    "bit": ColumnType.BIT_ARRAY,
     "unsignedByte": ColumnType.BYTES,
+    "short": ColumnType.SMALLINT_ARRAY,
+    "int": ColumnType.INTEGER_ARRAY,
+    "long": ColumnType.BIGINT_ARRAY,
+    "float": ColumnType.VECTOR,
+    "double": ColumnType.DOUBLE_ARRAY,
+    "floatComplex": ColumnType.COMPLEX,
+    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
 }
 _GEOMETRY = {"point": ColumnType.POINT, "circle": ColumnType.CIRCLE, "polygon": ColumnType.POLYGON}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
@@ -31,7 +39,11 @@ _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 
 @dataclass(frozen=True)
 class TapColumn:
-    """A column as TAP_SCHEMA.columns describes it (TAP 1.1 section 4.3); ``name`` is bare, without the quotes of a delimited name."""
+    """A column as TAP_SCHEMA.columns describes it (TAP 1.1 section 4.3); ``name`` is bare, without the quotes of a delimited name.
+
+    ``stored_name`` and ``stored_type`` are given where the database knows the column by another name, or in another type than its
+    datatype, arraysize and xtype tell: columns of uploads.
+    """
 
     name: str
     datatype: str
@@ -44,10 +56,14 @@ class TapColumn:
     indexed: bool = False
     principal: bool = True
     std: bool = False
+    stored_name: str | None = None
+    stored_type: ColumnType | None = None
 
     @property
     def type(self) -> ColumnType:
         """The column's type in the database, which datatype, arraysize and xtype determine; ValueError if they do not."""
+        if self.stored_type is not None:
+            return self.stored_type
         if self.datatype in ("char", "unicodeChar"):
             return _CHARACTERS.get(self.xtype or "", ColumnType.TEXT)
         if self.datatype == "double" and self.arraysize is not None and self.xtype in _GEOMETRY:
@@ -76,6 +92,8 @@ class TapTable:
     position: Position | None = None
     padding: float = 0.0
     displaced: tuple[int, ...] = ()
+    source_release: str | None = None
+    """The schema of the release that the table's source_id belongs to, such as gaiadr3."""
 
     @property
     def qualified_name(self) -> str:
@@ -114,16 +132,3 @@ class TableSet:
         bare = close_names(name, (table.name for table in self.tables))
         close = close_names(wanted, names) + tuple(table.qualified_name for near in bare for table in self._by_name[near.casefold()])
         return tuple(dict.fromkeys((*same, *close)))[:3]
-
-
-def same_name(declared: str, written: str, exact: bool) -> bool:
-    """Whether an identifier in a query means a declared name."""
-    return declared == written if exact else declared.casefold() == written.casefold()
-
-
-def close_names(wanted: str, names: Iterable[str], count: int = 3, likeness: float = 0.6) -> tuple[str, ...]:
-    """The names at least so like the wanted one (1 is equal), best first, compared without case."""
-    folded: dict[str, str] = {}
-    for name in names:
-        folded.setdefault(name.casefold(), name)
-    return tuple(folded[near] for near in difflib.get_close_matches(wanted.casefold(), folded, count, likeness))

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from tap_service.publication_tables import PublicationTables
 from tap_service.table_set import TapColumn, TapTable
-from tap_service.xml_document import AVAILABILITY, TABLES, XSI_TYPE, add, add_known, document, root
+from tap_service.xml_document import AVAILABILITY, TABLES, TAP_PLUS, XSI_TYPE, add, add_known, document, root
 
 
 def availability(problem: str | None, up_since: datetime) -> bytes:
@@ -18,8 +18,12 @@ def availability(problem: str | None, up_since: datetime) -> bytes:
     return document(element)
 
 
-def tables(published: PublicationTables, *, full: bool = True) -> bytes:
-    """All tables of a publication (VOSI 1.1 section 4); those that are not in full have neither columns nor keys."""
+def tables(published: PublicationTables, *, full: bool = True, tap_plus: bool = False) -> bytes:
+    """All tables of a publication (VOSI 1.1 section 4); those that are not in full have neither columns nor keys.
+
+    ``tap_plus`` gives each column the attribute ``flags`` of ESA's dialect, without which astroquery (0.4.11) reads no column; VOSI's
+    schema has no place for it.
+    """
     tableset = root(TABLES, "tableset", "vs")  # no version attribute: validators with the schema of VOSI 1.0 refuse it
     for schema in published.schemas:
         element = add(tableset, "schema")
@@ -27,6 +31,9 @@ def tables(published: PublicationTables, *, full: bool = True) -> bytes:
         for table in published.tables:
             if table.schema == schema.name:
                 _table(add(element, "table"), published, table, full=full)
+    if tap_plus:
+        for column in tableset.iter("column"):
+            column.set(f"{{{TAP_PLUS}}}flags", "0")
     return document(tableset)
 
 

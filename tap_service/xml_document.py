@@ -6,6 +6,7 @@ XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 CAPABILITIES = "http://www.ivoa.net/xml/VOSICapabilities/v1.0"
 AVAILABILITY = "http://www.ivoa.net/xml/VOSIAvailability/v1.0"
 TABLES = "http://www.ivoa.net/xml/VOSITables/v1.0"
+TAP_PLUS = "http://esa.int/xml/EsaTapPlus"
 _PREFIXES = {
     "vr": "http://www.ivoa.net/xml/VOResource/v1.0",
     "vs": "http://www.ivoa.net/xml/VODataService/v1.1",
@@ -17,6 +18,7 @@ ET.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
 ET.register_namespace("vosi", CAPABILITIES)
 ET.register_namespace("avail", AVAILABILITY)
 ET.register_namespace("vtm", TABLES)
+ET.register_namespace("esatapplus", TAP_PLUS)
 
 
 def root(namespace: str, name: str, *prefixes: str) -> ET.Element:

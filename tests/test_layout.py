@@ -74,6 +74,7 @@ def test_layers_hold() -> None:
         ("catalog.commands", ("torch", "dask", "distributed", "starlette", "gaiaxpy")),
         ("tap_service.app", ("torch", "dask", "distributed", "gaiaxpy")),
         ("kiel_main", ("torch", "dask", "sqlalchemy", "psycopg", "numpy", "astropy")),
+        ("tap_service.adql.parse", ("sqlalchemy", "psycopg", "numpy", "astropy", "healpy")),
     ],
 )
 def test_starting_a_part_does_not_load_what_another_part_needs(module: str, forbidden: tuple[str, ...]) -> None:

@@ -27,6 +27,18 @@ class ColumnType(Enum):
     INTEGER_ARRAY = ("bytea", "int", None)
     """Whole numbers of 32 bits, packed likewise."""
     DOUBLE_ARRAY = ("double precision[]", "double", None)
+    # What only a table that a person uploads has: numbers without a type of their own in PostgreSQL, and packed arrays as BINARY2 has them.
+    BIT = ("smallint", "bit", None)
+    UNSIGNED_BYTE = ("smallint", "unsignedByte", None)
+    BOOLEAN_ARRAY = ("bytea", "boolean", None)
+    """The letters T, F and ? (unknown)."""
+    BIT_ARRAY = ("bytea", "bit", None)
+    """A byte 0 or 1 for each bit."""
+    SMALLINT_ARRAY = ("bytea", "short", None)
+    BIGINT_ARRAY = ("bytea", "long", None)
+    COMPLEX = ("bytea", "floatComplex", None)
+    """One or more pairs of float32, big-endian."""
+    DOUBLE_COMPLEX = ("bytea", "doubleComplex", None)
     # Places on the sky, ICRS degrees, in the order of DALI 1.1 section 3.3: lon lat; lon lat radius; lon1 lat1 lon2 lat2 ...
     POINT = ("double precision[]", "double", "point")
     CIRCLE = ("double precision[]", "double", "circle")
@@ -38,11 +50,16 @@ class ColumnType(Enum):
         self.xtype = xtype
 
     @property
+    def is_array(self) -> bool:
+        """Whether a value has elements, so that no order and no text goes with it."""
+        return self.postgres in ("bytea", "double precision[]")
+
+    @property
     def arraysize(self) -> str | None:
         """The VOTable arraysize that goes with the type: of places their numbers, ``*`` for text and other arrays, None for scalars."""
         if self.xtype in _NUMBERS_OF_PLACES:
             return _NUMBERS_OF_PLACES[self.xtype]
-        return "*" if self.votable == "char" or self.postgres in ("bytea", "double precision[]") else None
+        return "*" if self.votable == "char" or self.is_array else None
 
 
 _NUMBERS_OF_PLACES: dict[str | None, str] = {"point": "2", "circle": "3", "polygon": "*"}
@@ -61,6 +78,14 @@ _SQLALCHEMY: dict[ColumnType, sa.types.TypeEngine[Any]] = {
     ColumnType.VECTOR: postgresql.BYTEA(),
     ColumnType.INTEGER_ARRAY: postgresql.BYTEA(),
     ColumnType.DOUBLE_ARRAY: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
+    ColumnType.BIT: sa.SmallInteger(),
+    ColumnType.UNSIGNED_BYTE: sa.SmallInteger(),
+    ColumnType.BOOLEAN_ARRAY: postgresql.BYTEA(),
+    ColumnType.BIT_ARRAY: postgresql.BYTEA(),
+    ColumnType.SMALLINT_ARRAY: postgresql.BYTEA(),
+    ColumnType.BIGINT_ARRAY: postgresql.BYTEA(),
+    ColumnType.COMPLEX: postgresql.BYTEA(),
+    ColumnType.DOUBLE_COMPLEX: postgresql.BYTEA(),
     ColumnType.POINT: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
     ColumnType.CIRCLE: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
     ColumnType.POLYGON: postgresql.ARRAY(sa.DOUBLE_PRECISION()),
@@ -90,10 +115,7 @@ class Column:
     @property
     def arraysize(self) -> str | None:
         """The VOTable arraysize: ``*`` for text, the element count or ``*`` for vectors, None for scalars."""
-        if (
-            self.type in (ColumnType.VECTOR, ColumnType.INTEGER_ARRAY, ColumnType.DOUBLE_ARRAY, ColumnType.BYTES)
-            and self.length is not None
-        ):
+        if self.type.is_array and self.length is not None:
             return str(self.length)
         return self.type.arraysize
 

@@ -5,6 +5,7 @@ from catalog.schema.column import Column, ColumnType, StoreTable
 JOB_PHASES = ("PENDING", "QUEUED", "EXECUTING", "COMPLETED", "ERROR", "ABORTED")
 """Phases that a job can be in here; UWS 1.1 section 2.1.3 has others (HELD, SUSPENDED, UNKNOWN, ARCHIVED), which no job of this service reaches."""
 
+# JSON stands in text columns: jsonb refuses characters that people may send, and a job must be created whatever its query is.
 UWS_JOB = StoreTable(
     "uws_job",
     "Asynchronous queries that people sent: who may not read these rows may not see their queries.",
@@ -18,8 +19,9 @@ UWS_JOB = StoreTable(
         Column("ended", ColumnType.TIMESTAMP, "When the job reached its last phase."),
         Column("destruction", ColumnType.TIMESTAMP, "When job and result are removed.", nullable=False),
         Column("execution_duration", ColumnType.INTEGER, "The longest that the query may take.", unit="s", nullable=False),
-        Column("parameters", ColumnType.JSON, "The request's parameters, pairs of name and value as they came.", nullable=False),
-        Column("files", ColumnType.JSON, "Files in the job's folder by the name of the part of the request that each came in.", nullable=False),
+        Column("parameters", ColumnType.TEXT, "JSON: the request's parameters, pairs of name and value as they came.", nullable=False),
+        Column("files", ColumnType.TEXT, "JSON: files in the job's folder by the name of the part of the request that each came in.", nullable=False),
+        Column("links", ColumnType.TEXT, "Address of the DataLink service as the client knows it.", ucd="meta.ref.url", nullable=False),
         Column("turn", ColumnType.BIGINT, "Place in the queue: the jobs of one address take turns one after the other.", ucd="meta.number"),
         Column("attempt", ColumnType.INTEGER, "How often a worker began; only the newest attempt may end the job.", ucd="meta.number", nullable=False, default="0"),
         Column("lost", ColumnType.INTEGER, "How often a worker died with the job.", ucd="meta.number", nullable=False, default="0"),

@@ -45,6 +45,9 @@ DECLARE
     y double precision := rotation[4] * a + rotation[5] * b + rotation[6] * c;
     z double precision := rotation[7] * a + rotation[8] * b + rotation[9] * c;
 BEGIN
+    IF NOT abs(lat) <= 90 THEN
+        RETURN NULL;  -- no place on the sky
+    END IF;
     RETURN ARRAY[degrees(atan2(-y, -x)) + 180, degrees(atan2(z, sqrt(x * x + y * y)))];
 END
 $$;

@@ -122,7 +122,7 @@ BEGIN
                 furthest := i;
             END IF;
         END LOOP;
-        EXIT WHEN least_cosine > 0.2;
+        EXIT WHEN least_cosine > 0.2 OR step = 100;
         mx := mx + (x[furthest] - mx) / (step + 1);
         my := my + (y[furthest] - my) / (step + 1);
         mz := mz + (z[furthest] - mz) / (step + 1);
@@ -320,6 +320,9 @@ BEGIN
         RETURN functions.separation(region[1], region[2], lon, lat) <= CASE WHEN region[3] >= 0 THEN region[3] END;
     END IF;
     middle := functions.polygon_middle(region);
+    IF middle IS NULL THEN
+        RETURN NULL;
+    END IF;
     unit := 20000 / tan(radians(middle[3]));
     RETURN functions.outline_holds(functions.outline(functions.on_plane(region, middle), unit), unit, middle[1], middle[2], lon, lat);
 END
@@ -336,10 +339,13 @@ DECLARE
     unit double precision;
     held boolean;
 BEGIN
-    IF (n_inside > 3 AND functions.polygon_middle(inside) IS NULL) OR (n_inside <= 3 AND (radius IS NULL OR functions.sky_point(inside[1], inside[2]) IS NULL)) THEN
+    IF n_inside IS NULL OR n_around IS NULL
+        OR (n_inside > 3 AND functions.polygon_middle(inside) IS NULL)
+        OR (n_inside <= 3 AND (radius IS NULL OR functions.sky_point(inside[1], inside[2]) IS NULL))
+    THEN
         RETURN NULL;
     ELSIF n_around <= 3 THEN
-        IF functions.sky_point(around[1], around[2]) IS NULL OR (n_around = 3 AND around[3] >= 0) IS FALSE THEN
+        IF functions.sky_point(around[1], around[2]) IS NULL OR (n_around = 3 AND (around[3] >= 0) IS NOT TRUE) THEN
             RETURN NULL;
         ELSIF n_around = 3 AND around[3] >= 180 THEN
             RETURN 1;
@@ -365,10 +371,10 @@ BEGIN
         RETURN (held AND (radius = 0 OR functions.edge_separation(around, inside[1], inside[2]) >= radius))::integer;
     END IF;
     middle := functions.polygon_middle(around);
-    unit := 1e9 / tan(radians(middle[3]));
     IF middle IS NULL THEN
         RETURN NULL;
     END IF;
+    unit := 1e9 / tan(radians(middle[3]));
     RETURN coalesce(functions.outline(functions.on_plane(around, middle), unit) @> functions.outline(functions.on_plane(inside, middle), unit), false)::integer;
 END
 $$;
@@ -380,7 +386,9 @@ DECLARE
     n_other integer := array_length(other, 1);
     held boolean;
 BEGIN
-    IF n_one = 2 THEN
+    IF n_one IS NULL OR n_other IS NULL THEN
+        RETURN NULL;
+    ELSIF n_one = 2 THEN
         RETURN functions.region_contains(one, other);
     ELSIF n_other = 2 THEN
         RETURN functions.region_contains(other, one);
@@ -537,6 +545,22 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION functions.rotated_region(region double precision[], matrix double precision[]) RETURNS double precision[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    turned double precision[] := region;
+    place double precision[];
+BEGIN
+    FOR i IN 1 .. coalesce(array_length(region, 1), 0) / 2 LOOP
+        place := functions.rotated_place(region[2 * i - 1], region[2 * i], matrix);
+        turned[2 * i - 1] := place[1];
+        turned[2 * i] := place[2];
+    END LOOP;
+    RETURN turned;
+END
+$$;
+
+COMMENT ON FUNCTION functions.rotated_region(double precision[], double precision[]) IS 'A region in axes turned by a rotation matrix, row by row.';
 COMMENT ON FUNCTION functions.longitude(double precision) IS 'A longitude between 0 (inclusive) and 360 degrees (exclusive).';
 COMMENT ON FUNCTION functions.sky_point(double precision, double precision) IS 'A point; null for what is no place on the sky.';
 COMMENT ON FUNCTION functions.sky_circle(double precision, double precision, double precision) IS 'A circle; null for a radius below 0.';

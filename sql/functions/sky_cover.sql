@@ -11,8 +11,7 @@ CREATE OR REPLACE FUNCTION functions.sky_pixels(lon double precision, lat double
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     spread CONSTANT integer[] := '{0,1,4,5,16,17,20,21,64,65,68,69,80,81,84,85,256,257,260,261,272,273,276,277,320,321,324,325,336,337,340,341,1024,1025,1028,1029,1040,1041,1044,1045,1088,1089,1092,1093,1104,1105,1108,1109,1280,1281,1284,1285,1296,1297,1300,1301,1344,1345,1348,1349,1360,1361,1364,1365}';
-    ra double precision := lon;
-    dec double precision := lat;
+    ra double precision := lon - 360 * floor(lon / 360);
     half_width double precision;  -- of the square, in faces
     level integer;
     from_pole double precision;
@@ -32,29 +31,24 @@ DECLARE
     apart double precision;
     border bigint[] := '{0,1,2,3,4,5,6,7,8,9,10,11}';
 BEGIN
-    IF reach < 0 OR NOT (abs(lon) < 'Infinity' AND abs(lat) < 'Infinity') THEN
-        RETURN found;
+    IF reach < 0 OR NOT (abs(lon) < 'Infinity' AND abs(lat) <= 90) THEN
+        RETURN found;  -- no place on the sky
     END IF;
     IF NOT reach < 180 THEN
         RETURN ARRAY[1::bigint << 62];  -- all keys
     END IF;
-    IF abs(dec) > 90 THEN  -- over the pole and down on the other side, as sines and cosines take it
-        ra := ra + CASE WHEN cos(radians(dec)) < 0 THEN 180 ELSE 0 END;
-        dec := degrees(asin(sin(radians(dec))));
-    END IF;
-    ra := ra - 360 * floor(ra / 360);
-    half_width := radians(reach) * CASE WHEN abs(dec) + reach < 41.81 THEN 1.0208 ELSE 1.4519 END;
+    half_width := radians(reach) * CASE WHEN abs(lat) + reach < 41.81 THEN 1.0208 ELSE 1.4519 END;
     level := greatest(1, least(12, floor(1 - ln(greatest(half_width, 1e-9)) / ln(2::double precision))));
     IF level > 2 THEN
         -- The plane of HEALPix in units of a pixel: lines that rise and lines that fall are counted by y - x and y + x.
         quarters := ra / 90;
-        IF abs(dec) < 41.8103148957786 THEN
+        IF abs(lat) < 41.8103148957786 THEN
             x := 0.5 + quarters;
-            y := 0.75 * sin(radians(dec));
+            y := 0.75 * sin(radians(lat));
         ELSE
-            from_pole := sqrt(6::double precision) * sin(radians(45 - abs(dec) / 2));
+            from_pole := sqrt(6::double precision) * sin(radians(45 - abs(lat) / 2));
             x := 1 + floor(quarters) + (quarters - floor(quarters) - 0.5) * from_pole;
-            y := sign(dec) * (1 - from_pole / 2);
+            y := sign(lat) * (1 - from_pole / 2);
         END IF;
         rise_first := floor((x - y - half_width) * (1 << level));
         rise_last := floor((x - y + half_width) * (1 << level));
@@ -84,7 +78,7 @@ BEGIN
         FOREACH pixel IN ARRAY border LOOP
             centre := functions.healpix_center(depth, pixel);
             apart := 2 * degrees(asin(least(1, sqrt(
-                sin(radians(centre[2] - dec) / 2) ^ 2 + cos(radians(dec)) * cos(radians(centre[2])) * sin(radians(centre[1] - ra) / 2) ^ 2
+                sin(radians(centre[2] - lat) / 2) ^ 2 + cos(radians(lat)) * cos(radians(centre[2])) * sin(radians(centre[1] - ra) / 2) ^ 2
             ))));
             IF apart > reach + radius THEN
                 CONTINUE;
@@ -105,7 +99,7 @@ RETURNS TABLE (first bigint, last bigint, south double precision, north double p
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- PostgreSQL writes this into the query that calls it. Most discs of an arcsecond lie in one pixel, which is found here; the others go to sky_pixels.
     SELECT middle - (middle & -middle), middle + ((middle & -middle) - 1),
-        CASE WHEN abs(lat) <= 90 THEN lat - reach ELSE -90 END, CASE WHEN abs(lat) <= 90 THEN lat + reach ELSE 90 END
+        lat - reach, lat + reach
     FROM (
         SELECT unnest(CASE WHEN rise = rise_last AND fall = fall_last THEN ARRAY[
             (2 * (

@@ -1,7 +1,7 @@
 -- The four roles, and what each may do. Safe to repeat; run by a login that may create roles, before the migrations.
 --   kiel_owner    owns everything: migrations, releases, publication
 --   kiel_worker   reads and writes store: ingest, training, runs
---   tap_service   reads publications and TAP_SCHEMA; may become tap_reader
+--   tap_service   reads publications and TAP_SCHEMA, loads uploads into temporary tables; may become tap_reader
 --   tap_reader    SELECT on the public views only: every query that a person writes runs as it
 DO $roles$
 DECLARE
@@ -25,7 +25,7 @@ BEGIN
     END IF;
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO kiel_owner', current_database());
-    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO kiel_worker', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO kiel_worker, tap_service', current_database());
 END
 $roles$;
 

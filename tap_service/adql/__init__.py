@@ -1,9 +1,10 @@
 """ADQL 2.1 to PostgreSQL: the text of a query in, the result's columns and one statement out. Nothing here asks a database.
 
 tokens, token_reader, tree, parse   text to tree, with the place of every part
+translation                    both, one after the other
 errors                         what can be wrong with a query: message, line, column, caret
 scope, from_clause, grouping, expressions, resolve   names to columns, values to types, result columns with unit and UCD
-value_types, conversions       which types go together
+value_types, conversions, units   which types go together; units of products
 functions, geometry            what can be called; places on the sky
 udf, user_function             the user-defined functions, and what one is: signature, check, SQL
 udf_sky, udf_numbers, udf_text, udf_labels   them by theme; frames are the rotations between reference frames
@@ -12,11 +13,8 @@ sky_joins                      joins on position as lookups by the key
 typed_tree, to_postgres        what the resolver makes, and its SQL
 """
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from psycopg import sql
-
-from catalog.schema.column import ColumnType
 from tap_service.adql.errors import (
     AdqlError,
     AdqlNameError,
@@ -24,11 +22,11 @@ from tap_service.adql.errors import (
     AdqlTypeError,
     AdqlUnsupportedError,
 )
-from tap_service.adql.parse import TOO_DEEP, VERSIONS, parse
-from tap_service.adql.resolve import resolve
-from tap_service.adql.to_postgres import to_postgres
-from tap_service.adql.typed_tree import Output, OutputColumn
-from tap_service.table_set import TableSet
+from tap_service.adql.parse import VERSIONS, parse
+
+if TYPE_CHECKING:
+    from tap_service.adql.translation import Translation, translate
+    from tap_service.adql.typed_tree import OutputColumn
 
 __all__ = [
     "VERSIONS",
@@ -44,46 +42,10 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Translation:
-    """A query ready to run: the columns of its result, in order, and the statement."""
+def __getattr__(name: str) -> object:
+    """What needs the catalogue and numpy is loaded when it is asked for (PEP 562): reading a query needs neither."""
+    if name in ("OutputColumn", "Translation", "translate"):
+        from tap_service.adql import translation
 
-    columns: tuple[OutputColumn, ...]
-    statement: sql.Composed
-
-
-def translate(text: str, table_set: TableSet, version: str = "2.1", limit: int | None = None) -> Translation:
-    """A query on a set of tables as one PostgreSQL statement.
-
-    Args:
-        text: the query.
-        table_set: the tables that it may read.
-        version: ``2.0`` or ``2.1``.
-        limit: the most rows that the statement may give, whatever TOP says; give MAXREC + 1 to see an overflow.
-
-    Raises:
-        AdqlError: the query is wrong; the message points at the place.
-    """
-    tree = parse(text, version)
-    try:
-        query = resolve(tree, text, table_set)
-        return Translation(tuple(_output_column(output) for output in query.outputs), to_postgres(query, limit))
-    except RecursionError:
-        raise AdqlSyntaxError(TOO_DEEP, text, 0) from None
-
-
-def _output_column(output: Output) -> OutputColumn:
-    meaning = output.meaning
-    if not isinstance(meaning.type, ColumnType):
-        raise AssertionError(f"column {output.name} came out of the resolver as {meaning.type}")
-    return OutputColumn(
-        output.name,
-        meaning.type.votable,
-        meaning.arraysize,
-        meaning.xtype,
-        meaning.unit,
-        meaning.ucd,
-        meaning.utype,
-        meaning.description,
-        meaning.type,
-    )
+        return getattr(translation, name)
+    raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from catalog.schema.column import ColumnType
 from tap_service.adql.errors import AdqlTypeError, QueryText
 from tap_service.adql.typed_tree import Constant, Expression, Operation
-from tap_service.adql.value_types import INTEGERS, NUMBERS, Internal, Meaning, ValueType, common_type, in_words
+from tap_service.adql.value_types import INTEGERS, NUMBERS, REGIONS, Internal, Meaning, ValueType, common_type, in_words
 
 _TRUTH = {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}
 
@@ -16,7 +16,7 @@ def converted(value: Expression, type_: ColumnType) -> Expression:
     if value.meaning.type is type_:
         return value
     plain = Meaning.of(type_)
-    meaning = replace(value.meaning, type=type_, arraysize=plain.arraysize, xtype=plain.xtype)
+    meaning = replace(value.meaning, type=type_, arraysize=plain.arraysize, xtype=plain.xtype, datatype=None)
     if isinstance(value, Constant) and value.value is None:
         return Constant(meaning, None, place=value.place)
     if isinstance(value, Constant) and type_ is ColumnType.DOUBLE and isinstance(value.value, int | float):
@@ -59,6 +59,10 @@ def comparable(left: Expression, right: Expression, source: QueryText, place: in
     """
     left, right = _read_as(left, right, source), _read_as(right, left, source)
     first, second = left.meaning.type, right.meaning.type
+    for side in (left, right):
+        if side.meaning.type in REGIONS:
+            message = f"{in_words(side.meaning.type)} is compared by CONTAINS, INTERSECTS or DISTANCE"
+            source.fail(AdqlTypeError, message, side.place)
     if (first in NUMBERS and second in NUMBERS) or Internal.NULL in (first, second):
         return left, right
     if first is not second or not isinstance(first, ColumnType):

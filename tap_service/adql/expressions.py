@@ -7,10 +7,11 @@ from functools import singledispatchmethod
 
 from catalog.schema.column import ColumnType
 from tap_service.adql import tree
+from tap_service.adql.constants import constant
 from tap_service.adql.conversions import comparable, converted, in_one_type, require, timestamp
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, unknown_function
-from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.geometry import GEOMETRY, region_from_text, text_of_region
 from tap_service.adql.scope import Scope
 from tap_service.adql.typed_tree import (
     Arithmetic,
@@ -18,13 +19,15 @@ from tap_service.adql.typed_tree import (
     Connective,
     Constant,
     Expression,
+    Membership,
     Negative,
     Operation,
     QueryValue,
     TypedQuery,
 )
 from tap_service.adql.udf import UDFS
-from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_type, in_words
+from tap_service.adql.units import product
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, REGIONS, Internal, Meaning, common_type, computed, in_words
 
 _TEXT, _DOUBLE = ColumnType.TEXT, ColumnType.DOUBLE
 _CONDITION = Meaning(Internal.CONDITION)
@@ -37,6 +40,9 @@ _CASTS = {
     "CHAR": ColumnType.TEXT,
     "VARCHAR": ColumnType.TEXT,
     "TIMESTAMP": ColumnType.TIMESTAMP,
+    "POINT": ColumnType.POINT,
+    "CIRCLE": ColumnType.CIRCLE,
+    "POLYGON": ColumnType.POLYGON,
 }
 
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
@@ -101,15 +107,20 @@ class ExpressionResolver:
 
     @resolve.register
     def _(self, node: tree.ColumnReference) -> Expression:
-        return replace(self.scope.column(node.parts, self.source, node.place), place=node.place)
+        return replace(self.scope.column(node.parts, self.source).value, place=node.place)
 
     @resolve.register
     def _(self, node: tree.Sign) -> Expression:
+        if node.operator == "-" and isinstance(node.operand, tree.NumberLiteral) and node.operand.text == str(2**63):
+            return Constant(Meaning.of(ColumnType.BIGINT), -(2**63), place=node.place)  # its 2**63 alone would be a double
         operand = self.value(node.operand)
         require(operand, (*NUMBERS, Internal.NULL), "a number", self.source, f"what stands after {node.operator}")
         if node.operator == "+" or operand.meaning.type is Internal.NULL:
             return operand
-        return Negative(Meaning.of(operand.meaning.type, operand.meaning.unit), operand, place=node.place)
+        type_ = operand.meaning.type
+        return Negative(
+            Meaning.of(computed(type_) if isinstance(type_, ColumnType) else type_, operand.meaning.unit), operand, place=node.place
+        )
 
     @resolve.register
     def _(self, node: tree.Arithmetic) -> Expression:
@@ -126,6 +137,7 @@ class ExpressionResolver:
         type_ = common_type(left.meaning.type, right.meaning.type)
         if not isinstance(type_, ColumnType):
             type_ = _DOUBLE
+        type_ = computed(type_)
         left, right = (converted(side, type_) if side.meaning.type is Internal.NULL else side for side in (left, right))
         if node.operator == "%":
             if type_ not in INTEGERS:
@@ -139,7 +151,7 @@ class ExpressionResolver:
         if node.function in FUNCTIONS or node.function in SPECIAL:
             return call(node.function, arguments, node.distinct, node.star, self.source, node.place)
         if node.function not in GEOMETRY and node.function not in UDFS:
-            unknown_function(node.function, (*GEOMETRY, *UDFS), self.source, node.place)
+            unknown_function(node.function, (*GEOMETRY, *(udf.name for udf in UDFS.values())), self.source, node.place)
         if node.distinct or node.star:
             self.source.fail(AdqlTypeError, f"{node.function} takes neither DISTINCT nor *", node.place)
         if node.function in UDFS:
@@ -153,12 +165,19 @@ class ExpressionResolver:
             self.source.fail(AdqlUnsupportedError, f"CAST to {node.type_name} is not supported; types are {', '.join(_CASTS)}", node.place)
         type_ = _CASTS[node.type_name]
         self._check_cast(operand, type_)
+        if operand.meaning.type is Internal.NULL:
+            # A NULL with a type of its own: beside other values it does not take theirs.
+            operand = Operation(Meaning.of(type_), f"CAST({{0}} AS {type_.postgres})", (operand,), place=node.place)
         if type_ is ColumnType.TIMESTAMP:
             if isinstance(operand, Constant) and operand.meaning.type is _TEXT and operand.value is not None:
                 return timestamp(operand, self.source)
             return converted(operand, type_)
+        if type_ in REGIONS and operand.meaning.type is _TEXT:
+            return region_from_text(operand, type_, self.source)
         if type_ is not _TEXT:
             return converted(operand, type_)
+        if operand.meaning.type in REGIONS:
+            operand = text_of_region(operand)
         if operand.meaning.type is ColumnType.TIMESTAMP:
             iso = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
             operand = Operation(Meaning.of(_TEXT), iso, (operand,), place=operand.place)
@@ -166,13 +185,17 @@ class ExpressionResolver:
             return converted(operand, _TEXT)
         if not 0 < node.length <= 10485760:
             self.source.fail(AdqlTypeError, f"{node.type_name}({node.length}) is no length of a text; use 1 to 10485760", node.place)
+        if node.type_name == "CHAR":
+            # Exactly so many characters, blanks behind (SQL-92 section 6.10); PostgreSQL's char(n) would lose them again.
+            padded = f"rpad(CAST({{0}} AS text), {node.length})"
+            return Operation(replace(Meaning.of(_TEXT), arraysize=str(node.length)), padded, (operand,), place=node.place)
         meaning = replace(Meaning.of(_TEXT), arraysize=f"{node.length}*")
         return Operation(meaning, f"CAST(CAST({{0}} AS varchar({node.length})) AS text)", (operand,), place=node.place)
 
     def _check_cast(self, operand: Expression, type_: ColumnType) -> None:
         """Numbers go into numbers and text, text into all, booleans into text and whole numbers, NULL into anything."""
         given = operand.meaning.type
-        if type_ is _TEXT and isinstance(given, ColumnType) and given not in (ColumnType.BYTES, ColumnType.VECTOR, ColumnType.DOUBLE_ARRAY):
+        if type_ is _TEXT and isinstance(given, ColumnType) and not given.is_array:
             return
         if given in (_TEXT, Internal.NULL, type_) or (given in NUMBERS and type_ in NUMBERS):
             return
@@ -239,12 +262,32 @@ class ExpressionResolver:
     @resolve.register
     def _(self, node: tree.InList) -> Expression:
         operand = self.value(node.operand)
+        if membership := self._membership(operand, node):
+            return membership
         values = []
         for item in node.values:
             operand, value = comparable(operand, self.value(item), self.source, item.place)
             values.append(value)
         places = ", ".join(f"{{{number}}}" for number in range(1, len(values) + 1))
         return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}IN ({places}))", (operand, *values), place=node.place)
+
+    def _membership(self, operand: Expression, node: tree.InList) -> Expression | None:
+        """Numbers among literal numbers, or text among literal texts; None for anything else."""
+        type_, values = operand.meaning.type, node.values
+        if type_ is _TEXT and all(isinstance(item, tree.StringLiteral) for item in values):
+            return Membership(_CONDITION, operand, _TEXT, tuple(item.value for item in values), node.negated, place=node.place)  # type: ignore[attr-defined]
+        if type_ not in NUMBERS or not all(isinstance(item, tree.NumberLiteral) for item in values):
+            return None
+        texts = [item.text for item in values]  # type: ignore[attr-defined]
+        numbers: tuple[int | float, ...]
+        if type_ in INTEGERS and all(text.isdigit() and len(text) < 20 for text in texts) and (largest := max(map(int, texts))) < 2**63:
+            numbers = tuple(map(int, texts))
+            type_ = ColumnType.INTEGER if largest < 2**31 else ColumnType.BIGINT
+        else:
+            numbers, type_ = tuple(map(float, texts)), _DOUBLE
+            if not all(map(math.isfinite, numbers)):
+                return None
+        return Membership(_CONDITION, operand, type_, numbers, node.negated, place=node.place)
 
     @resolve.register
     def _(self, node: tree.InQuery) -> Expression:
@@ -256,12 +299,17 @@ class ExpressionResolver:
     @resolve.register
     def _(self, node: tree.Like) -> Expression:
         word = "ILIKE" if node.any_case else "LIKE"
-        sides = (self.value(node.operand), self.value(node.pattern))
+        sides = [self.value(node.operand), self.value(node.pattern)]
+        if node.escape is not None:
+            sides.append(self.value(node.escape))
         for side in sides:
             require(side, (_TEXT, Internal.NULL), "text", self.source, f"what {word} compares")
+        if len(sides) > 2 and not (isinstance(sides[2], Constant) and isinstance(sides[2].value, str) and len(sides[2].value) == 1):
+            self.source.fail(AdqlTypeError, "ESCAPE takes one character in quotes: ESCAPE '!'", sides[2].place)
         texts = tuple(converted(side, _TEXT) for side in sides)
-        # No character escapes another in ADQL (SQL-92 section 8.5 without ESCAPE); PostgreSQL would take a backslash for that.
-        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}{word} {{1}} ESCAPE '')", texts, place=node.place)
+        # Without ESCAPE no character is one (SQL-92 section 8.5); PostgreSQL would take the backslash.
+        escape = "{2}" if len(sides) > 2 else "''"
+        return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}{word} {{1}} ESCAPE {escape})", texts, place=node.place)
 
     @resolve.register
     def _(self, node: tree.IsNull) -> Expression:
@@ -289,8 +337,12 @@ class ExpressionResolver:
 
 
 def _unit(operator: str, left: Expression, right: Expression) -> str | None:
-    """The unit of a sum, where a literal is taken to be in the other's unit; products have none that can be told from the text."""
-    if operator not in "+-":
-        return None
-    units = {side.meaning.unit for side in (left, right) if not isinstance(side, Constant)}
-    return units.pop() if len(units) == 1 else None
+    """The unit of a sum, where a literal is taken to be in the other's unit; or of a product of two values.
+
+    A literal factor may be a number or a change of unit (``ra * 3600``), so such a product has no unit that can be told.
+    """
+    literals = [constant(side) is not None for side in (left, right)]
+    if operator in "+-":
+        units = {side.meaning.unit for side, literal in zip((left, right), literals, strict=True) if not literal}
+        return units.pop() if len(units) == 1 else None
+    return None if any(literals) else product(left.meaning.unit, right.meaning.unit, 1 if operator == "*" else -1)

@@ -27,7 +27,8 @@ from tap_service.adql.typed_tree import (
     TypedSelect,
 )
 from tap_service.adql.value_types import Internal, Meaning, common_type
-from tap_service.table_set import TableSet, TapTable, close_names, same_name
+from tap_service.names import close_names, same_name
+from tap_service.table_set import TableSet, TapTable
 
 _CONDITION = Meaning(Internal.CONDITION)
 
@@ -119,10 +120,18 @@ class FromResolver:
                 column.name,
                 ColumnValue(
                     Meaning(
-                        text_if_json(column.type), column.arraysize, column.xtype, column.unit, column.ucd, column.utype, column.description
+                        text_if_json(column.type),
+                        column.arraysize,
+                        column.xtype,
+                        column.unit,
+                        column.ucd,
+                        column.utype,
+                        column.description,
+                        column.datatype if column.datatype == "unicodeChar" else None,
+                        table.source_release if column.name == "source_id" else None,
                     ),
                     relation,
-                    column.name,
+                    column.stored_name or column.name,
                     column.type is ColumnType.JSON,
                 ),
             )
@@ -183,8 +192,8 @@ class FromResolver:
         conditions: list[Expression] = []
         shared: list[VisibleColumn] = []
         for name in names:
-            first = Scope(left.tables, left.columns).column((name,), self.source, name.place)
-            second = Scope(right.tables, right.columns).column((name,), self.source, name.place)
+            first = Scope(left.tables, left.columns).column((name,), self.source).value
+            second = Scope(right.tables, right.columns).column((name,), self.source).value
             first, second = comparable(first, second, self.source, name.place)
             conditions.append(Comparison(_CONDITION, "=", first, second, place=name.place))
             value = second if node.kind == "RIGHT" else first

@@ -10,10 +10,11 @@ from typing import NoReturn
 
 from catalog.schema.column import ColumnType
 from tap_service.adql.conversions import as_double, converted, in_one_type, require
-from tap_service.adql.errors import AdqlNameError, AdqlTypeError, AdqlUnsupportedError, QueryText
+from tap_service.adql.errors import AdqlNameError, AdqlTypeError, QueryText
 from tap_service.adql.typed_tree import Aggregate, Constant, Expression, Operation
+from tap_service.adql.units import conversion_factor
 from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_arraysize, common_type
-from tap_service.table_set import close_names
+from tap_service.names import close_names
 
 _SMALLINT, _BIGINT, _REAL, _DOUBLE, _TEXT = (
     ColumnType.SMALLINT,
@@ -32,6 +33,7 @@ class Takes(Enum):
     DOUBLE = "a number"
     NUMBER = "a number "
     INTEGER = "a whole number"
+    BIGINT = "a whole number "
     TEXT = "text"
     ORDERED = "a number, text or a timestamp"
     ANYTHING = "a value"
@@ -67,6 +69,9 @@ def _double_in_unit(values: Values) -> Meaning:
     return Meaning.of(_DOUBLE, values[0].meaning.unit)
 
 
+_STATISTICS = {"mean": "Mean", "min": "Minimum", "max": "Maximum", "": "Sum"}
+
+
 def _statistic(name: str, type_of: Callable[[Values], ColumnType] | None = None) -> Callable[[Values], Meaning]:
     """A statistic of a column: its unit, its UCD with the statistic's word behind, and no longer the main one."""
 
@@ -75,7 +80,8 @@ def _statistic(name: str, type_of: Callable[[Values], ColumnType] | None = None)
         words = [word for word in (of.ucd or "").split(";") if word and word != "meta.main"]
         ucd = ";".join((*words, f"stat.{name}")) if words and name else ";".join(words) or None
         plain = Meaning.of(type_of(values)) if type_of else of
-        return Meaning(plain.type, plain.arraysize, plain.xtype, of.unit, ucd)
+        description = of.description and f"{_STATISTICS[name]} of: {of.description}"
+        return Meaning(plain.type, plain.arraysize, plain.xtype, of.unit, ucd, None, description)
 
     return meaning
 
@@ -83,6 +89,9 @@ def _statistic(name: str, type_of: Callable[[Values], ColumnType] | None = None)
 def _sum_type(values: Values) -> ColumnType:
     return _BIGINT if values[0].meaning.type in INTEGERS else _DOUBLE
 
+
+_EXACTLY = "CAST(CAST({} AS text) AS numeric)"
+"""A double as the decimal number that it is written as; a direct cast to numeric keeps 15 digits only."""
 
 _OF_DOUBLE = (Takes.DOUBLE,)
 _TWO_DOUBLES = (Takes.DOUBLE, Takes.DOUBLE)
@@ -100,12 +109,16 @@ FUNCTIONS: dict[str, Function] = {
     "POWER": Function(_TWO_DOUBLES, _double(), ("power({0}, {1})",)),
     "SQRT": Function(_OF_DOUBLE, _double(), ("sqrt({0})",)),
     "PI": Function((), _double(), ("pi()",)),
-    "RAND": Function((), _double(), ("random()",)),
+    "RAND": Function((Takes.BIGINT,), _double(), ("random()", "functions.random_of({0})")),
     "ROUND": Function(
-        (Takes.DOUBLE, Takes.INTEGER), _double_in_unit, ("round({0})", "CAST(round(CAST({0} AS numeric), {1}) AS double precision)")
+        (Takes.DOUBLE, Takes.INTEGER),
+        _double_in_unit,
+        ("functions.rounded({0})", f"CAST(round({_EXACTLY.format('{0}')}, {{1}}) AS double precision)"),
     ),
     "TRUNCATE": Function(
-        (Takes.DOUBLE, Takes.INTEGER), _double_in_unit, ("trunc({0})", "CAST(trunc(CAST({0} AS numeric), {1}) AS double precision)")
+        (Takes.DOUBLE, Takes.INTEGER),
+        _double_in_unit,
+        ("trunc({0})", f"CAST(trunc({_EXACTLY.format('{0}')}, {{1}}) AS double precision)"),
     ),
     # trigonometry, in radians
     "ACOS": Function(_OF_DOUBLE, _double("rad"), ("acos({0})",)),
@@ -130,12 +143,6 @@ FUNCTIONS: dict[str, Function] = {
 SPECIAL = ("COALESCE", "IN_UNIT", "MOD")
 """Functions whose result depends on more than the table says."""
 
-UNSUPPORTED = {
-    "BOX": "use CIRCLE, or bounds on both coordinates",
-    "POLYGON": "use CIRCLE, or bounds on both coordinates",
-    "REGION": "use POINT and CIRCLE",
-}
-
 
 def call(name: str, arguments: Values, distinct: bool, star: bool, source: QueryText, place: int) -> Expression:
     """A function of FUNCTIONS or SPECIAL applied to its arguments; errors name the argument."""
@@ -149,8 +156,6 @@ def call(name: str, arguments: Values, distinct: bool, star: bool, source: Query
         return {"COALESCE": _coalesce, "IN_UNIT": _in_unit, "MOD": _mod}[name](arguments, source, place)
     function = FUNCTIONS[name]
     if len(arguments) not in function.counts():
-        if name == "RAND":
-            source.fail(AdqlUnsupportedError, "RAND takes no seed here: write RAND()", place)
         counts = " or ".join(str(count) for count in function.counts())
         source.fail(AdqlTypeError, f"{name} takes {counts} argument{'' if counts == '1' else 's'}, not {len(arguments)}", place)
     if distinct and not function.aggregate:
@@ -175,9 +180,9 @@ def _taken(value: Expression, takes: Takes, source: QueryText, what: str) -> Exp
     if takes is Takes.NUMBER:
         require(value, (*NUMBERS, Internal.NULL), takes.value.strip(), source, what)
         return converted(value, _DOUBLE) if value.meaning.type is Internal.NULL else value
-    if takes is Takes.INTEGER:
-        require(value, (*INTEGERS, Internal.NULL), takes.value, source, what)
-        return converted(value, ColumnType.INTEGER)
+    if takes in (Takes.INTEGER, Takes.BIGINT):
+        require(value, (*INTEGERS, Internal.NULL), takes.value.strip(), source, what)
+        return converted(value, ColumnType.INTEGER if takes is Takes.INTEGER else _BIGINT)
     if takes is Takes.TEXT:
         require(value, (_TEXT, Internal.NULL), takes.value, source, what)
         return converted(value, _TEXT)
@@ -218,7 +223,7 @@ def _mod(arguments: Values, source: QueryText, place: int) -> Expression:
     if type_ in INTEGERS:
         return Operation(Meaning.of(type_), "mod({0}, {1})", values, place=place)
     values = tuple(converted(value, _DOUBLE) for value in values)
-    template = "CAST(mod(CAST({0} AS numeric), CAST({1} AS numeric)) AS double precision)"
+    template = f"CAST(mod({_EXACTLY.format('{0}')}, {_EXACTLY.format('{1}')}) AS double precision)"
     return Operation(Meaning.of(_DOUBLE), template, values, place=place)
 
 
@@ -227,19 +232,16 @@ def _in_unit(arguments: Values, source: QueryText, place: int) -> Expression:
     if len(arguments) != 2 or not (isinstance(arguments[1], Constant) and isinstance(arguments[1].value, str)):
         source.fail(AdqlTypeError, "IN_UNIT takes a number and a unit in quotes: IN_UNIT(ra, 'rad')", place)
     value, wanted = as_double(arguments[0], source, "argument 1 of IN_UNIT"), arguments[1]
-    unit = str(wanted.value)
+    unit = str(wanted.value).strip()
     if value.meaning.unit is None:
         source.fail(AdqlTypeError, f"this value has no unit, so it cannot be given in {unit!r}", value.place)
-    from astropy import units  # slow to load, and few queries need it
-
-    try:
-        factor = units.Unit(value.meaning.unit, format="vounit").to(units.Unit(unit, format="vounit"))
-    except units.UnitConversionError:
-        source.fail(AdqlTypeError, f"a value in {value.meaning.unit} cannot be given in {unit!r}", wanted.place)
-    except (ValueError, TypeError, ArithmeticError):
-        source.fail(AdqlTypeError, f"{unit!r} is no unit of VOUnits", wanted.place)
+    if not unit:
+        source.fail(AdqlTypeError, "IN_UNIT goes to a unit, and this text is empty", wanted.place)
+    factor = conversion_factor(value.meaning.unit, unit)
+    if isinstance(factor, str):
+        source.fail(AdqlTypeError, factor, wanted.place)
     meaning = replace(value.meaning, unit=unit, utype=None, description=None)
-    return Operation(meaning, "({0} * {1})", (value, Constant(Meaning.of(_DOUBLE), float(factor))), place=place)
+    return Operation(meaning, "({0} * {1})", (value, Constant(Meaning.of(_DOUBLE), factor)), place=place)
 
 
 def _aggregates() -> str:
@@ -248,9 +250,7 @@ def _aggregates() -> str:
 
 def unknown_function(name: str, others: Iterable[str], source: QueryText, place: int) -> NoReturn:
     """Say that there is no such function, and what there is; ``others`` are functions known elsewhere."""
-    if name in UNSUPPORTED:
-        source.fail(AdqlUnsupportedError, f"{name} is not supported yet: {UNSUPPORTED[name]}", place)
-    names = sorted((*FUNCTIONS, *SPECIAL, *others))
+    names = sorted((*FUNCTIONS, *SPECIAL, *others), key=str.casefold)
     near = close_names(name, names, 1)
     guess = f"did you mean {near[0]}? " if near else ""
     source.fail(AdqlNameError, f"there is no function {name} here; {guess}Functions are {', '.join(names)}", place)

@@ -1,6 +1,6 @@
 """Tokens to tree, by recursive descent: one method a rule of the grammar (ADQL 2.1 appendix A), its name the rule's.
 
-Beyond the grammar, because people write it: CASE, scalar subqueries, CROSS JOIN, ``%``, TRUE and FALSE, IS NULL on any value.
+Beyond the grammar, because people write it: CASE, scalar subqueries, CROSS JOIN, ``%``, TRUE and FALSE, IS NULL on any value, LIKE with ESCAPE.
 """
 
 from catalog.errors import UsageError
@@ -143,6 +143,8 @@ class _Parser(TokenReader):
         if top is not None and self.sees("DISTINCT", "ALL"):
             self.fail(f"{self.token.keyword} stands before TOP: SELECT {self.token.keyword} TOP {top}")
         items = self.list_of(self.select_item)
+        if self.ended():
+            self.fail("every query reads a table: SELECT ... FROM ... is missing its FROM")
         self.expect("FROM")
         tables = self.list_of(self.table_reference)
         where = self.expression() if self.accept("WHERE") else None
@@ -207,7 +209,7 @@ class _Parser(TokenReader):
                 elif self.accept("ON"):
                     condition = self.expression()
                 else:
-                    self.fail_expecting("ON", "USING")
+                    self.fail_expecting("ON", "USING", hint="; write JOIN t ON a.x = t.x, or JOIN t USING (x)")
             left = tree.Join(kind, left, right, natural, condition, using, place=place)
 
     def table_primary(self) -> tree.TableReference:
@@ -225,6 +227,8 @@ class _Parser(TokenReader):
 
     def opens_query(self) -> bool:
         """Whether the parentheses that open here hold a query, however many there are."""
+        if self.ahead().keyword not in ("(", "SELECT", "WITH"):
+            return False
         inside, _ = self.parentheses[self.at]
         if self.tokens[inside].keyword not in ("SELECT", "WITH"):
             return False
@@ -317,16 +321,32 @@ class _Parser(TokenReader):
             self.expect("AND")
             return tree.Between(left, low, self.sum(), negated, place=place)
         if word := self.accept("LIKE", "ILIKE"):
-            return tree.Like(left, self.sum(), negated, word.keyword == "ILIKE", place=place)
+            pattern = self.sum()
+            escape = self.primary() if self.accept("ESCAPE") else None
+            return tree.Like(left, pattern, negated, word.keyword == "ILIKE", escape, place=place)
         if self.accept("IN"):
             if not self.sees("("):
                 self.fail_expecting("(")
             if self.opens_query():
                 return tree.InQuery(left, self.in_parentheses(self.query), negated, place=place)
-            return tree.InList(left, self.in_parentheses(lambda: self.list_of(self.expression)), negated, place=place)
+            return tree.InList(left, self.in_parentheses(self.in_values), negated, place=place)
         if negated:
             self.fail_expecting("BETWEEN", "LIKE", "ILIKE", "IN")
         return left
+
+    def in_values(self) -> tuple[tree.Expression, ...]:
+        """The values of IN. Literals are taken as they stand: people send tens of thousands of identifiers."""
+        found: list[tree.Expression] = []
+        while True:
+            token = self.token
+            if token.kind in (TokenKind.NUMBER, TokenKind.STRING) and self.ahead().keyword in (",", ")"):
+                literal = tree.NumberLiteral if token.kind is TokenKind.NUMBER else tree.StringLiteral
+                found.append(literal(token.value, place=token.place))
+                self.at += 1
+            else:
+                found.append(self.expression())
+            if not self.accept(","):
+                return tuple(found)
 
     def sum(self) -> tree.Expression:
         left = self.product()
@@ -337,6 +357,8 @@ class _Parser(TokenReader):
     def product(self) -> tree.Expression:
         left = self.signed()
         while operator := self.accept("*", "/", "%"):
+            if operator.keyword == "*" and self.sees("*"):
+                self.fail("ADQL has no ** operator; write POWER(x, y)", operator)
             left = tree.Arithmetic(operator.keyword, left, self.signed(), place=operator.place)
         return left
 
@@ -361,6 +383,8 @@ class _Parser(TokenReader):
         if token.kind is TokenKind.WORD and self.ahead().keyword == "(":
             if token.keyword not in self.reserved or token.keyword in FUNCTION_WORDS:
                 return self.call()
+            if token.keyword in ("ALL", "ANY", "SOME"):
+                self.fail(f"ADQL has no comparison with {token.keyword} of a query; compare with (SELECT MAX(...) ...) or use IN")
             self.fail(f"{token.value!r} is a reserved word of ADQL, not a function here")
         if token.kind in (TokenKind.WORD, TokenKind.DELIMITED):
             if token.keyword in self.reserved and self.ahead().keyword != ".":

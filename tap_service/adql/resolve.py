@@ -12,7 +12,6 @@ from tap_service.adql.from_clause import CommonTable, FromResolver
 from tap_service.adql.grouping import check_grouped, check_grouping, has_aggregate, is_grouped, refuse_aggregates
 from tap_service.adql.scope import Scope, VisibleColumn
 from tap_service.adql.typed_tree import (
-    ColumnValue,
     Constant,
     Expression,
     Output,
@@ -23,7 +22,8 @@ from tap_service.adql.typed_tree import (
     TypedSetOperation,
 )
 from tap_service.adql.value_types import ORDERED, Internal, Meaning, common_arraysize, common_type, in_words
-from tap_service.table_set import TableSet, same_name
+from tap_service.names import same_name
+from tap_service.table_set import TableSet
 
 _CONDITION = Meaning(Internal.CONDITION)
 _LONGEST_SQL_NAME = 63
@@ -137,7 +137,7 @@ class _QueryResolver:
                 continue
             item = self.as_output(resolver.value(node.expression))
             items.append(item)
-            labels.append(node.alias.text if node.alias else self.label(node.expression, item, len(items)))
+            labels.append(node.alias.text if node.alias else self.label(node.expression, scope, len(items)))
         return tuple(items), tuple(outputs_of(items, labels))
 
     def as_output(self, item: Expression) -> Expression:
@@ -150,10 +150,10 @@ class _QueryResolver:
             self.source.fail(AdqlUnsupportedError, message, item.place)
         return item
 
-    def label(self, node: tree.Expression, item: Expression, number: int) -> str:
+    def label(self, node: tree.Expression, scope: Scope, number: int) -> str:
         """A name for an item without alias: the column's, or one made of the function and its column."""
         if isinstance(node, tree.ColumnReference):
-            return item.name if isinstance(item, ColumnValue) and same_name(item.name, node.parts[-1].text, False) else node.parts[-1].text
+            return scope.column(node.parts, self.source).label
         if isinstance(node, tree.Call):
             only = node.arguments[0] if len(node.arguments) == 1 else None
             column = only.parts[-1] if isinstance(only, tree.ColumnReference) else None
@@ -244,7 +244,12 @@ def outputs_of_both(left: TypedBody, right: TypedBody) -> tuple[Output, ...]:
     outputs = []
     for column, output in enumerate(left.outputs):
         sizes = [body.outputs[column].meaning.arraysize for body in (left, right) if not only_null(body, column)]
-        meaning = replace(output.meaning, arraysize=common_arraysize(sizes) if sizes else output.meaning.arraysize)
+        releases = {body.outputs[column].meaning.source_release for body in (left, right)}
+        meaning = replace(
+            output.meaning,
+            arraysize=common_arraysize(sizes) if sizes else output.meaning.arraysize,
+            source_release=releases.pop() if len(releases) == 1 else None,
+        )
         outputs.append(replace(output, meaning=meaning))
     return tuple(outputs)
 

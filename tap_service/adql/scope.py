@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from tap_service.adql.errors import AdqlNameError, QueryText
 from tap_service.adql.tree import Name
 from tap_service.adql.typed_tree import Expression
-from tap_service.table_set import close_names, same_name
+from tap_service.names import close_names, same_name
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Scope:
     aliases: tuple[VisibleColumn, ...] = field(default=())
     """Names of the SELECT list, which GROUP BY and ORDER BY may use where no column has the name."""
 
-    def column(self, parts: tuple[Name, ...], source: QueryText, place: int) -> Expression:
+    def column(self, parts: tuple[Name, ...], source: QueryText) -> VisibleColumn:
         """The column that a name means, here or in the queries around; AdqlNameError if none or several."""
         name, qualifier = parts[-1], parts[:-1]
         scope: Scope | None = self
@@ -91,10 +92,15 @@ class Scope:
         guess = f"; did you mean {near[0]}?" if near else f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
         source.fail(AdqlNameError, f"there is no table {written} in FROM{guess}", qualifier[0].place)
 
-    def _no_column(self, name: Name, source: QueryText) -> Expression:
+    def _no_column(self, name: Name, source: QueryText) -> NoReturn:
         labels = {column.label: str(table) for table in self._all_tables() for column in table.columns}
         near = close_names(name.text, labels)
         guess = f"; did you mean {' or '.join(near)}?" if near else ""
+        if name.delimited and not near:
+            quoted = name.text.replace("'", "''")
+            guess = f"; double quotes are for names, text stands in single quotes: '{quoted}'"
+        elif not near:
+            guess = "; TAP_SCHEMA.columns lists what there is"
         where = " and ".join(str(table) for table in self.tables) or "FROM"
         source.fail(AdqlNameError, f"there is no column {name} in {where}{guess}", name.place)
 
@@ -107,7 +113,7 @@ class Scope:
         return tables
 
 
-def _one(name: Name, columns: tuple[VisibleColumn, ...], source: QueryText, where: str) -> Expression:
+def _one(name: Name, columns: tuple[VisibleColumn, ...], source: QueryText, where: str) -> VisibleColumn:
     """The only column of that name."""
     found = [column for column in columns if same_name(column.label, name.text, name.delimited)]
     if not found:
@@ -117,6 +123,6 @@ def _one(name: Name, columns: tuple[VisibleColumn, ...], source: QueryText, wher
     if len(found) > 1:
         exact = [column for column in found if column.label == name.text]
         if len({column.label for column in found}) > 1 and len(exact) == 1:
-            return exact[0].value
+            return exact[0]
         source.fail(AdqlNameError, f"{name} is in {where} more than once; write it with its table: t.{name}", name.place)
-    return found[0].value
+    return found[0]

@@ -12,7 +12,8 @@ from typing import TypeGuard
 
 from catalog.schema.column import ColumnType
 from tap_service.adql.constants import constant
-from tap_service.adql.covers import find_cone
+from tap_service.adql.covers import MIRRORED, find_cover, without_not
+from tap_service.adql.geometry import is_position
 from tap_service.adql.grouping import is_grouped, relations
 from tap_service.adql.typed_tree import (
     Arithmetic,
@@ -23,7 +24,7 @@ from tap_service.adql.typed_tree import (
     Connective,
     Constant,
     Expression,
-    Operation,
+    Membership,
     Overlap,
     Separation,
     SkyJoin,
@@ -41,7 +42,6 @@ UPLOADS = "pg_temp"
 
 _CONDITION = Meaning(Internal.CONDITION)
 _DOUBLE = Meaning.of(ColumnType.DOUBLE)
-_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "="}
 _Found = StoredTable | SubqueryTable | CommonTableUse
 
 
@@ -224,15 +224,13 @@ def _weight(source: Source, limited: set[str]) -> int:
 
 
 def _limited(condition: Expression) -> Iterator[str]:
-    """The relation that a condition confines to a constant cone or to constant identifiers."""
-    if not isinstance(condition, Comparison):
-        if isinstance(condition, Operation) and condition.template.startswith("({0} IN (") and _is_key(condition.arguments[0]):
-            yield from _aliases(condition.arguments[0])
-        return
-    cone = find_cone(condition)
-    if cone is not None:
-        yield cone.lon.relation.alias
-    elif condition.operator == "=":
+    """The relation that a condition confines to a constant region or to constant identifiers."""
+    cover = find_cover(without_not(condition))
+    if cover is not None:
+        yield cover.lon.relation.alias
+    elif isinstance(condition, Membership) and not condition.negated and _is_key(condition.operand):
+        yield from _aliases(condition.operand)
+    elif isinstance(condition, Comparison) and condition.operator == "=":
         for side, other in ((condition.left, condition.right), (condition.right, condition.left)):
             if _is_key(side) and isinstance(other, Constant):
                 yield from _aliases(side)
@@ -244,42 +242,32 @@ def _is_key(value: Expression) -> bool:
 
 def _ties(condition: Expression, findable: Mapping[str, Source]) -> Iterator[_Tie]:
     """The ways to read a condition as: rows of a findable relation lie near a place of others."""
-    if not isinstance(condition, Comparison):
-        return
-    operator, left, right = condition.operator, condition.left, condition.right
-    if isinstance(right, Overlap | Separation):
-        operator, left, right = _MIRRORED.get(operator, operator), right, left
-    reach: Expression | None = None
-    if isinstance(left, Separation) and operator in ("<", "<="):
-        reach = right
-    elif isinstance(left, Overlap) and operator == "=" and constant(right) == 1:
-        reach = _reach(left)
-    if reach is None or not isinstance(left, Overlap | Separation):
-        return
-    for place, centre in ((left.first, left.second), (left.second, left.first)):
-        if not isinstance(place, Cap) or not isinstance(centre, Cap):
-            return
-        found = _positioned(place)
+    asked = without_not(condition)
+    if isinstance(asked, Comparison):
+        operator, left, right = asked.operator, asked.left, asked.right
+        if isinstance(right, Overlap | Separation):
+            operator, left, right = MIRRORED[operator], right, left
+        if isinstance(left, Separation) and operator in ("<", "<=", "="):
+            yield from _near(condition, left.first, left.second, right, findable)
+        elif isinstance(left, Overlap) and operator == "=" and constant(right) == 1:
+            first, second = left.first, left.second
+            if isinstance(first, Cap) and isinstance(second, Cap):
+                yield from _near(condition, first, second, _reach(first, second, left.whole), findable)
+
+
+def _near(condition: Expression, first: Cap, second: Cap, reach: Expression, findable: Mapping[str, Source]) -> Iterator[_Tie]:
+    for place, centre in ((first, second), (second, first)):
+        if not is_position(place):
+            continue
+        (found,) = _aliases(place.lon)
         needs = _aliases((centre.lon, centre.lat, reach))
         if found in findable and needs and found not in needs:
             yield _Tie(found, centre.lon, centre.lat, reach, condition, needs)
 
 
-def _reach(overlap: Overlap) -> Expression | None:
-    """Degrees within which the centres of two caps that overlap so lie."""
-    if not isinstance(overlap.first, Cap) or not isinstance(overlap.second, Cap):
-        return None
-    inner, outer = overlap.first.radius, overlap.second.radius
-    if overlap.whole or inner is None:
+def _reach(first: Cap, second: Cap, whole: bool) -> Expression:
+    """Degrees within which the centres of two caps lie where the first lies within the second, as a whole or at all."""
+    inner, outer = first.radius, second.radius
+    if whole or inner is None:
         return outer or Constant(_DOUBLE, 0.0)
     return Arithmetic(_DOUBLE, "+", inner, outer) if outer is not None else inner
-
-
-def _positioned(place: Cap) -> str:
-    """The relation whose position a place is; empty where it is none."""
-    lon, lat = place.lon, place.lat
-    if isinstance(lon, ColumnValue) and isinstance(lat, ColumnValue) and lon.relation == lat.relation and lon.relation.sky_key is not None:
-        position = lon.relation.sky_key.position
-        if (lon.name, lat.name) == (position.lon, position.lat):
-            return lon.relation.alias
-    return ""

@@ -6,23 +6,21 @@ from psycopg import sql
 
 from catalog.healpix import MARGIN
 from catalog.schema.column import ColumnType
-from tap_service.adql.covers import Cone, find_cone
-from tap_service.adql.geometry import HAVERSINE, SEPARATION
+from tap_service.adql.covers import find_cover, without_not
+from tap_service.adql.region_sql import GEOMETRY_NODES, covered, geometry
 from tap_service.adql.sky_joins import UPLOADS, with_lookups
 from tap_service.adql.typed_tree import (
     Arithmetic,
-    Cap,
     ColumnValue,
     CommonTableUse,
     Comparison,
     Connective,
     Constant,
     Expression,
+    Membership,
     Negative,
     Operation,
-    Overlap,
     QueryValue,
-    Separation,
     SkyJoin,
     Source,
     StoredTable,
@@ -142,7 +140,7 @@ def _sky_join(join: SkyJoin) -> sql.Composed:
     assert relation.sky_key is not None
     position, alias = relation.sky_key.position, sql.Identifier(relation.alias)
     key, lat = sql.Identifier(relation.alias, position.key), sql.Identifier(relation.alias, position.lat)
-    reach = SQL("CAST({} AS double precision) + {}").format(_value(join.reach), _degrees(relation.sky_key.padding + MARGIN))
+    reach = SQL("CAST({} AS double precision) + {}").format(_value(join.reach), sql.Literal(relation.sky_key.padding + MARGIN))
     found, near = _source(join.found), _value(join.near)
     in_cover = SQL("{} BETWEEN cover.first AND cover.last AND {} BETWEEN cover.south AND cover.north").format(key, lat)
     displaced = SQL("CAST({} AS bigint[])").format(sql.Literal(list(relation.sky_key.displaced)))
@@ -175,11 +173,12 @@ def _in_order_of_the_sky(source: Source, join: SkyJoin) -> sql.Composed:
 
 
 def _condition(expression: Expression) -> sql.Composed:
-    """A condition that must hold: cones in it get their ranges. Under NOT, or as a value, a condition goes through _value."""
+    """A condition that must hold: constant regions in it get their ranges. As a value, a condition goes through _value."""
+    expression = without_not(expression)
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_condition(operand) for operand in expression.operands))
-    if isinstance(expression, Comparison) and (cone := find_cone(expression)) is not None:
-        return _cone(cone)
+    if (cover := find_cover(expression)) is not None:
+        return covered(cover, expression, _value)
     return _value(expression)
 
 
@@ -197,15 +196,14 @@ def _value(expression: Expression) -> sql.Composed:
         return sql.Composed([SQL("("), _value(expression.left), operator, _value(expression.right), SQL(")")])
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_value(operand) for operand in expression.operands))
+    if isinstance(expression, Membership):
+        # An array that is one literal: as many literals would each be parsed and planned.
+        test = SQL("({} <> ALL (CAST({} AS {}[])))") if expression.negated else SQL("({} = ANY (CAST({} AS {}[])))")
+        return test.format(_value(expression.operand), sql.Literal(list(expression.values)), SQL(expression.type.postgres))
     if isinstance(expression, Negative):
         return SQL("(- {})").format(_value(expression.operand))
-    if isinstance(expression, Separation):
-        return _separation(expression.first, expression.second)
-    if isinstance(expression, Overlap):
-        return _overlap(expression)
-    if isinstance(expression, Cap):
-        parts = [_value(part) for part in (expression.lon, expression.lat, expression.radius) if part is not None]
-        return SQL("functions.sky_circle({})" if expression.radius else "functions.sky_point({})").format(_COMMA.join(parts))
+    if isinstance(expression, GEOMETRY_NODES):
+        return geometry(expression, _value)
     if isinstance(expression, QueryValue):
         return SQL("({})").format(_query(expression.query))
     raise AssertionError(f"no SQL for a {type(expression).__name__}")
@@ -220,42 +218,3 @@ def _constant(constant: Constant) -> sql.Composed:
     if not isinstance(type_, ColumnType):
         raise AssertionError(f"a literal of type {type_}")
     return SQL("CAST({} AS {})").format(literal, SQL(type_.postgres))
-
-
-def _places(first: Cap, second: Cap) -> tuple[sql.Composed, ...]:
-    return _value(first.lon), _value(first.lat), _value(second.lon), _value(second.lat)
-
-
-def _separation(first: Cap, second: Cap) -> sql.Composed:
-    return SQL(SEPARATION).format(*_places(first, second))
-
-
-def _overlap(overlap: Overlap) -> sql.Composed:
-    """1 or 0 by the separation of the centres; a point is a circle of no radius, and a negative radius holds nothing."""
-    first, second = overlap.first.radius, overlap.second.radius
-    inner = _value(first) if first is not None else SQL("0")
-    outer = _value(second) if second is not None else SQL("0")
-    separation = _separation(overlap.first, overlap.second)
-    if overlap.whole:
-        return SQL("CAST({0} + {1} <= {2} AND {1} >= 0 AS integer)").format(separation, inner, outer)
-    return SQL("CAST({0} <= {1} + {2} AND {1} >= 0 AND {2} >= 0 AS integer)").format(separation, inner, outer)
-
-
-def _cone(cone: Cone) -> sql.Composed:
-    """Ranges of the key, which an index answers, and the exact test, which settles the border."""
-    haversine = SQL(HAVERSINE).format(_value(cone.lon), _value(cone.lat), _degrees(cone.ra), _degrees(cone.dec))
-    exact = haversine + SQL(" <= " if cone.border_counts else " < ") + _degrees(cone.limit())
-    ranges = cone.ranges()
-    if ranges is None:
-        return SQL("({})").format(exact)
-    if not ranges:
-        return sql.Composed([SQL("FALSE")])
-    key = _value(cone.key())
-    cover = [SQL("{} BETWEEN {} AND {}").format(key, sql.Literal(first), sql.Literal(last)) for first, last in ranges]
-    if cone.sky_key.displaced:
-        cover.append(SQL("{} IN ({})").format(key, _COMMA.join(sql.Literal(one) for one in cone.sky_key.displaced)))
-    return SQL("(({}) AND {})").format(SQL(" OR ").join(cover), exact)
-
-
-def _degrees(number: float) -> sql.Composed:
-    return SQL("CAST({} AS double precision)").format(sql.Literal(float(number)))

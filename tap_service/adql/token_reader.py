@@ -6,7 +6,7 @@ from typing import NoReturn, TypeVar
 
 from tap_service.adql.errors import AdqlSyntaxError
 from tap_service.adql.tokens import FUNCTION_WORDS, Token, TokenKind, reserved_words, tokens
-from tap_service.table_set import close_names
+from tap_service.names import close_names
 
 _CLAUSES = ("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "OFFSET", "UNION", "EXCEPT", "INTERSECT", "JOIN", "INNER", "LEFT", "NATURAL", "AS")
 
@@ -75,15 +75,19 @@ class TokenReader:
         """Raise AdqlSyntaxError at a token, by default the next one."""
         raise AdqlSyntaxError(message, self.text, (token or self.token).place)
 
-    def fail_expecting(self, *keywords: str) -> NoReturn:
-        """Say what was expected, and guess which word was meant for it."""
+    def fail_expecting(self, *keywords: str, hint: str = "") -> NoReturn:
+        """Say what was expected, and guess which word was meant for it, or give the hint."""
         token = self.token
         if token.keyword == "LIMIT" or (self.at and self.tokens[self.at - 1].keyword == "LIMIT"):
             limit = token if token.keyword == "LIMIT" else self.tokens[self.at - 1]
             self.fail("ADQL has no LIMIT; write SELECT TOP n at the beginning", limit)
+        if self.at and self.tokens[self.at - 1].keyword == "MINUS" and token.keyword in ("SELECT", "("):
+            self.fail("ADQL has no MINUS between queries; write EXCEPT", self.tokens[self.at - 1])
         if token.keyword == ";":
             self.fail("one query at a time: nothing may follow the ';'", token)
         before = self.tokens[self.at - 1] if self.at else None
+        if token.keyword == "(" and before and before.keyword == "OVER":
+            self.fail("ADQL has no window functions (OVER); use GROUP BY, or a derived table", before)
         if token.keyword == "=" and before and before.keyword == "=":
             self.fail("ADQL compares with a single =", before)
         for word in (token, before):
@@ -93,7 +97,7 @@ class TokenReader:
                     self.fail(f"expected {_either(keywords)}; did you mean {near[0]} instead of {word.value!r}?", word)
         if token.kind is TokenKind.WORD and token.keyword in FUNCTION_WORDS:
             self.fail(self.reserved_name(token))
-        self.fail(f"expected {_either(keywords)}, found {shown(token)}")
+        self.fail(f"expected {_either(keywords)}, found {shown(token)}{hint}")
 
     @staticmethod
     def reserved_name(token: Token) -> str:

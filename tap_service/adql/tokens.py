@@ -1,8 +1,9 @@
 """Text of a query to tokens, by one regular expression (ADQL 2.1 section 2.1: identifiers, literals, comments, reserved words)."""
 
 import re
-from dataclasses import dataclass
+import unicodedata
 from enum import Enum
+from typing import NamedTuple
 
 from tap_service.adql.errors import AdqlSyntaxError
 
@@ -18,21 +19,17 @@ class TokenKind(Enum):
     END = "end of the query"
 
 
-@dataclass(frozen=True)
-class Token:
-    """A token: ``text`` as written, ``value`` without quotes, ``place`` its offset in the query."""
+class Token(NamedTuple):
+    """A token: ``text`` as written, ``value`` without quotes, ``place`` its offset in the query.
+
+    ``keyword`` is the word in upper case, the symbol itself, or nothing for any other token: what the grammar compares with.
+    """
 
     kind: TokenKind
     text: str
     value: str
     place: int
-
-    @property
-    def keyword(self) -> str:
-        """The word in upper case, the symbol itself, or nothing for any other token: what the grammar compares with."""
-        if self.kind is TokenKind.WORD:
-            return self.value.upper()
-        return self.value if self.kind is TokenKind.SYMBOL else ""
+    keyword: str = ""
 
 
 _TOKEN = re.compile(
@@ -45,14 +42,6 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-_KINDS = {
-    "number": TokenKind.NUMBER,
-    "string": TokenKind.STRING,
-    "delimited": TokenKind.DELIMITED,
-    "word": TokenKind.WORD,
-    "symbol": TokenKind.SYMBOL,
-}
-
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -64,18 +53,23 @@ def tokens(text: str) -> list[Token]:
         )
     found: list[Token] = []
     place = 0
-    while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:
-            raise AdqlSyntaxError(_unreadable(text, place), text, place)
-        kind, value = match.lastgroup or "", match.group()
-        if kind == "string":
+    for match in _TOKEN.finditer(text):
+        if match.start() != place:
+            break
+        kind, value = match.lastgroup, match.group()
+        if kind == "number":
+            found.append(Token(TokenKind.NUMBER, value, value, place))
+        elif kind == "symbol":
+            found.append(Token(TokenKind.SYMBOL, value, value, place, value))
+        elif kind == "word":
+            found.append(Token(TokenKind.WORD, value, value, place, value.upper()))
+        elif kind == "string":
             found.append(Token(TokenKind.STRING, value, value[1:-1].replace("''", "'"), place))
         elif kind == "delimited":
             found.append(Token(TokenKind.DELIMITED, value, value[1:-1].replace('""', '"'), place))
-        elif kind != "space":
-            found.append(Token(_KINDS[kind], value, value, place))
         place = match.end()
+    if place < len(text):
+        raise AdqlSyntaxError(_unreadable(text, place), text, place)
     found.append(Token(TokenKind.END, "", "", len(text)))
     return found
 
@@ -91,22 +85,42 @@ def _unreadable(text: str, place: int) -> str:
         return "ADQL 2.1 has no hexadecimal numbers; write the number in decimal"
     if character.isascii() and character.isdigit():
         return "a number runs into a name; put a space between them, or quote a name that begins with a digit"
-    hints = {
-        "&": "; ADQL 2.1 has no bitwise operators",
-        "|": "; strings are joined with ||",
-        "^": "; write POWER(x, y)",
-        ":": "; write CAST(x AS type)",
-        "[": "; ADQL has no array elements",
-        "`": '; names are quoted with "',
-        "!": "; write <> or NOT",
-        "\\": "; within a string a quote is doubled: ''",
-        "“": '; names are quoted with straight "',
-        "’": "; strings are quoted with straight '",
-        "‘": "; strings are quoted with straight '",
-        "_": '; a name begins with a letter, or is quoted with "',
-        "#": "; a comment begins with --",
-    }
-    return f"{character!r} has no meaning in ADQL{hints.get(character, '')}"
+    if character.isspace() or unicodedata.category(character) in ("Cf", "Zs"):
+        name = unicodedata.name(character, "a control character").lower()
+        return f"here stands {name} (U+{ord(character):04X}), which looks like an ordinary space or like nothing; type it anew"
+    return f"{character!r} has no meaning in ADQL{_HINTS.get(character, '')}"
+
+
+_HINTS = {
+    "&": "; ADQL has no bitwise operators: bit k of x is MOD(x / 2**k, 2), with 2**k written out",
+    "|": "; strings are joined with ||",
+    "^": "; write POWER(x, y)",
+    "~": "; write LIKE, ILIKE or ivo_nocasematch",
+    ":": "; write CAST(x AS type)",
+    "[": "; ADQL has no array elements",
+    "]": "; ADQL has no array elements",
+    "{": "; write timestamps as '2016-01-01T00:00:00'",
+    "`": '; names are quoted with "',
+    "!": "; write <> or NOT",
+    "\\": "; within a string a quote is doubled: ''",
+    "_": '; a name begins with a letter, or is quoted with "',
+    "#": "; a comment begins with --",
+    "@": "; there are no variables",
+    "$": "; there are no variables",
+    "?": "; there are no parameters",
+    **dict.fromkeys("“”„«»", '; names are quoted with straight "'),
+    **dict.fromkeys("‘’‚′´", "; strings are quoted with straight '"),
+    **dict.fromkeys("–—−‐‑", "; write - for minus, -- before a comment"),
+    "×": "; write *",
+    "·": "; write *",
+    "÷": "; write /",
+    "≤": "; write <=",
+    "≥": "; write >=",
+    "≠": "; write <>",
+    "²": "; write POWER(x, 2)",
+    "°": "; angles are degrees without a sign",
+}
+"""What to write instead of a character that begins no token."""
 
 
 def _words(text: str) -> frozenset[str]:

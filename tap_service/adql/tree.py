@@ -153,12 +153,13 @@ class InQuery(Expression):
 
 @dataclass(frozen=True)
 class Like(Expression):
-    """``x [NOT] LIKE pattern`` or ILIKE."""
+    """``x [NOT] LIKE pattern`` or ILIKE; ``ESCAPE 'c'`` behind it is beyond the grammar."""
 
     operand: Expression
     pattern: Expression
     negated: bool = False
     any_case: bool = False
+    escape: Expression | None = None
 
 
 @dataclass(frozen=True)

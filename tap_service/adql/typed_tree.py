@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from catalog.schema.column import ColumnType, Position
+from catalog.spherical_polygon import SphericalPolygon
 from tap_service.adql.value_types import Meaning
 
 
@@ -23,6 +24,8 @@ class OutputColumn:
     utype: str | None
     description: str | None
     type: ColumnType
+    source_release: str | None = None
+    """The schema of the release whose sources the column identifies, such as gaiadr3."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,16 @@ class Comparison(Expression):
 
 
 @dataclass(frozen=True)
+class Membership(Expression):
+    """``x [NOT] IN`` literals, which stand as values of one type: tens of thousands are one node and one literal of the SQL."""
+
+    operand: Expression
+    type: ColumnType
+    values: tuple[int | float | str, ...]
+    negated: bool
+
+
+@dataclass(frozen=True)
 class Connective(Expression):
     """AND or OR."""
 
@@ -130,6 +143,24 @@ class Cap(Expression):
 
 
 @dataclass(frozen=True)
+class Polygon(Expression):
+    """A polygon on the sky: lon1, lat1, lon2, lat2, ... in degrees, each a value; ``shape`` is the polygon where all are constant."""
+
+    coordinates: tuple[Expression, ...]
+    shape: SphericalPolygon | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Box(Expression):
+    """A BOX of which something is not constant: centre and sizes in degrees, each a value. Constant ones are a Polygon."""
+
+    lon: Expression
+    lat: Expression
+    width: Expression
+    height: Expression
+
+
+@dataclass(frozen=True)
 class Separation(Expression):
     """DISTANCE of two points, degrees."""
 
@@ -139,10 +170,13 @@ class Separation(Expression):
 
 @dataclass(frozen=True)
 class Overlap(Expression):
-    """CONTAINS (first within second) or INTERSECTS, the integer 1 or 0; NULL where a place is unknown."""
+    """CONTAINS (first within second) or INTERSECTS, the integer 1 or 0; NULL where a place is unknown.
 
-    first: Cap
-    second: Cap
+    Each side is a Cap, a Polygon, a Box, or any other value of a type of geometry.
+    """
+
+    first: Expression
+    second: Expression
     whole: bool
     """Whether the first must lie within the second as a whole (CONTAINS)."""
 

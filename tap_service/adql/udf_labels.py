@@ -13,7 +13,7 @@ from tap_service.adql.errors import AdqlNameError, AdqlTypeError, QueryText
 from tap_service.adql.typed_tree import Constant, Expression, Operation
 from tap_service.adql.user_function import Form, Signature, UserFunction, Values, function
 from tap_service.adql.value_types import Meaning
-from tap_service.table_set import close_names
+from tap_service.names import close_names
 
 _MOST_LABELS = 6
 """Labels of one combination or distance: the signatures are declared one by one."""

@@ -3,16 +3,15 @@
 ivo_... by the IVOA's catalogue of ADQL user-defined functions (EN 1.2), gaia_... by the Gaia archive.
 """
 
-from dataclasses import replace
-
 from catalog.schema.column import ColumnType
 from tap_service.adql.constants import constant
 from tap_service.adql.errors import AdqlTypeError, QueryText
-from tap_service.adql.frames import FRAMES, Matrix, rotated, rotation
+from tap_service.adql.frames import FRAMES, rotation
+from tap_service.adql.geometry import coordinates_of, turned
 from tap_service.adql.typed_tree import Cap, Constant, Expression, Operation
 from tap_service.adql.user_function import UserFunction, Values, function
 from tap_service.adql.value_types import Meaning
-from tap_service.table_set import close_names
+from tap_service.names import close_names
 
 _DEEPEST = 29
 _SOURCE_LEVEL = 12
@@ -41,9 +40,7 @@ def _healpix_index(arguments: Values, source: QueryText, place: int) -> Expressi
 
 def _healpix_index_of_point(arguments: Values, source: QueryText, place: int) -> Expression:
     order, point = arguments
-    if not isinstance(point, Cap):
-        raise AssertionError(f"a POINT is a {type(point).__name__}")
-    return _healpix_index((order, point.lon, point.lat), source, place)
+    return _healpix_index((order, *coordinates_of(point)), source, place)
 
 
 def _healpix_center(arguments: Values, source: QueryText, place: int) -> Expression:
@@ -88,22 +85,7 @@ def _frame(value: Expression, source: QueryText) -> str:
 
 def _geom_transform(arguments: Values, source: QueryText, place: int) -> Expression:
     matrix = rotation(_frame(arguments[0], source), _frame(arguments[1], source))
-    region = arguments[2]
-    if not isinstance(region, Cap):
-        raise AssertionError(f"a region of type {region.meaning.type} is a {type(region).__name__}")
-    lon, lat = _turned(matrix, region.lon, region.lat, place)
-    return replace(region, lon=lon, lat=lat, place=place)
-
-
-def _turned(matrix: Matrix, lon: Expression, lat: Expression, place: int) -> tuple[Expression, Expression]:
-    """A place in turned axes; a constant one stays constant, so that an index can find what is there."""
-    lon_degrees, lat_degrees = constant(lon), constant(lat)
-    if lon_degrees is not None and lat_degrees is not None:
-        turned = rotated(matrix, lon_degrees, lat_degrees)
-        return Constant(_DEGREES, turned[0], place=lon.place), Constant(_DEGREES, turned[1], place=lat.place)
-    elements = ", ".join(repr(element) for row in matrix for element in row)
-    template = f"(functions.rotated_place({{0}}, {{1}}, ARRAY[{elements}]::double precision[]))"
-    return tuple(Operation(_DEGREES, f"{template}[{element}]", (lon, lat), place=place) for element in (1, 2))  # type: ignore[return-value]
+    return turned(arguments[2], matrix, source, place)
 
 
 SKY_FUNCTIONS: tuple[UserFunction, ...] = (

@@ -97,7 +97,7 @@ class Signature:
         given = argument.meaning.type
         if given is Internal.NULL:
             read_as = takes.read_as or ColumnType.DOUBLE
-            if isinstance(takes.types[0], Internal):
+            if takes.types[0] in REGIONS:
                 source.fail(AdqlTypeError, f"{name} of {self.name} is {takes.words}, and cannot be NULL here", argument.place)
             return converted(argument, read_as)
         if given not in takes.types:

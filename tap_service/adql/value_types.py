@@ -16,7 +16,7 @@ class Internal(Enum):
 
 ValueType = ColumnType | Internal
 
-INTEGERS = (ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
+INTEGERS = (ColumnType.BIT, ColumnType.UNSIGNED_BYTE, ColumnType.SMALLINT, ColumnType.INTEGER, ColumnType.BIGINT)
 FLOATS = (ColumnType.REAL, ColumnType.DOUBLE)
 NUMBERS = INTEGERS + FLOATS
 REGIONS = (ColumnType.POINT, ColumnType.CIRCLE, ColumnType.POLYGON)
@@ -24,6 +24,8 @@ ORDERED = (*NUMBERS, ColumnType.TEXT, ColumnType.TIMESTAMP)
 """Types with an order: what < and MIN take."""
 
 _WORDS = {
+    ColumnType.BIT: "a whole number",
+    ColumnType.UNSIGNED_BYTE: "a whole number",
     ColumnType.SMALLINT: "a whole number",
     ColumnType.INTEGER: "a whole number",
     ColumnType.BIGINT: "a whole number",
@@ -37,6 +39,12 @@ _WORDS = {
     ColumnType.VECTOR: "an array of numbers",
     ColumnType.INTEGER_ARRAY: "an array of numbers",
     ColumnType.DOUBLE_ARRAY: "an array of numbers",
+    ColumnType.BOOLEAN_ARRAY: "an array of booleans",
+    ColumnType.BIT_ARRAY: "an array of bits",
+    ColumnType.SMALLINT_ARRAY: "an array of numbers",
+    ColumnType.BIGINT_ARRAY: "an array of numbers",
+    ColumnType.COMPLEX: "a complex number",
+    ColumnType.DOUBLE_COMPLEX: "a complex number",
     ColumnType.POINT: "a POINT",
     ColumnType.CIRCLE: "a CIRCLE",
     ColumnType.POLYGON: "a POLYGON",
@@ -66,6 +74,11 @@ def common_type(first: ValueType, second: ValueType) -> ValueType | None:
     return None
 
 
+def computed(type_: ColumnType) -> ColumnType:
+    """The type of what is computed from values of a type: a sum of bytes is no byte."""
+    return ColumnType.SMALLINT if type_ in (ColumnType.BIT, ColumnType.UNSIGNED_BYTE) else type_
+
+
 def common_arraysize(sizes: Iterable[str | None]) -> str | None:
     """The arraysize of a column that holds values of each of these: theirs if it is one, else any number of elements."""
     different = set(sizes)
@@ -83,6 +96,10 @@ class Meaning:
     ucd: str | None = None
     utype: str | None = None
     description: str | None = None
+    datatype: str | None = None
+    """The VOTable datatype where it is not the type's own: unicodeChar for TEXT."""
+    source_release: str | None = None
+    """The schema of the release whose sources the value identifies."""
 
     @classmethod
     def of(cls, type_: ValueType, unit: str | None = None, ucd: str | None = None) -> "Meaning":

@@ -5,7 +5,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from tap_service.jobs.job import Job, Phase, uws_time
-from tap_service.results.votable import attribute, content
+from tap_service.results.xml_text import attribute, content
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _NAMESPACES = (

@@ -33,6 +33,10 @@ class Phase(StrEnum):
         return self in (Phase.PENDING, Phase.QUEUED, Phase.EXECUTING)
 
 
+JOB_ID = re.compile(r"[0-9a-f]{32}")
+"""What names of jobs look like."""
+
+
 class NoSuchJobError(RequestError):
     """There is no such job, or the job has no such part."""
 
@@ -46,11 +50,23 @@ class PhaseError(RequestError):
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job as it stands in the database."""
+class NewJob:
+    """What a request makes a job of."""
 
     job_id: str
     client: str
+    """Address, or network, that it came from."""
+    parameters: Pairs
+    files: Mapping[str, str]
+    """Files of its folder by the name of the request's part that each came in."""
+    links: str
+    """Address of the DataLink service as the client knows it, for the result."""
+
+
+@dataclass(frozen=True)
+class Job(NewJob):
+    """A job as it stands in the database."""
+
     phase: Phase
     created: datetime
     started: datetime | None
@@ -58,9 +74,6 @@ class Job:
     destruction: datetime
     execution_duration: int
     """The longest that its query may take, in seconds."""
-    parameters: Pairs
-    files: Mapping[str, str]
-    """Files of its folder by the name of the request's part that each came in."""
     attempt: int
     result_type: str | None
     result_bytes: int | None

@@ -1,5 +1,6 @@
 """The rows of store.uws_job: every step of a job's life is one short transaction. All methods block."""
 
+import json
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -7,11 +8,10 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import kwargs_row
-from psycopg.types.json import Jsonb
 
 from catalog.statements import statement
 from tap_service.connections import Connections
-from tap_service.jobs.job import Job, NoSuchJobError, Pairs, Phase, PhaseError, with_parameters
+from tap_service.jobs.job import Job, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, with_parameters
 from tap_service.limits import Limits
 
 CHANNEL = "uws_job"
@@ -46,17 +46,17 @@ class JobTable:
 
     # --- what clients do ------------------------------------------------------------------------------------------------------
 
-    def create(self, job_id: str, client: str, parameters: Pairs, files: Mapping[str, str], *, run: bool) -> None:
+    def create(self, job: NewJob, *, run: bool) -> None:
         """A new job, PENDING, or in the queue at once."""
         limits = self._limits
         row = {
-            "job_id": job_id, "client": client, "parameters": Jsonb(parameters), "files": Jsonb(dict(files)),
-            "retention": limits.retention_seconds, "execution_duration": limits.job_seconds,
+            "job_id": job.job_id, "client": job.client, "parameters": json.dumps(job.parameters), "files": json.dumps(dict(job.files)),
+            "links": job.links, "retention": limits.retention_seconds, "execution_duration": limits.job_seconds,
         }  # fmt: skip
         with self._connections.using() as connection, connection.transaction():
             connection.execute(statement("insert_job"), row)
             if run:
-                connection.execute(statement("queue_job"), {"job_id": job_id})
+                connection.execute(statement("queue_job"), {"job_id": job.job_id})
 
     def read(self, job_id: str) -> Job:
         """The job; NoSuchJobError."""
@@ -87,7 +87,8 @@ class JobTable:
             row = connection.execute(statement("lock_pending_job"), {"job_id": job_id}).fetchone()
             if row is None:
                 raise _not_in(_read(connection, job_id), "given parameters")
-            changed = {"parameters": Jsonb(with_parameters(row[0], parameters)), "files": Jsonb({**row[1], **files})}
+            old, there = json.loads(row[0]), json.loads(row[1])
+            changed = {"parameters": json.dumps(with_parameters(old, parameters)), "files": json.dumps({**there, **files})}
             connection.execute(statement("set_job_parameters"), {"job_id": job_id, **changed})
 
     def set_destruction(self, job_id: str, destruction: datetime) -> None:
@@ -123,7 +124,9 @@ class JobTable:
 
     def fail(self, job: Job, phase: Phase, error: str, *, transient: bool) -> bool:
         """ERROR or ABORTED with a reason; False if the job is no longer this attempt's."""
-        return self._end("fail_job", job, {"phase": str(phase), "error": error, "transient": transient})
+        # The message may show a query with characters that PostgreSQL does not store.
+        storable = error.replace("\0", "\ufffd").encode(errors="replace").decode()
+        return self._end("fail_job", job, {"phase": str(phase), "error": storable, "transient": transient})
 
     def give_back(self, job: Job) -> bool:
         """Back into the queue; False if the job is no longer this attempt's."""
@@ -167,14 +170,12 @@ def recover_lost(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
 
 
 def _job(**row: Any) -> Job:
-    parameters = tuple((name, value) for name, value in row.pop("parameters"))
-    return Job(phase=Phase(row.pop("phase")), parameters=parameters, **row)
+    parameters = tuple((name, value) for name, value in json.loads(row.pop("parameters")))
+    return Job(phase=Phase(row.pop("phase")), parameters=parameters, files=json.loads(row.pop("files")), **row)
 
 
 def _read(connection: psycopg.Connection[Any], job_id: str) -> Job:
-    # PostgreSQL takes no text with a zero byte.
-    key = {"job_id": job_id.replace("\0", "")}
-    job = connection.cursor(row_factory=kwargs_row(_job)).execute(statement("read_job"), key).fetchone()
+    job = connection.cursor(row_factory=kwargs_row(_job)).execute(statement("read_job"), {"job_id": job_id}).fetchone()
     if job is None:
         raise NoSuchJobError(f"There is no job {job_id}; it may have been deleted, or its time of destruction has come.")
     return job

@@ -6,23 +6,21 @@ whole. Its name has the attempt's number: a worker that was taken for dead write
 
 import logging
 import os
-import re
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
 from catalog.errors import UsageError
 from tap_service.errors import TapError
-from tap_service.jobs.job import Job
+from tap_service.jobs.job import JOB_ID, Job
 
 log = logging.getLogger(__name__)
 
-_JOB_ID = re.compile(r"[0-9a-f]{32}")
 _ORPHAN_SECONDS = 3600
 """Folders without a job that are younger may belong to a job that is just being created."""
 
@@ -53,7 +51,7 @@ class JobFiles:
 
     def of(self, job_id: str) -> Path:
         """The folder of a job."""
-        assert _JOB_ID.fullmatch(job_id), job_id
+        assert JOB_ID.fullmatch(job_id), job_id
         return self.folder / job_id
 
     def result(self, job: Job) -> Path:
@@ -79,12 +77,14 @@ class JobFiles:
                 part.replace(path)
                 _folder_to_disk(path.parent)
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that cannot be written was told before
+                part.unlink(missing_ok=True)
         return size
 
     def remove_result(self, job: Job) -> None:
         """The result of an attempt that the job no longer waits for goes; the folder too, if nothing else is in it."""
-        self.result(job).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.result(job).unlink(missing_ok=True)
 
     def incoming(self, job_id: str) -> Path:
         """A name for a folder of the job that is not there yet: for the files that come with one request."""
@@ -110,8 +110,11 @@ class JobFiles:
         """Folders without a job go; their number. ``known`` tells which names are jobs."""
         old = time.time() - _ORPHAN_SECONDS
         try:
-            names = [entry.name for entry in os.scandir(self.folder) if _JOB_ID.fullmatch(entry.name) and entry.stat().st_mtime < old]
+            names = [entry.name for entry in os.scandir(self.folder) if JOB_ID.fullmatch(entry.name) and entry.stat().st_mtime < old]
         except FileNotFoundError:
+            return 0
+        except OSError as error:
+            log.error("cannot look for folders that belong to no job: %s", error)
             return 0
         orphans = set(names) - known(names)
         for name in orphans:

@@ -7,7 +7,7 @@ A BINARY row is the same without the mask: a null integer is the number that its
 """
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from catalog.binary_copy import RawBlock
 from tap_service.results.block_cells import BlockCells, RaggedBytes, copy_pieces, windows, wrong_size
@@ -15,6 +15,8 @@ from tap_service.results.field_types import NULL_BYTES, NULL_INTEGERS, CellForm,
 
 _LETTERS = np.frombuffer(b"FT", np.uint8)
 _UNKNOWN = ord("?")
+_BIT_SET = 0x88
+"""A bit that stands alone is the first of its byte (VOTable 1.4 section 2.1); astropy looks at the fifth."""
 
 
 class Binary2Rows:
@@ -58,18 +60,22 @@ class Binary2Rows:
     def _general_rows(self, cells: BlockCells) -> bytes:
         """Any block: sizes first, then every column scattered to its places."""
         ragged: dict[int, RaggedBytes] = {}
+        counts: dict[int, Int64[np.ndarray, " n"]] = {}
         for i, field in enumerate(self._fields):
-            if field.form not in (CellForm.FIXED, CellForm.BOOLEAN):
+            if field.form not in (CellForm.FIXED, CellForm.BOOLEAN, CellForm.SMALL):
                 pieces = cells.ragged(i, ascii_only=True)
-                ragged[i] = _utf16(pieces) if field.datatype == "unicodeChar" else pieces
+                counts[i] = pieces.lengths
+                if field.datatype == "unicodeChar":
+                    pieces = _utf16(pieces)
+                if field.form is CellForm.BITS:
+                    pieces = _packed_bits(pieces)
+                else:
+                    counts[i] = pieces.lengths // field.element_bytes
+                ragged[i] = pieces
         sizes = np.empty((len(cells), len(self._fields)), np.int64)
         for i, field in enumerate(self._fields):
-            if i not in ragged:
-                sizes[:, i] = field.copy_bytes or 0
-            elif field.length is None:
-                sizes[:, i] = ragged[i].lengths + 4
-            else:
-                sizes[:, i] = field.length * field.element_bytes
+            width = field.binary_bytes
+            sizes[:, i] = ragged[i].lengths + 4 if width is None else width
         ends = np.cumsum(sizes.sum(axis=1) + self._mask_bytes)
         out = np.zeros(int(ends[-1]), np.uint8)
         at = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
@@ -79,7 +85,7 @@ class Binary2Rows:
             at = at + self._mask_bytes
         for i, field in enumerate(self._fields):
             if i in ragged:
-                self._place_ragged(out, at, field, ragged[i], cells.null[:, i])
+                self._place_ragged(out, at, field, ragged[i], counts[i], cells.null[:, i])
             else:
                 self._place_fixed(out, at, field, cells, i)
             at = at + sizes[:, i]
@@ -89,18 +95,29 @@ class Binary2Rows:
         values, null = cells.fixed(column), cells.null[:, column]
         if field.form is CellForm.BOOLEAN:
             values = np.where(null, _UNKNOWN, _LETTERS[_flags(values)]).astype(np.uint8).view("V1")
+        elif field.form is CellForm.SMALL:
+            numbers = values.view(">i2").astype(np.uint8)
+            values = (numbers * _BIT_SET if field.datatype == "bit" else numbers).astype(np.uint8).view("V1")
         elif field.datatype in self._null_bytes and null.any():
             values[null] = np.frombuffer(self._null_bytes[field.datatype] * (field.length or 1), values.dtype)
         windows(out, values.itemsize)[at] = values
 
     @staticmethod
-    def _place_ragged(out: UInt8[np.ndarray, " m"], at: np.ndarray, field: Field, cells: RaggedBytes, null: np.ndarray) -> None:
+    def _place_ragged(
+        out: UInt8[np.ndarray, " m"],
+        at: np.ndarray,
+        field: Field,
+        cells: RaggedBytes,
+        counts: Int64[np.ndarray, " n"],
+        null: np.ndarray,
+    ) -> None:
         """A count of elements in four bytes, then the elements; without the count where the arraysize is fixed."""
-        if field.length is None:
-            windows(out, 4)[at] = (cells.lengths // field.element_bytes).astype(">u4").view("V4")
+        width = field.binary_bytes
+        if width is None:
+            windows(out, 4)[at] = counts.astype(">u4").view("V4")
             at = at + 4
         else:
-            width = field.length * field.element_bytes
+            assert field.length is not None
             fits = cells.lengths == width if field.datatype in NULL_BYTES else cells.lengths <= width
             if not (fits | null).all():
                 raise wrong_size(field, int(cells.lengths[~(fits | null)][0]), width)
@@ -112,6 +129,11 @@ class Binary2Rows:
 def _flags(cells: np.ndarray) -> np.ndarray:
     """Opaque single bytes as 0 or 1."""
     return np.ascontiguousarray(cells).view(np.uint8)
+
+
+def _packed_bits(cells: RaggedBytes) -> RaggedBytes:
+    """Bytes 0 and 1, eight into one, the first of them highest."""
+    return RaggedBytes.of([np.packbits(np.frombuffer(bits, np.uint8)).tobytes() for bits in cells.strings()])
 
 
 def _utf16(cells: RaggedBytes) -> RaggedBytes:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
+from math import prod
 
+from catalog.schema.column import ColumnType
 from tap_service.errors import InternalError
 
 
@@ -21,12 +24,29 @@ class CellForm(Enum):
     """bytea whose bytes are BINARY2 array elements already: float[*], int[*] and unsignedByte[*]."""
     DOUBLE_ARRAY = auto()
     """double precision[] with its header and a length before each element."""
+    SMALL = auto()
+    """A smallint that is one byte in BINARY2: unsignedByte and bit."""
+    BITS = auto()
+    """bytea with a byte 0 or 1 for each bit; BINARY2 packs eight into one."""
 
 
-ELEMENT_BYTES = {"unsignedByte": 1, "short": 2, "int": 4, "long": 8, "float": 4, "double": 8, "boolean": 1, "char": 1, "unicodeChar": 2}
-"""Bytes of one element (VOTable 1.4 section 2.1)."""
+ELEMENT_BYTES = {
+    "boolean": 1,
+    "bit": 1,
+    "unsignedByte": 1,
+    "short": 2,
+    "int": 4,
+    "long": 8,
+    "char": 1,
+    "unicodeChar": 2,
+    "float": 4,
+    "double": 8,
+}
+ELEMENT_BYTES |= {"floatComplex": 8, "doubleComplex": 16}
+"""Bytes of one element (VOTable 1.4 section 2.1), in the order of the standard; of a bit, where it stands alone."""
 
-NULL_BYTES = {"float": b"\x7f\xc0\x00\x00", "double": b"\x7f\xf8" + bytes(6)}
+_NAN4, _NAN8 = b"\x7f\xc0\x00\x00", b"\x7f\xf8" + bytes(6)
+NULL_BYTES = {"float": _NAN4, "double": _NAN8, "floatComplex": 2 * _NAN4, "doubleComplex": 2 * _NAN8}
 """What stands under a set null bit: NaN in floats (readers that ignore the bit see it too), zeros elsewhere."""
 
 NULL_INTEGERS = {"short": b"\x80" + bytes(1), "int": b"\x80" + bytes(3), "long": b"\x80" + bytes(7)}
@@ -37,9 +57,9 @@ NULL_INTEGERS = {"short": b"\x80" + bytes(1), "int": b"\x80" + bytes(3), "long":
 class Field:
     """A FIELD of the result (VOTable 1.4 section 4.1), as TAP_SCHEMA or the query's expression gives it.
 
-    ``datatype`` with ``arraysize`` and ``xtype`` settles the PostgreSQL type that the statement delivers: ``float`` or ``int`` with an
-    arraysize is a packed bytea, ``double`` with one a double precision[], ``char`` with xtype ``timestamp`` a timestamptz, any
-    other ``char`` or ``unicodeChar`` a text (JSON too).
+    ``type`` is what the statement delivers; where it is not given, ``datatype`` with ``arraysize`` and ``xtype`` settles it: ``double``
+    with an arraysize is a double precision[], an array of anything else a packed bytea, ``char`` with xtype ``timestamp`` a
+    timestamptz, any other ``char`` or ``unicodeChar`` a text (JSON too).
     """
 
     name: str
@@ -50,35 +70,46 @@ class Field:
     ucd: str | None = None
     utype: str | None = None
     description: str | None = None
+    type: ColumnType | None = None
+    source_release: str | None = None
+    """The schema of the release whose sources the column identifies, such as gaiadr3; None for any other column."""
 
-    @property
+    @cached_property
     def form(self) -> CellForm:
         """How the cells arrive; InternalError for a type that the service does not deliver."""
         if self.datatype in ("char", "unicodeChar"):
-            return CellForm.TIMESTAMP if self.xtype == "timestamp" else CellForm.TEXT
-        if self.datatype == "boolean" and self.arraysize is None:
-            return CellForm.BOOLEAN
-        if self.datatype == "double" and self.arraysize is not None:
+            of_time = self.xtype == "timestamp" if self.type is None else self.type is ColumnType.TIMESTAMP
+            return CellForm.TIMESTAMP if of_time else CellForm.TEXT
+        one = self.length == 1 and self.datatype not in ("floatComplex", "doubleComplex")
+        if self.datatype not in ELEMENT_BYTES:
+            raise InternalError(f"Column {self.name} has the type {self.datatype}[{self.arraysize or ''}], which no result format knows.")
+        # An array of one element may be stored as a plain number.
+        if one and (self.arraysize is None or (self.type is not None and not self.type.is_array)):
+            return {"boolean": CellForm.BOOLEAN, "bit": CellForm.SMALL, "unsignedByte": CellForm.SMALL}.get(self.datatype, CellForm.FIXED)
+        if self.datatype == "double":
             return CellForm.DOUBLE_ARRAY
-        if self.datatype in ("float", "int", "unsignedByte") and self.arraysize == "*":
-            return CellForm.PACKED
-        if self.datatype in ("float", "int", "unsignedByte") and self.length is not None:
-            return CellForm.FIXED
-        if self.datatype in ("short", "int", "long", "double") and self.arraysize is None:
-            return CellForm.FIXED
-        raise InternalError(f"Column {self.name} has the type {self.datatype}[{self.arraysize or ''}], which no result format knows.")
+        if self.datatype == "bit":
+            return CellForm.BITS
+        return CellForm.PACKED if self.length is None else CellForm.FIXED
 
-    @property
+    @cached_property
     def length(self) -> int | None:
         """Number of elements: 1 for scalars, None where it varies from row to row."""
         if self.arraysize is None:
             return 1
-        return int(self.arraysize) if self.arraysize.isdigit() else None
+        return None if self.arraysize.endswith("*") else prod(map(int, self.arraysize.split("x")))
 
     @property
     def element_bytes(self) -> int:
         """Bytes of one element in BINARY2."""
         return ELEMENT_BYTES[self.datatype]
+
+    @property
+    def binary_bytes(self) -> int | None:
+        """Bytes of a cell in BINARY2, None where they vary."""
+        if self.length is None:
+            return None
+        return (self.length + 7) // 8 if self.form is CellForm.BITS else self.length * self.element_bytes
 
     @property
     def copy_bytes(self) -> int | None:
@@ -89,6 +120,8 @@ class Field:
                 return self.element_bytes * self.length
             case CellForm.BOOLEAN:
                 return 1
+            case CellForm.SMALL:
+                return 2
             case CellForm.TIMESTAMP:
                 return 8
             case _:

@@ -8,7 +8,8 @@ from catalog.binary_copy import RawBlock
 from tap_service.errors import ParameterError
 from tap_service.results.delimited import Csv, Tsv
 from tap_service.results.field_types import Field
-from tap_service.results.votable import Binary2Data, BinaryData, Info, TableData, VOTable
+from tap_service.results.gzipped import Gzipped
+from tap_service.results.votable import Binary2Data, BinaryData, Info, Serialization, TableData, VOTable
 
 
 class ResultWriter(Protocol):
@@ -27,7 +28,13 @@ class ResultWriter(Protocol):
         """How the document says that it broke; None where it cannot."""
 
 
-Writer = Callable[[tuple[Field, ...], Iterable[Info], float | None], ResultWriter]
+class Writer(Protocol):
+    """Makes the writer of one result."""
+
+    def __call__(
+        self, fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None = None, links: str | None = None
+    ) -> ResultWriter:
+        """The writer; ``links`` is the address of the DataLink service, where results lead to it."""
 
 
 @dataclass(frozen=True)
@@ -40,42 +47,40 @@ class ResultFormat:
     ivo_id: str | None = None
 
 
-def _binary2(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
-    return VOTable(fields, infos, Binary2Data(fields), epoch)
+def _votable(data: Callable[[tuple[Field, ...]], Serialization]) -> Writer:
+    return lambda fields, infos, epoch=None, links=None: VOTable(fields, infos, data(fields), epoch, links)
 
 
-def _tabledata(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
-    return VOTable(fields, infos, TableData(fields), epoch)
-
-
-def _binary(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None) -> ResultWriter:
-    return VOTable(fields, infos, BinaryData(fields), epoch)
+def _gzipped(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | None = None, links: str | None = None) -> ResultWriter:
+    return Gzipped(VOTable(fields, infos, Binary2Data(fields), epoch, links))
 
 
 BINARY2 = ResultFormat(
     "application/x-votable+xml;serialization=BINARY2",
     ("votable", "votable/b2", "vot", "votable/binary2", "application/x-votable+xml"),
-    _binary2,
+    _votable(Binary2Data),
     "ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
+)
+TABLEDATA = ResultFormat(
+    "application/x-votable+xml;serialization=TABLEDATA",
+    ("votable/td", "votable_plain", "votable/tabledata"),
+    _votable(TableData),
+    "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
 )
 FORMATS: tuple[ResultFormat, ...] = (
     BINARY2,
-    ResultFormat(
-        "application/x-votable+xml;serialization=TABLEDATA",
-        ("votable/td", "votable_plain", "votable/tabledata"),
-        _tabledata,
-        "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
-    ),
+    TABLEDATA,
     ResultFormat(
         "application/x-votable+xml;serialization=BINARY",
         ("votable/b", "votable/binary"),
-        _binary,
+        _votable(BinaryData),
         "ivo://ivoa.net/std/TAPRegExt#output-votable-binary",
     ),
-    ResultFormat("text/xml", (), _tabledata),
-    ResultFormat("text/csv;header=present", ("csv", "text/csv"), lambda fields, infos, epoch: Csv(fields)),
-    ResultFormat("text/csv;header=absent", (), lambda fields, infos, epoch: Csv(fields, header=False)),
-    ResultFormat("text/tab-separated-values", ("tsv",), lambda fields, infos, epoch: Tsv(fields)),
+    ResultFormat("text/xml", (), _votable(TableData)),
+    ResultFormat("application/gzip", ("votable_gzip",), _gzipped),
+    ResultFormat("text/csv;header=present", ("csv", "text/csv"), lambda fields, infos, epoch=None, links=None: Csv(fields)),
+    ResultFormat("text/csv;header=absent", (), lambda fields, infos, epoch=None, links=None: Csv(fields, header=False)),
+    ResultFormat("text/tab-separated-values", ("tsv",), lambda fields, infos, epoch=None, links=None: Tsv(fields)),
 )
 
 

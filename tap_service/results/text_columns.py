@@ -15,7 +15,9 @@ from catalog.binary_copy import RawBlock
 from tap_service.results.block_cells import BlockCells, RaggedBytes
 from tap_service.results.field_types import CellForm, Field
 
-_NUMBERS = {"unsignedByte": "u1", "short": ">i2", "int": ">i4", "long": ">i8", "float": ">f4", "double": ">f8"}
+_NUMBERS = {"unsignedByte": "u1", "bit": "u1", "short": ">i2", "int": ">i4", "long": ">i8", "float": ">f4", "double": ">f8"}
+_SINGLE = tuple(_NUMBERS)
+_NUMBERS |= {"floatComplex": ">f4", "doubleComplex": ">f8"}
 
 
 def columns(fields: tuple[Field, ...], block: RawBlock, *, ascii_only: bool) -> list[pa.Array]:
@@ -34,14 +36,16 @@ def _column(field: Field, cells: BlockCells, i: int, ascii_only: bool) -> pa.Arr
     match field.form:
         case CellForm.BOOLEAN:
             return pa.array(np.ascontiguousarray(cells.fixed(i)).view("u1").astype(bool), mask=cells.null[:, i])
-        case CellForm.FIXED if field.arraysize is None:
+        case CellForm.SMALL:
+            return _numbers(cells.fixed(i).view(">i2"), cells.null[:, i])
+        case CellForm.FIXED if field.length == 1 and field.datatype in _SINGLE:
             return _numbers(cells.fixed(i).view(_NUMBERS[field.datatype]), cells.null[:, i])
         case CellForm.FIXED:
             values = cells.fixed(i)
             assert field.copy_bytes is not None
             lengths = np.full(len(cells), field.copy_bytes, np.int64)
             return _number_lists(field, RaggedBytes(values.view("u1"), lengths), cells.null[:, i])
-        case CellForm.PACKED | CellForm.DOUBLE_ARRAY:
+        case CellForm.PACKED | CellForm.DOUBLE_ARRAY | CellForm.BITS:
             return _number_lists(field, cells.ragged(i, ascii_only=ascii_only), cells.null[:, i])
         case _:
             return _strings(cells.ragged(i, ascii_only=ascii_only), cells.null[:, i])
@@ -58,8 +62,13 @@ def _numbers(values: np.ndarray[Any, Any], null: np.ndarray[Any, Any] | None) ->
 
 
 def _number_lists(field: Field, ragged: RaggedBytes, null: np.ndarray[Any, Any]) -> pa.StringArray:
-    elements = text(_numbers(np.ascontiguousarray(ragged.content).view(_NUMBERS[field.datatype]), None))
-    offsets = pa.array((ragged.offsets // field.element_bytes).astype(np.int32))
+    content = np.ascontiguousarray(ragged.content)
+    if field.datatype == "boolean":
+        elements, width = pa.array(content.view("S1").astype("U1")), 1
+    else:
+        dtype = np.dtype(_NUMBERS[field.datatype])
+        elements, width = text(_numbers(content.view(dtype), None)), dtype.itemsize
+    offsets = pa.array((ragged.offsets // width).astype(np.int32))
     joined = pc.binary_join(pa.ListArray.from_arrays(offsets, elements), " ")
     return pc.if_else(pa.array(null), pa.scalar(None, pa.string()), joined)
 

@@ -5,28 +5,27 @@ the query broke on its way (ERROR) is known only at the end and stands in a seco
 """
 
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from xml.sax.saxutils import escape, quoteattr
 
 import pyarrow.compute as pc
 
 from catalog.binary_copy import RawBlock
 from tap_service.results.binary2 import Binary2Rows
 from tap_service.results.field_types import NULL_INTEGERS, Field
+from tap_service.results.service_descriptor import SKY_SYSTEM, TIME_SYSTEM, descriptors, field_id
 from tap_service.results.text_columns import columns, text
+from tap_service.results.xml_text import NOT_XML, attribute, content
 
 _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
 <RESOURCE type="results">
 """
-_DOCUMENT_END = "</RESOURCE>\n</VOTABLE>\n"
-_NOT_XML = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF))
-"""Characters that no XML 1.0 document may hold; they are dropped."""
-_SKY = ("pos.eq.", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
+_RESULTS_END = "</RESOURCE>\n"
+_DOCUMENT_END = "</VOTABLE>\n"
+_SKY = ("pos.eq.", "POS_EQ_", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
 """UCDs whose values belong to the coordinate system."""
-_SKY_SYSTEM, _TIME_SYSTEM = "ICRS", "UTC"
 
 
 @dataclass(frozen=True)
@@ -45,23 +44,13 @@ class Info:
         return f"{head}>{content(self.text)}</INFO>\n" if self.text else f"{head}/>\n"
 
 
-def attribute(value: str) -> str:
-    """A quoted XML attribute; line ends and tabs survive the parser's normalisation as character references."""
-    return quoteattr(value.translate(_NOT_XML), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
-
-
-def content(value: str) -> str:
-    """Character data of an element."""
-    return escape(value.translate(_NOT_XML), {"\r": "&#13;"})
-
-
 def error_document(message: str, infos: Iterable[Info] = ()) -> bytes:
     """The document that a failed query ends in (DALI 1.1 section 4.2): an INFO with the message and no TABLE."""
     said = "".join(info.xml() for info in (Info("QUERY_STATUS", "ERROR", message), *infos))
-    return (_DOCUMENT + said + _DOCUMENT_END).encode()
+    return (_DOCUMENT + said + _RESULTS_END + _DOCUMENT_END).encode()
 
 
-class _Serialization(Protocol):
+class Serialization(Protocol):
     """The part of the document inside DATA."""
 
     opening: str
@@ -69,9 +58,11 @@ class _Serialization(Protocol):
     nulls: Mapping[str, str]
     """Datatypes whose nulls need a number of their own, and that number."""
 
-    def rows(self, block: RawBlock) -> bytes: ...
+    def rows(self, block: RawBlock) -> bytes:
+        """The rows of a block."""
 
-    def rest(self) -> bytes: ...
+    def rest(self) -> bytes:
+        """What waits for more rows."""
 
 
 class Binary2Data:
@@ -132,7 +123,7 @@ class TableData:
                     strings = pc.replace_substring(strings, character, entity)
             cells.append(strings)
         rows = pc.binary_join_element_wise(*cells, "</TD><TD>").to_pylist()
-        return ("<TR><TD>" + "</TD></TR>\n<TR><TD>".join(rows).translate(_NOT_XML) + "</TD></TR>\n").encode()
+        return ("<TR><TD>" + "</TD></TR>\n<TR><TD>".join(rows).translate(NOT_XML) + "</TD></TR>\n").encode()
 
     def rest(self) -> bytes:
         """Nothing waits."""
@@ -140,23 +131,26 @@ class TableData:
 
 
 class VOTable:
-    """A VOTable document of one result."""
+    """A VOTable document of one result; ``links`` is the address of the DataLink service that columns of sources are described with."""
 
-    def __init__(self, fields: tuple[Field, ...], infos: Iterable[Info], data: _Serialization, epoch: float | None = None) -> None:
+    def __init__(
+        self, fields: tuple[Field, ...], infos: Iterable[Info], data: Serialization, epoch: float | None = None, links: str | None = None
+    ) -> None:
         self._fields = fields
         self._infos = tuple(infos)
         self._data = data
         self._epoch = epoch
+        self._links = links
 
     def begin(self) -> bytes:
         """Everything before the first row."""
         parts = [_DOCUMENT, *(info.xml() for info in (Info("QUERY_STATUS", "OK"), *self._infos))]
-        if any(_system(field) == _SKY_SYSTEM for field in self._fields):
+        if any(_system(field) == SKY_SYSTEM for field in self._fields):
             epoch = f' epoch="J{self._epoch:.1f}"' if self._epoch is not None else ""
-            parts.append(f'<COOSYS ID="{_SKY_SYSTEM}" system="ICRS"{epoch}/>\n')
-        if any(_system(field) == _TIME_SYSTEM for field in self._fields):
-            parts.append(f'<TIMESYS ID="{_TIME_SYSTEM}" timescale="UTC" refposition="TOPOCENTER"/>\n')
-        parts += ["<TABLE>\n", *(_field(field, self._data.nulls) for field in self._fields), self._data.opening]
+            parts.append(f'<COOSYS ID="{SKY_SYSTEM}" system="ICRS"{epoch}/>\n')
+        if any(_system(field) == TIME_SYSTEM for field in self._fields):
+            parts.append(f'<TIMESYS ID="{TIME_SYSTEM}" timescale="UTC" refposition="TOPOCENTER"/>\n')
+        parts += ["<TABLE>\n", *self._declared(), self._data.opening]
         return "".join(parts).encode()
 
     def rows(self, block: RawBlock) -> bytes:
@@ -172,20 +166,26 @@ class VOTable:
         return self._close(Info("QUERY_STATUS", "ERROR", message))
 
     def _close(self, status: Info | None) -> bytes:
-        trailer = self._data.closing + "</TABLE>\n" + (status.xml() if status else "") + _DOCUMENT_END
+        described = descriptors(self._fields, self._links) if self._links else ""
+        trailer = self._data.closing + "</TABLE>\n" + (status.xml() if status else "") + _RESULTS_END + described + _DOCUMENT_END
         return self._data.rest() + trailer.encode()
+
+    def _declared(self) -> Iterator[str]:
+        for number, field in enumerate(self._fields):
+            yield _field(field, self._data.nulls, field_id(self._fields, number) if self._links else None)
 
 
 def _system(field: Field) -> str | None:
     """The ID of the coordinate system of positions and motions, or of times, that the values are in; None for anything else."""
     if field.xtype == "timestamp":
-        return _TIME_SYSTEM
-    return _SKY_SYSTEM if field.ucd is not None and field.ucd.startswith(_SKY) else None
+        return TIME_SYSTEM
+    return SKY_SYSTEM if field.ucd is not None and field.ucd.startswith(_SKY) else None
 
 
-def _field(field: Field, nulls: Mapping[str, str]) -> str:
+def _field(field: Field, nulls: Mapping[str, str], identifier: str | None) -> str:
     """The FIELD element; attributes that are None are absent, never empty."""
     attributes = {
+        "ID": identifier,
         "name": field.name,
         "datatype": field.datatype,
         "arraysize": field.arraysize,

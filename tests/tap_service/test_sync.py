@@ -45,7 +45,7 @@ BAD: dict[str, tuple[list[tuple[str, str]], str]] = {
     "maxrec_in_words": ([("QUERY", CONE), ("MAXREC", "many")], "MAXREC=many is not a whole number"),
     "a_negative_maxrec": ([("QUERY", CONE), ("MAXREC", "-1")], "MAXREC=-1 is not a whole number"),
     "a_long_run_id": ([("QUERY", CONE), ("RUNID", "x" * 65)], "RUNID has 65 characters"),
-    "an_upload": ([("QUERY", CONE), ("UPLOAD", "t,param:t")], "UPLOAD is not offered"),
+    "an_upload": ([("QUERY", CONE), ("UPLOAD", "t,param:t")], "UPLOAD=t,param:t needs a part called 't'"),
     "another_request": ([("QUERY", CONE), ("REQUEST", "getCapabilities")], "REQUEST=getCapabilities is not offered"),
     "no_sql_at_all": ([("QUERY", "nonsense")], r"line 1, column 1\)\n  nonsense\n  \^"),
     "a_typing_error": ([("QUERY", "SELECT *\nFORM gaiadr3.gaia_source")], r"line 2, column 1\)\n  FORM gaiadr3.gaia_source\n  \^"),

@@ -103,14 +103,23 @@ def tap_reader(upgraded: Database) -> Iterator[psycopg.Connection[Row]]:
 
 
 @pytest.fixture
-def evaluate(tap_reader: psycopg.Connection[Row]) -> Evaluate:
-    """``evaluate(select_list, rows=None, version="2.1", tail="")``: the rows that SELECT gives from VALUES, by default of one row of nulls."""
+def rows_of(tap_reader: psycopg.Connection[Row]) -> Evaluate:
+    """``rows_of(query, rows=None, version="2.1")``: what a query gives on the table t.v with these rows, by default one row of nulls."""
 
-    def evaluated(select_list: str, rows: list[Row] | None = None, version: str = "2.1", tail: str = "") -> list[Row]:
+    def found(query: str, rows: list[Row] | None = None, version: str = "2.1") -> list[Row]:
         tap_reader.execute("TRUNCATE v")
         with tap_reader.cursor() as cursor:
             cursor.executemany("INSERT INTO v VALUES (%s, %s, %s, %s, %s, %s)", rows or [(None,) * 6])
-        translation = translate(f"SELECT {select_list} FROM t.v {tail}", TableSet(1, (VALUES,)), version)
-        return tap_reader.execute(translation.statement).fetchall()
+        return tap_reader.execute(translate(query, TableSet(1, (VALUES,)), version).statement).fetchall()
+
+    return found
+
+
+@pytest.fixture
+def evaluate(rows_of: Evaluate) -> Evaluate:
+    """``evaluate(select_list, rows=None, tail="")``: the same for ``SELECT select_list FROM t.v tail``."""
+
+    def evaluated(select_list: str, rows: list[Row] | None = None, tail: str = "") -> list[Row]:
+        return rows_of(f"SELECT {select_list} FROM t.v {tail}", rows)
 
     return evaluated

@@ -89,7 +89,7 @@ def random_sky(seed: int, places: list[tuple[float, float]], width: float) -> di
     ra, dec = positions(50)
     ra, dec = np.append(ra, ra[:8]), np.append(dec, dec[:8])
     seen = positions_off(ra, dec, PADDING, rng)
-    ids = (hp.ang2pix(4096, *seen, nest=True, lonlat=True).astype(np.int64) << 35) + np.arange(len(ra))
+    ids = (hp.ang2pix(4096, *seen, nest=True, lonlat=True).astype(np.int64) << 35) + 100 + np.arange(len(ra))
     ids[: len(DISPLACED)] = DISPLACED
     stars: Rows = list(zip(ids.tolist(), ra.tolist(), dec.tolist(), rng.integers(8, 18, len(ra)).tolist(), strict=True))
     stars += [(9_000_000_000_000_000_000 + number, None, None, 10) for number in range(3)]
@@ -126,6 +126,7 @@ LOOKUPS = {
     "circles within circles": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON 1 = CONTAINS(CIRCLE(s.ra, s.dec, s.mag * {r} / 20), CIRCLE(u.ra, u.dec, {r}))",
     "radius of the upload": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON DISTANCE(u.ra, u.dec, s.ra, s.dec) < u.r",
     "radius in an expression": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON 1 = CONTAINS(POINT(s.ra, s.dec), CIRCLE(u.ra, u.dec, 2 * u.r + {r}))",
+    "not further": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON NOT (DISTANCE(u.ra, u.dec, s.ra, s.dec) > {r})",
     "further conditions": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON u.id < 10 AND DISTANCE(u.ra, u.dec, s.ra, s.dec) < {r} AND s.mag > 9 WHERE s.mag - u.id < 5 AND u.r > 0",
     "left join": "SELECT u.id, s.source_id FROM tap_upload.u AS u LEFT JOIN sky.stars AS s ON DISTANCE(u.ra, u.dec, s.ra, s.dec) < {r}",
     "left join with conditions": "SELECT u.id, s.source_id, s.mag FROM tap_upload.u AS u LEFT JOIN sky.stars AS s ON DISTANCE(u.ra, u.dec, s.ra, s.dec) < {r} AND s.mag < 14 AND u.id > 3 WHERE u.id < 11",
@@ -156,7 +157,6 @@ PLAIN = {
     "full join": "SELECT u.id, s.source_id FROM tap_upload.u AS u LEFT JOIN (SELECT TOP 200 * FROM sky.stars ORDER BY source_id) AS s ON DISTANCE(u.ra, u.dec, s.ra, s.dec) < {r}",
     "stars may be alone": "SELECT u.id, s.source_id FROM sky.stars AS s LEFT JOIN tap_upload.u AS u ON DISTANCE(u.ra, u.dec, s.ra, s.dec) < {r}",
     "or": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON DISTANCE(u.ra, u.dec, s.ra, s.dec) < {r} OR u.id = s.mag",
-    "not": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON NOT (DISTANCE(u.ra, u.dec, s.ra, s.dec) > {r})",
     "far apart": "SELECT COUNT(*) FROM tap_upload.u AS u JOIN sky.stars AS s ON DISTANCE(u.ra, u.dec, s.ra, s.dec) > {r}",
     "radius of the star": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON DISTANCE(u.ra, u.dec, s.ra, s.dec) < {r} * s.mag",
     "place of both": "SELECT u.id, s.source_id FROM tap_upload.u AS u JOIN sky.stars AS s ON DISTANCE(u.ra, s.dec, s.ra, s.dec) < {r}",

@@ -1,7 +1,6 @@
 """The statements run: rows as SQL and brute force give them, types as declared, names of one publication."""
 
 import contextlib
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,6 @@ from psycopg import sql
 
 from catalog.database import Database
 from catalog.schema.column import ColumnType
-from catalog.version import ROOT
 from tap_service.adql import AdqlError, translate
 from tap_service.table_set import TableSet
 
@@ -57,28 +55,16 @@ class Sky:
 
 
 @pytest.fixture(scope="module")
-def sky_database(postgres: Database) -> Iterator[Database]:
-    """A database for all tests of this file, which only read it."""
-    name = f"test_adql_{uuid.uuid4().hex[:8]}"
-    with postgres.named("postgres").connect(None, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield postgres.named(name)
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="module")
-def sky(sky_database: Database) -> Iterator[Sky]:
+def sky(upgraded: Database) -> Iterator[Sky]:
     """The tables of ``table_set`` with rows: 3,753 stars with positions, ten without."""
-    with sky_database.connect(None, autocommit=True) as connection:
+    with upgraded.connect(None, autocommit=True) as connection:
         found = Sky(connection)
         _make_tables(connection, found)
         yield found
+        connection.execute("DROP SCHEMA sky__p0007, labels__p0007, labels_dr4__p0007 CASCADE")
 
 
 def _make_tables(connection: psycopg.Connection[Any], sky: Sky) -> None:
-    connection.execute("CREATE SCHEMA functions")
-    for path in sorted((ROOT / "sql" / "functions").glob("*.sql")):
-        connection.execute(path.read_bytes())
     connection.execute("""
         CREATE SCHEMA sky__p0007; CREATE SCHEMA labels__p0007; CREATE SCHEMA labels_dr4__p0007;
         CREATE TABLE sky__p0007.main (
@@ -155,7 +141,6 @@ def test_every_form_of_a_cone_gives_the_stars_of_brute_force(sky: Sky, table_set
     "where",
     [
         "DISTANCE(ra, dec, 56.75, 24.12) < -1",
-        "1 = CONTAINS(POINT(ra, dec), CIRCLE(56.75, 24.12, -1))",
         "1 = CONTAINS(CIRCLE(ra, dec, 2), CIRCLE(56.75, 24.12, 1))",
         "1 = CONTAINS(POINT(ra, dec), CIRCLE(56.75, 24.12, -flags - 1))",
     ],
@@ -242,6 +227,8 @@ EQUAL = {
     "ceiling": ("CEILING(1.2)", "2::float8"),
     "absolute": ("ABS(-3)", "3"),
     "text": ("'it''s ' || UPPER('x') || LOWER('Y\\\\')", "'it''s Xy' || E'\\\\\\\\'"),
+    "a backslash in a pattern is one": (r"CASE WHEN 'a\b%' LIKE 'a\b\%' OR 'a_c' LIKE 'a\_c' THEN 1 END", "NULL::int"),
+    "a backslash ends a pattern": (r"CASE WHEN 'a\' LIKE '%\' AND 'A\' ILIKE 'a\' AND '100\%' LIKE '100\%' THEN 1 END", "1"),
     "percent in text": ("'100%s {0} %(x)s'", "'100%s {0} %(x)s'"),
     "cast to text": ("CAST(12 AS VARCHAR)", "'12'"),
     "cast to short text": ("CAST('abcdef' AS CHAR(3))", "'abc'"),

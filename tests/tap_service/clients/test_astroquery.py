@@ -27,13 +27,12 @@ def plus(tap: Any) -> Any:
 def gaia(tap: Any) -> Any:
     """astroquery.gaia with our address in place of the archive's."""
     from astroquery.gaia import GaiaClass
+    from astroquery.utils.tap.conn.tapconn import TapConn
 
     place = urlsplit(tap.url)
+    connection = TapConn(ishttps=False, host=place.hostname, port=place.port, tap_context="tap", datalink_context="datalink")
     return GaiaClass(
-        gaia_tap_server=f"http://{place.netloc}/",
-        gaia_data_server=f"http://{place.netloc}/",
-        tap_server_context=None,
-        show_server_messages=False,
+        tap_plus_conn_handler=connection, datalink_handler=tap_plus.TapPlus(connhandler=connection), show_server_messages=False
     )
 
 
@@ -188,9 +187,3 @@ def test_gaia_cross_match_basic(gaia: Any, tap: Any) -> None:
 def test_gaia_launch_job_by_its_own_default_format(gaia: Any) -> None:
     assert len(gaia.launch_job("SELECT TOP 5 source_id FROM gaiadr3.gaia_source").get_results()) == 5
     assert len(gaia.launch_job_async("SELECT TOP 5 source_id FROM gaiadr3.gaia_source").get_results()) == 5
-
-
-def test_gaia_load_data_asks_for_what_we_do_not_have_and_says_so(gaia: Any) -> None:
-    """Spectra of the archive's DataLink come in the archive's own way, not by TAP."""
-    with pytest.raises(HTTPError):
-        gaia.get_datalinks(ids=["61988785887571456"])

@@ -1,6 +1,5 @@
 """A published catalogue with the small tables of ``fixed_tables`` in it, every statement of whose service PostgreSQL logs."""
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +12,11 @@ from psycopg import sql
 from catalog.database import Database
 from catalog.migrate import upgrade
 from catalog.releases import add_release
-from tap_service.connections import Connections
+from tests.tap_service.fuzz.answers import Client
 from tests.tap_service.fuzz.fixed_tables import POSTGRES, SCHEMA, TABLES, FixedTable
 from tests.tap_service.fuzz.statement_log import StatementLog
 
 PERMANENT = f"{SCHEMA}__p0001"
-
-
-@pytest.fixture(scope="session")
-def queries() -> int:
-    """How many queries the large tests make: FUZZ_QUERIES, or few."""
-    return int(os.environ.get("FUZZ_QUERIES", "0"))
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +59,16 @@ def _publish_fixed_tables(connection: psycopg.Connection[Any]) -> None:
             connection.execute(
                 "INSERT INTO store.tap_columns (serial, table_name, column_name, datatype, arraysize, xtype, unit, indexed, principal, std, column_index)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, 0, 1, 0, %s)",
-                (serial, qualified, _as_identifier(column.name), described.datatype, described.arraysize, described.xtype, column.unit, number),
+                (
+                    serial,
+                    qualified,
+                    _as_identifier(column.name),
+                    described.datatype,
+                    described.arraysize,
+                    described.xtype,
+                    column.unit,
+                    number,
+                ),
             )
     connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO tap_reader").format(schema))
     connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO tap_reader").format(schema))
@@ -86,20 +88,20 @@ def _as_identifier(name: str) -> str:
     return f'"{name}"' if name in ("size",) or not name.isidentifier() else name
 
 
-@pytest.fixture
-def connections(fuzzed: Database) -> Iterator[Connections]:
-    """The service's connections to the catalogue."""
-    kept = Connections(fuzzed, keep=2)
-    yield kept
-    kept.close()
+@pytest.fixture(scope="module")
+def client(fuzzed: Database) -> Iterator[Client]:
+    """What asks the service."""
+    made = Client(fuzzed)
+    yield made
+    made.close()
 
 
-@pytest.fixture(scope="session")
-def statement_log(fuzzed: Database) -> StatementLog:
-    """What PostgreSQL logs of the statements in the catalogue; no other database logs statements."""
+@pytest.fixture(scope="module")
+def statement_log(client: Client, fuzzed: Database) -> StatementLog:
+    """What PostgreSQL logs of the statements in the catalogue from now on; no other database logs statements."""
     with fuzzed.connect(None) as connection:
         row = connection.execute("SHOW data_directory").fetchone()
     assert row is not None
-    return StatementLog(Path(row[0]).parent / "postgres.log")
-
-
+    log = StatementLog(Path(row[0]).parent / "postgres.log")
+    assert list(log.statements()), "PostgreSQL logs no statements"
+    return log

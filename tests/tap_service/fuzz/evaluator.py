@@ -224,9 +224,7 @@ class Evaluator:
         if isinstance(node, tree.Select):
             return self.select(node, parent, (), 0)
         left, right = self.body(node.left, parent), self.body(node.right, parent)
-        types = [
-            common_type(_null_or_type(node.left, left, i), _null_or_type(node.right, right, i)) for i in range(len(left.columns))
-        ]
+        types = [common_type(_null_or_type(node.left, left, i), _null_or_type(node.right, right, i)) for i in range(len(left.columns))]
         types = ["text" if type_ == "null" else type_ for type_ in types]
         columns = tuple(Column(column.label, type_) for column, type_ in zip(left.columns, types, strict=True))
 
@@ -312,7 +310,7 @@ class Evaluator:
             reaches_out = reaches_out or self._from_reaches_out
         whole = parts[0]
         for part in parts[1:]:
-            whole = _product(whole, part, "INNER", lambda row: (lambda env: True), parent, self.spend)
+            whole = _product(whole, part, "INNER", lambda row: lambda env: True, parent, self.spend)
         self._from_reaches_out = reaches_out
         return whole
 
@@ -341,7 +339,7 @@ class Evaluator:
         if node.natural:
             labels = {column.label for column in right.columns}
             names = tuple(tree.Name(column.label or "", True) for column in left.columns if column.label in labels)
-        both = _product(left, right, node.kind, lambda row: (lambda env: True), parent, self.spend)
+        both = _product(left, right, node.kind, lambda row: lambda env: True, parent, self.spend)
         if names:
             first = [Scope(left.tables, left.columns, None).own((name,)) for name in names]
             second = [Scope(right.tables, right.columns, None).own((name,)) for name in names]
@@ -361,7 +359,9 @@ class Evaluator:
                     a(env[0]) is not None and b(env[0]) is not None and compare(a(env[0]), b(env[0])) == 0 for compare, a, b in tests
                 )
 
-            return From(both.tables, (*shared, *rest), both.width, _product(left, right, node.kind, lambda scope: equal, parent, self.spend).rows)
+            return From(
+                both.tables, (*shared, *rest), both.width, _product(left, right, node.kind, lambda scope: equal, parent, self.spend).rows
+            )
         if node.condition is None:
             return both
         reached = [False]
@@ -510,8 +510,7 @@ def _sorted(
         keyed.append(
             (
                 tuple(
-                    (1, 0) if value is None else (0, place(value) if place else value)
-                    for value, place in zip(values, places, strict=True)
+                    (1, 0) if value is None else (0, place(value) if place else value) for value, place in zip(values, places, strict=True)
                 ),
                 pair[0],
             )
@@ -620,7 +619,7 @@ class Expressions:
     def _(self, node: tree.Cast) -> Compiled:
         given, operand = self.compile(node.operand)
         type_ = {"CHAR": "text", "VARCHAR": "text"}.get(node.type_name, node.type_name.lower())
-        return type_, _strict(cast(given, type_, node.length), operand)
+        return type_, _strict(cast(given, type_, node.length, node.type_name == "CHAR"), operand)
 
     @compile.register
     def _(self, node: tree.Case) -> Compiled:
@@ -886,4 +885,3 @@ def evaluate(query: tree.Query) -> Answer:
     """The answer to a whole query; ComputeError, AmbiguousError or TooLargeError where there is none to compare with."""
     plan = Evaluator().query(query, None)
     return plan.answer(None)
-

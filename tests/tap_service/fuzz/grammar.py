@@ -20,11 +20,79 @@ _KINDS = {
 _USUAL = ("whole", "number", "text", "whole", "number", "boolean", "timestamp", "big", "wild")
 _WHOLE = ("1", "0", "2", "3", "5", "7", "10", "1000", "16777217", "2147483647", "2147483648", "9223372036854775807", "32768")
 _NUMBERS = ("0.5", "1.", ".25", "2.5", "1e1", "2.5E-1", "1E+2", "1000.0", "4500.5", "16777217.0", "90.0")
-_TEXTS = ("Vega", "", "x", "zeta", "it's", "a", "e", "é", "α", "%", "_", "\\", "1.5", "VEGA", "100%", "{0}", "%s", "%(x)s", " ", "\n", '"', "$1", "--")
-_PATTERNS = ("Vega", "%", "V%", "%a", "_eg_", "%e%a%", "", "100\\%", "a_b", "A%", "%é", "\\", "%\\%", "_", "__", "%'%", "[a-z]%", "\U0001f31f", "%(s)s%%")
-_TIMES = ("2016-01-03", "2016-01-05T00:00:00", "2016-01-02T00:00:00.5", "2016-01-10 00:00:00", "1999-12-31T23:59:59", "2016-01-04T00:00:00Z")
+_TEXTS = (
+    "Vega",
+    "",
+    "x",
+    "zeta",
+    "it's",
+    "a",
+    "e",
+    "é",
+    "α",
+    "%",
+    "_",
+    "\\",
+    "1.5",
+    "VEGA",
+    "100%",
+    "{0}",
+    "%s",
+    "%(x)s",
+    " ",
+    "\n",
+    '"',
+    "$1",
+    "--",
+)
+_PATTERNS = (
+    "Vega",
+    "%",
+    "V%",
+    "%a",
+    "_eg_",
+    "%e%a%",
+    "",
+    "100\\%",
+    "a_b",
+    "A%",
+    "%é",
+    "\\",
+    "%\\%",
+    "_",
+    "__",
+    "%'%",
+    "[a-z]%",
+    "\U0001f31f",
+    "%(s)s%%",
+)
+_TIMES = (
+    "2016-01-03",
+    "2016-01-05T00:00:00",
+    "2016-01-02T00:00:00.5",
+    "2016-01-10 00:00:00",
+    "1999-12-31T23:59:59",
+    "2016-01-04T00:00:00Z",
+)
 _LENGTHS = (3, 1, 10, 5)
-_ALIASES = ("a", "b", "c", "lon", "Total", "x1", "mean_mag", "T_eff", "Label One", "é", "select", "a.b", 'q"q', "n", "UPPER_ROW", "very_" * 16 + "long")
+_ALIASES = (
+    "a",
+    "b",
+    "c",
+    "lon",
+    "Total",
+    "x1",
+    "mean_mag",
+    "T_eff",
+    "Label One",
+    "é",
+    "select",
+    "a.b",
+    'q"q',
+    "n",
+    "UPPER_ROW",
+    "very_" * 16 + "long",
+)
 
 
 @dataclass(frozen=True)
@@ -180,10 +248,8 @@ class QueryMaker:
         items, columns = [], []
         taken: set[str] = set()
         for number, kind in enumerate(wanted):
-            if place.grouped == () and not is_grouped and number == 0:
-                value = self.aggregate(kind, place)
-            else:
-                value = self.value(kind, place, 3)
+            needs_aggregate = place.grouped == () and not is_grouped and number == 0
+            value = self.aggregate(kind, place) if needs_aggregate else self.value(kind, place, 3)
             label = self.declared[value] if isinstance(value, tree.ColumnReference) else ""
             alias = None
             if not label or label.casefold() in taken or self.choices.chance(25):
@@ -199,7 +265,9 @@ class QueryMaker:
 
     # -- FROM
 
-    def from_clause(self, depth: int, outer: tuple[Source, ...]) -> tuple[tuple[tree.TableReference, ...], tuple[Source, ...], tuple[Column, ...]]:
+    def from_clause(
+        self, depth: int, outer: tuple[Source, ...]
+    ) -> tuple[tuple[tree.TableReference, ...], tuple[Source, ...], tuple[Column, ...]]:
         first, sources, visible = self.table(depth, bool(outer))
         if depth > 0 and self.choices.chance(30):
             first, sources, visible = self.join(first, sources, visible, depth, outer)
@@ -367,7 +435,9 @@ class QueryMaker:
         if kind == "number":
             return tree.Call(self.choices.of(("AVG", "SUM", "MIN", "MAX")), (self.value("number", rows, 1),), distinct)
         if kind == "boolean":
-            return tree.Case(None, ((tree.Comparison(">", tree.Call("COUNT", (), star=True), tree.NumberLiteral("2")), tree.BooleanLiteral(True)),), None)
+            return tree.Case(
+                None, ((tree.Comparison(">", tree.Call("COUNT", (), star=True), tree.NumberLiteral("2")), tree.BooleanLiteral(True)),), None
+            )
         return tree.Call(self.choices.of(("MIN", "MAX")), (self.value(kind, rows, 1),))
 
     def value(self, kind: str, place: Place, depth: int) -> tree.Expression:
@@ -392,9 +462,7 @@ class QueryMaker:
             return tree.Call("COALESCE", values)
         other = self.value(kind, place, depth - 1) if self.choices.chance(60) else None
         if form == 1:
-            branches = tuple(
-                (self.condition(place, 1), self.value(kind, place, depth - 1)) for _ in range(1 + self.choices.below(2))
-            )
+            branches = tuple((self.condition(place, 1), self.value(kind, place, depth - 1)) for _ in range(1 + self.choices.below(2)))
             return tree.Case(None, branches, other)
         of = self.choices.of(("whole", "text", "number"))
         operand = self.value(of, place, 1)
@@ -418,7 +486,9 @@ class QueryMaker:
     def whole(self, place: Place, depth: int) -> tree.Expression:
         form = self.choices.below(100)
         if form < 45:
-            return tree.Arithmetic(self.choices.of(("+", "-", "*", "/")), self.value("whole", place, depth), self.value("whole", place, depth))
+            return tree.Arithmetic(
+                self.choices.of(("+", "-", "*", "/")), self.value("whole", place, depth), self.value("whole", place, depth)
+            )
         if form < 55:
             return tree.Call("ABS", (self.value("whole", place, depth),))
         if form < 65:
@@ -445,7 +515,9 @@ class QueryMaker:
             return tree.Arithmetic(operator, self.value(kinds[0], place, depth), self.value(kinds[1], place, depth))
         argument = self.value(self.choices.of(("number", "whole")), place, depth)
         if form < 60:
-            name = self.choices.of(("ABS", "FLOOR", "CEILING", "ROUND", "TRUNCATE", "SIN", "COS", "TAN", "COT", "ATAN", "DEGREES", "RADIANS"))
+            name = self.choices.of(
+                ("ABS", "FLOOR", "CEILING", "ROUND", "TRUNCATE", "SIN", "COS", "TAN", "COT", "ATAN", "DEGREES", "RADIANS")
+            )
             return tree.Call(name, (argument,))
         if form < 70:  # within the domain of the function
             name = self.choices.of(("SQRT", "LOG", "LOG10", "EXP", "ACOS", "ASIN"))

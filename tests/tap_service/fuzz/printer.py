@@ -13,7 +13,7 @@ from tests.tap_service.fuzz.choices import Choices
 _OR, _AND, _NOT, _PREDICATE, _SUM, _PRODUCT, _SIGNED, _PRIMARY = range(8)
 """How tightly a rule of the grammar binds, loosest first."""
 
-_SPACES = (" ", " ", " ", "\n", "\t", "  ", " -- it's \"a\" comment; %s\n", "\r\n", " --\n")
+_SPACES = (" ", " ", " ", "\n", "\t", "  ", ' -- it\'s "a" comment; %s\n', "\r\n", " --\n")
 _PLAIN = Choices(b"")
 
 
@@ -35,7 +35,7 @@ def _must_part(last: str, first: str) -> bool:
     """Whether two tokens would read as one, or as a comment, without a space between."""
     if last in "'\"":
         return first == last
-    return (last.isalnum() or last in "_.") and (first.isalnum() or first in "_.") or (last == first == "-")
+    return ((last.isalnum() or last in "_.") and (first.isalnum() or first in "_.")) or (last == first == "-")
 
 
 class _Printer:

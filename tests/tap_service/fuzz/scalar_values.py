@@ -132,7 +132,7 @@ def _decimal_modulo(a: float, b: float) -> float:
         return math.nan
     if b == 0 or math.isinf(a):
         raise ComputeError("division by zero")
-    return float(a) if math.isinf(b) else float(_WIDE.remainder(_decimal(a), _decimal(b)))
+    return float(a) if math.isinf(b) else float(_WIDE.remainder(_decimal(a), _decimal(b))) + 0.0  # decimals have no -0
 
 
 _WIDE = Context(prec=700)
@@ -212,8 +212,8 @@ _INTEGER = re.compile(r"[ \t\n\r\f\v]*[+-]?\d+[ \t\n\r\f\v]*", re.ASCII)
 _DECIMAL = re.compile(r"[ \t\n\r\f\v]*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)[ \t\n\r\f\v]*", re.ASCII | re.IGNORECASE)
 
 
-def cast(given: str, type_: str, length: int | None = None) -> Function:
-    """How a value of one type that is not NULL becomes one of another."""
+def cast(given: str, type_: str, length: int | None = None, padded: bool = False) -> Function:
+    """How a value of one type that is not NULL becomes one of another; text of a length is cut to it, and filled up with blanks for CHAR."""
     if type_ == "text":
         text = {
             "real": lambda value: float_text(value, True),
@@ -221,7 +221,9 @@ def cast(given: str, type_: str, length: int | None = None) -> Function:
             "boolean": lambda value: "true" if value else "false",
             "timestamp": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"),
         }.get(given, str)
-        return (lambda value: text(value)[:length]) if length is not None else text
+        if length is None:
+            return text
+        return (lambda value: text(value)[:length].ljust(length)) if padded else (lambda value: text(value)[:length])
     if type_ in WHOLE:
         return _to_whole(given, type_)
     if type_ == "timestamp":
@@ -310,7 +312,7 @@ def _rounded(mode: str) -> Function:
             return value
         if digits is None:
             return float(np.rint(value) if mode == ROUND_HALF_UP else np.trunc(value))
-        return float(_decimal(value).quantize(Decimal(1).scaleb(-digits), mode, _WIDE))
+        return float(_decimal(value).quantize(Decimal(1).scaleb(-digits), mode, _WIDE)) + 0.0  # decimals have no -0
 
     return compute
 
@@ -345,8 +347,8 @@ DOUBLE_FUNCTIONS: dict[str, Function] = {
     "POWER": _guarded(_power),
     "SQRT": _guarded(math.sqrt),
     "PI": lambda: math.pi,
-    "ROUND": _guarded(_rounded(ROUND_HALF_UP)),
-    "TRUNCATE": _guarded(_rounded(ROUND_DOWN)),
+    "ROUND": _rounded(ROUND_HALF_UP),
+    "TRUNCATE": _rounded(ROUND_DOWN),
     "ACOS": _guarded(math.acos),
     "ASIN": _guarded(math.asin),
     "ATAN": _guarded(math.atan),
@@ -357,5 +359,3 @@ DOUBLE_FUNCTIONS: dict[str, Function] = {
     "TAN": _guarded(math.tan),
 }
 """Functions that take numbers, read as doubles, and give a double."""
-DOUBLE_FUNCTIONS["ROUND"] = lambda x, digits=None: _rounded(ROUND_HALF_UP)(x, digits)
-DOUBLE_FUNCTIONS["TRUNCATE"] = lambda x, digits=None: _rounded(ROUND_DOWN)(x, digits)

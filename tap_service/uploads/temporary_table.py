@@ -1,0 +1,81 @@
+"""An upload as a temporary table on the query's own connection, which nobody else sees and which goes with it.
+
+The rows keep their order: a table that is filled in the transaction that makes it is only ever appended to, and PostgreSQL reads a
+temporary table from its first page to its last, without parallel workers.
+"""
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import psycopg
+from psycopg import sql
+
+from catalog.binary_copy import write_rows
+from catalog.schema.column import ColumnType
+from tap_service.errors import ParameterError, TooLargeError
+from tap_service.limits import Limits
+from tap_service.table_set import TapTable
+from tap_service.uploads.upload_column import UploadColumn
+from tap_service.uploads.votable import VOTableReader
+
+SCHEMA = "tap_upload"
+"""The schema of uploads in queries."""
+_STORED_SCHEMA = "pg_temp"
+_MAIN_IDENTIFIER = "meta.id;meta.main"
+
+
+def load(connection: psycopg.Connection[Any], name: str, stream: BinaryIO, limits: Limits, stopped: Callable[[], bool]) -> TapTable:
+    """Make TAP_UPLOAD.name of a VOTable document, readable to tap_reader, with the planner's statistics.
+
+    Args:
+        connection: as tap_service, in autocommit mode and outside a transaction.
+        name: what UPLOAD calls the table.
+        stream: the document.
+        limits: rows and bytes.
+        stopped: asked between blocks; true ends the loading.
+
+    Raises:
+        ParameterError, TooLargeError: the document cannot be read; the message names the table.
+        psycopg.errors.QueryCanceled: ``stopped`` said so.
+    """
+    table = sql.Identifier(_STORED_SCHEMA, name)
+    reader = VOTableReader(stream, limits)
+    made = False
+    try:
+        with connection.transaction():
+            for rows in reader.blocks():
+                if stopped():
+                    raise psycopg.errors.QueryCanceled("the upload was ended")
+                if not made:
+                    _make(connection, table, reader.columns)
+                    made = True
+                write_rows(connection, table, rows)
+            if not made:
+                _make(connection, table, reader.columns)
+            for column in reader.columns:
+                if column.type is ColumnType.BIGINT and (column.name.lower() == "source_id" or column.ucd == _MAIN_IDENTIFIER):
+                    connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(table, sql.Identifier(column.stored_name)))
+            connection.execute(sql.SQL("GRANT SELECT ON {} TO tap_reader").format(table))
+        connection.execute(sql.SQL("ANALYZE {}").format(table))
+    except (ParameterError, TooLargeError) as error:
+        raise type(error)(_naming(name, str(error))) from error
+    except psycopg.errors.ProgramLimitExceeded as error:
+        raise TooLargeError(
+            f"TAP_UPLOAD.{name} cannot be taken: a row of it is too wide for the database ({error.diag.message_primary})."
+        ) from error
+    columns = tuple(column.tap_column(column.stored_name in reader.beyond_ascii) for column in reader.columns)
+    return TapTable(SCHEMA, name, None, columns, "table", permanent=_STORED_SCHEMA)
+
+
+def _make(connection: psycopg.Connection[Any], table: sql.Identifier, columns: tuple[UploadColumn, ...]) -> None:
+    described = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.stored_name), sql.SQL(column.type.postgres)) for column in columns
+    )
+    connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(table, described))
+
+
+def _naming(name: str, message: str) -> str:
+    """The message with the table's name; what DALI wants in front stays there."""
+    if message.startswith("unsupported-xtype:"):
+        return f"{message.removesuffix(')')}; table TAP_UPLOAD.{name})"
+    return f"TAP_UPLOAD.{name} cannot be read: {message}"

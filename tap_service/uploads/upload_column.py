@@ -1,0 +1,163 @@
+"""A FIELD of an uploaded VOTable (VOTable 1.5 sections 2 and 4.1), and the column that holds its values."""
+
+import re
+from dataclasses import dataclass
+from math import prod
+
+from catalog.binary_copy import CopyField
+from catalog.schema.column import ColumnType
+from tap_service.errors import ParameterError
+from tap_service.results.field_types import ELEMENT_BYTES
+from tap_service.table_set import TapColumn
+
+MOST_COLUMNS = 1500
+_WIDEST_CELL = 1 << 20
+"""Bytes of a cell of fixed arraysize: every row of a result has them all, however short the upload's own text."""
+_ARRAYSIZE = re.compile(r"(?:(\d+)x)*(?:\d+\*?|\*)")
+_PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_NOT_FOR_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+"""What PostgreSQL calls columns of its own."""
+
+_SCALARS = {
+    "boolean": ColumnType.BOOLEAN,
+    "bit": ColumnType.BIT,
+    "unsignedByte": ColumnType.UNSIGNED_BYTE,
+    "short": ColumnType.SMALLINT,
+    "int": ColumnType.INTEGER,
+    "long": ColumnType.BIGINT,
+    "float": ColumnType.REAL,
+    "double": ColumnType.DOUBLE,
+    "floatComplex": ColumnType.COMPLEX,
+    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
+}
+_ARRAYS = {
+    "boolean": ColumnType.BOOLEAN_ARRAY,
+    "bit": ColumnType.BIT_ARRAY,
+    "unsignedByte": ColumnType.BYTES,
+    "short": ColumnType.SMALLINT_ARRAY,
+    "int": ColumnType.INTEGER_ARRAY,
+    "long": ColumnType.BIGINT_ARRAY,
+    "float": ColumnType.VECTOR,
+    "double": ColumnType.DOUBLE_ARRAY,
+    "floatComplex": ColumnType.COMPLEX,
+    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
+}
+
+
+@dataclass(frozen=True)
+class UploadColumn:
+    """One FIELD; ``null`` is the number that stands for no value (VALUES null), ``stored_name`` what the database calls the column."""
+
+    name: str
+    datatype: str
+    arraysize: str | None
+    xtype: str | None
+    unit: str | None
+    ucd: str | None
+    utype: str | None
+    description: str | None
+    null: int | None
+    type: ColumnType
+    stored_name: str
+
+    @property
+    def length(self) -> int | None:
+        """Number of elements of a cell: 1 for scalars, None where it varies from row to row."""
+        if self.arraysize is None:
+            return 1
+        return None if self.arraysize.endswith("*") else prod(map(int, self.arraysize.split("x")))
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of an element in a binary stream; a bit counts as the eighth part of one (see ``cell_bytes``)."""
+        return ELEMENT_BYTES[self.datatype]
+
+    def cell_bytes(self, elements: int) -> int:
+        """Bytes of so many elements in a binary stream."""
+        return (elements + 7) // 8 if self.datatype == "bit" else elements * self.element_bytes
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the cells are characters."""
+        return self.datatype in ("char", "unicodeChar")
+
+    @property
+    def copy_field(self) -> CopyField:
+        """The column as COPY writes it."""
+        return CopyField(self.stored_name, self.type)
+
+    def tap_column(self, beyond_ascii: bool) -> TapColumn:
+        """The column as queries see it; ``beyond_ascii``: a char column held other characters, which only unicodeChar can give back."""
+        datatype = "unicodeChar" if beyond_ascii and self.datatype == "char" else self.datatype
+        return TapColumn(
+            self.name,
+            datatype,
+            self.arraysize,
+            self.xtype,
+            self.unit,
+            self.ucd,
+            self.utype,
+            self.description,
+            stored_name=self.stored_name,
+            stored_type=self.type,
+        )
+
+
+def upload_column(attributes: dict[str, str], description: str | None, null: str | None, number: int) -> UploadColumn:
+    """A column from the attributes of its FIELD, the text of its DESCRIPTION and its VALUES null; ``number`` counts from 1.
+
+    Raises:
+        ParameterError: the FIELD has no name, or a type that VOTable does not know.
+    """
+    name = attributes.get("name", "").strip()
+    if not name:
+        raise ParameterError(f"FIELD number {number} has no name.")
+    datatype = {"unicodechar": "unicodeChar"}.get(attributes.get("datatype", ""), attributes.get("datatype", ""))
+    if datatype not in ELEMENT_BYTES:
+        raise ParameterError(f"FIELD {name:.100} has the datatype {datatype!r:.50}; VOTable's are {', '.join(ELEMENT_BYTES)}.")
+    arraysize = attributes.get("arraysize", "").replace(" ", "") or None
+    if arraysize is not None and not (len(arraysize) < 100 and _ARRAYSIZE.fullmatch(arraysize)):
+        raise ParameterError(f"FIELD {name:.100} has the arraysize {arraysize!r:.50}; it should be as 12, 12*, * or 3x4.")
+    xtype = attributes.get("xtype") or None
+    column = UploadColumn(
+        name,
+        datatype,
+        arraysize,
+        xtype,
+        attributes.get("unit") or None,
+        attributes.get("ucd") or None,
+        attributes.get("utype") or None,
+        description or None,
+        _null_number(null, datatype, name),
+        _type(datatype, arraysize, xtype),
+        name if _PLAIN_NAME.fullmatch(name) and name not in _NOT_FOR_COLUMNS else f"{number} {name}"[:15],
+    )
+    if (length := column.length) is not None and column.cell_bytes(length) > _WIDEST_CELL:
+        raise ParameterError(f"FIELD {name:.100} has {length} elements in each cell; at most {_WIDEST_CELL} bytes a cell are taken.")
+    return column
+
+
+_PLACES = {"point": ("2", ColumnType.POINT), "circle": ("3", ColumnType.CIRCLE)}
+
+
+def _type(datatype: str, arraysize: str | None, xtype: str | None) -> ColumnType:
+    """The type that holds the values. An array of one element is a number: older tools write arraysize 1 for scalars."""
+    if datatype in ("char", "unicodeChar"):
+        one_time = xtype == "timestamp" and arraysize is not None and "x" not in arraysize
+        return ColumnType.TIMESTAMP if one_time else ColumnType.TEXT
+    if datatype == "double" and arraysize is not None and "x" not in arraysize:
+        if xtype == "polygon" and arraysize != "1":
+            return ColumnType.POLYGON
+        if xtype in _PLACES and _PLACES[xtype][0] == arraysize:
+            return _PLACES[xtype][1]
+    return (_SCALARS if arraysize in (None, "1") else _ARRAYS)[datatype]
+
+
+def _null_number(null: str | None, datatype: str, name: str) -> int | None:
+    """VALUES null of whole numbers; floats have NaN, and older documents say null="NaN" of them."""
+    if null is None or not null.strip() or datatype not in ("unsignedByte", "short", "int", "long"):
+        return None
+    try:
+        return int(null, 16) if null.strip().lower().startswith("0x") else int(null)
+    except ValueError:
+        raise ParameterError(f"FIELD {name:.100} has VALUES null={null!r:.50}, which is no whole number.") from None

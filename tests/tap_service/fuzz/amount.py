@@ -1,0 +1,15 @@
+"""How many queries the fuzzer makes: few and always the same in the default suite, FUZZ_QUERIES of them, other ones each time, if it is set."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_WANTED = int(os.environ.get("FUZZ_QUERIES", "0"))
+
+
+def amount(default: int, share: float = 1.0) -> settings:
+    """The settings of a test that makes so many queries by default, and a share of FUZZ_QUERIES in a slow run."""
+    count = max(int(_WANTED * share), 1) if _WANTED else default
+    return settings(
+        max_examples=count, deadline=None, database=None, derandomize=not _WANTED, suppress_health_check=list(HealthCheck), print_blob=True
+    )
