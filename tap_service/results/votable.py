@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from catalog.binary_copy import RawBlock
 from tap_service.results.binary2 import Binary2Rows
 from tap_service.results.field_types import NULL_INTEGERS, Field
-from tap_service.results.service_descriptor import descriptors, field_id
+from tap_service.results.service_descriptor import SKY_SYSTEM, TIME_SYSTEM, descriptors, field_id
 from tap_service.results.text_columns import columns, text
 from tap_service.results.xml_text import NOT_XML, attribute, content
 
@@ -26,7 +26,6 @@ _RESULTS_END = "</RESOURCE>\n"
 _DOCUMENT_END = "</VOTABLE>\n"
 _SKY = ("pos.eq.", "POS_EQ_", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
 """UCDs whose values belong to the coordinate system."""
-_SKY_SYSTEM, _TIME_SYSTEM = "ICRS", "UTC"
 
 
 @dataclass(frozen=True)
@@ -146,11 +145,11 @@ class VOTable:
     def begin(self) -> bytes:
         """Everything before the first row."""
         parts = [_DOCUMENT, *(info.xml() for info in (Info("QUERY_STATUS", "OK"), *self._infos))]
-        if any(_system(field) == _SKY_SYSTEM for field in self._fields):
+        if any(_system(field) == SKY_SYSTEM for field in self._fields):
             epoch = f' epoch="J{self._epoch:.1f}"' if self._epoch is not None else ""
-            parts.append(f'<COOSYS ID="{_SKY_SYSTEM}" system="ICRS"{epoch}/>\n')
-        if any(_system(field) == _TIME_SYSTEM for field in self._fields):
-            parts.append(f'<TIMESYS ID="{_TIME_SYSTEM}" timescale="UTC" refposition="TOPOCENTER"/>\n')
+            parts.append(f'<COOSYS ID="{SKY_SYSTEM}" system="ICRS"{epoch}/>\n')
+        if any(_system(field) == TIME_SYSTEM for field in self._fields):
+            parts.append(f'<TIMESYS ID="{TIME_SYSTEM}" timescale="UTC" refposition="TOPOCENTER"/>\n')
         parts += ["<TABLE>\n", *self._declared(), self._data.opening]
         return "".join(parts).encode()
 
@@ -172,15 +171,15 @@ class VOTable:
         return self._data.rest() + trailer.encode()
 
     def _declared(self) -> Iterator[str]:
-        for number, field in enumerate(self._fields):
-            yield _field(field, self._data.nulls, field_id(self._fields, number) if self._links else None)
+        for field in self._fields:
+            yield _field(field, self._data.nulls, field_id(field) if self._links else None)
 
 
 def _system(field: Field) -> str | None:
     """The ID of the coordinate system of positions and motions, or of times, that the values are in; None for anything else."""
     if field.xtype == "timestamp":
-        return _TIME_SYSTEM
-    return _SKY_SYSTEM if field.ucd is not None and field.ucd.startswith(_SKY) else None
+        return TIME_SYSTEM
+    return SKY_SYSTEM if field.ucd is not None and field.ucd.startswith(_SKY) else None
 
 
 def _field(field: Field, nulls: Mapping[str, str], identifier: str | None) -> str:
