@@ -60,5 +60,5 @@ def front_page(root: str, limits: Limits, published: PublicationTables | None) -
 
 def _row(root: str, tap: str, table: TapTable) -> str:
     name = escape(table.qualified_name)
-    cone = f'<a href="{root}{CONES}/{name}">cone search</a>' if table.position is not None else ""
+    cone = f'<a href="{root}{CONES}/{name}?RA=132.85&amp;DEC=11.81&amp;SR=0.5">cone search</a>' if table.position is not None else ""
     return f'<tr><td><a href="{tap}/tables/{name}">{name}</a></td><td>{escape(table.description or "")}</td><td>{cone}</td></tr>'

@@ -60,6 +60,8 @@ def read_parameters(pairs: Iterable[tuple[str, str]], limits: Limits, files: Map
         name = name.upper()
         if name == "UPLOAD":
             uploads.append(value)
+        if name == "FORMAT" and name in values:
+            continue  # astroquery sends its own format=votable behind the FORMAT that was asked for, when it uploads a table
         if name in _SINGLE and name in values:
             raise ParameterError(f"{name} stands more than once in the request; give it one value.")
         values[name] = value

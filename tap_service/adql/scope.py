@@ -99,6 +99,8 @@ class Scope:
         if name.delimited and not near:
             quoted = name.text.replace("'", "''")
             guess = f"; double quotes are for names, text stands in single quotes: '{quoted}'"
+        elif not near:
+            guess = "; TAP_SCHEMA.columns lists what there is"
         where = " and ".join(str(table) for table in self.tables) or "FROM"
         source.fail(AdqlNameError, f"there is no column {name} in {where}{guess}", name.place)
 

@@ -1,15 +1,15 @@
 """The DataLink service descriptor of a result (DataLink 1.1 section 4): from a row's source_id to what there is about the source."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from tap_service.results.field_types import Field
 from tap_service.results.xml_text import attribute
 
-SKY_SYSTEM, TIME_SYSTEM = SYSTEMS = ("ICRS", "UTC")
-"""IDs of the document's systems of coordinates and times."""
-_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-
+SKY_SYSTEM, TIME_SYSTEM = "ICRS", "UTC"
+"""IDs of the systems that positions and times of a document are in."""
+SYSTEMS = (SKY_SYSTEM, TIME_SYSTEM)
+_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _DESCRIPTOR = """<RESOURCE type="meta" utype="adhoc:service" name="links_{column}">
 <DESCRIPTION>Spectra, labels, surveys and other rows of a source.</DESCRIPTION>
 <PARAM name="standardID" datatype="char" arraysize="*" value="ivo://ivoa.net/std/DataLink#links-1.1"/>
@@ -23,18 +23,22 @@ _DESCRIPTOR = """<RESOURCE type="meta" utype="adhoc:service" name="links_{column
 """
 
 
-def field_id(field: Field) -> str | None:
-    """The XML ID of a column that holds identifiers of sources; None for any other, and for a name that cannot be an ID.
+def field_id(fields: Sequence[Field], number: int) -> str | None:
+    """The XML ID of a column that holds identifiers of sources, by its number from 0; None for any other.
 
-    It is the column's name, because astropy calls a column by its ID where it has one.
+    It is the column's name wherever that may be an ID: readers such as astroquery call a column that has an ID by it.
     """
-    return field.name if field.source_release is not None and _ID.fullmatch(field.name) and field.name not in SYSTEMS else None
+    field = fields[number]
+    if field.source_release is None:
+        return None
+    may_be_id = _NAME.fullmatch(field.name) and field.name not in SYSTEMS
+    return field.name if may_be_id else f"source-{number + 1}"
 
 
-def descriptors(fields: Iterable[Field], address: str) -> str:
+def descriptors(fields: Sequence[Field], address: str) -> str:
     """A descriptor for each such column; ``address`` is that of the links service."""
     return "".join(
         _DESCRIPTOR.format(column=column, address=attribute(address), release=attribute(field.source_release or ""))
-        for field in fields
-        if (column := field_id(field)) is not None
+        for number, field in enumerate(fields)
+        if (column := field_id(fields, number)) is not None
     )

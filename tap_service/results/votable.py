@@ -171,8 +171,8 @@ class VOTable:
         return self._data.rest() + trailer.encode()
 
     def _declared(self) -> Iterator[str]:
-        for field in self._fields:
-            yield _field(field, self._data.nulls, field_id(field) if self._links else None)
+        for number, field in enumerate(self._fields):
+            yield _field(field, self._data.nulls, field_id(self._fields, number) if self._links else None)
 
 
 def _system(field: Field) -> str | None:

@@ -347,3 +347,10 @@ def test_errors_speak_to_the_person_who_asked(http: httpx.Client) -> None:
     assert "(line 2, column 3)" in place
     assert line.strip() == "paralax"
     assert caret.index("^") == line.index("paralax")
+
+
+@pytest.mark.parametrize("value", ["LOG10(parallax - 1000)", "1 / (source_id - source_id)", "SQRT(-1 * ra)"])
+def test_a_value_that_some_row_has_not_is_told_with_a_way_out(http: httpx.Client, value: str) -> None:
+    [(status, message)] = status_of(http.get("sync", params={"QUERY": f"SELECT {value} AS x FROM gaiadr3.gaia_source"}))
+    assert status == "ERROR"
+    assert "some row" in message and "WHERE" in message

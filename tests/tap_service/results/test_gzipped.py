@@ -2,30 +2,24 @@
 
 import gzip
 
+from tap_service.results.delimited import Csv
+from tap_service.results.field_types import Field
 from tap_service.results.gzipped import Gzipped
+from tap_service.results.votable import TableData, VOTable
 
-
-class _Document:
-    def begin(self) -> bytes:
-        return b"head "
-
-    def rows(self, block: object) -> bytes:
-        return b"rows " * 1000
-
-    def end(self, overflow: bool) -> bytes:
-        return b"cut" if overflow else b"whole"
-
-    def fail(self, message: str) -> bytes | None:
-        return message.encode() or None
+FIELDS = (Field("x", "long", None, None, None, None, None, None),)
 
 
 def test_it_unpacks_to_the_document() -> None:
-    for overflow, last in ((False, b"whole"), (True, b"cut")):
-        writer = Gzipped(_Document())
-        assert gzip.decompress(writer.begin() + writer.rows(None) + writer.end(overflow)) == b"head " + b"rows " * 1000 + last  # type: ignore[arg-type]
+    for overflow in (False, True):
+        writer, plain = Gzipped(VOTable(FIELDS, (), TableData(FIELDS))), VOTable(FIELDS, (), TableData(FIELDS))
+        assert gzip.decompress(writer.begin() + writer.end(overflow)) == plain.begin() + plain.end(overflow)
 
 
 def test_a_document_that_broke_unpacks_to_its_reason() -> None:
-    writer = Gzipped(_Document())
-    assert gzip.decompress(writer.begin() + (writer.fail("why") or b"")) == b"head why"
-    assert Gzipped(_Document()).fail("") is None
+    writer = Gzipped(VOTable(FIELDS, (), TableData(FIELDS)))
+    assert b">why</INFO>" in gzip.decompress(writer.begin() + (writer.fail("why") or b""))
+
+
+def test_a_document_that_cannot_say_so_breaks_off() -> None:
+    assert Gzipped(Csv(FIELDS)).fail("why") is None
