@@ -45,8 +45,8 @@ def tap_capabilities(base: str, limits: Limits) -> bytes:
         add(output, "mime", result_format.media_type)
         for alias in result_format.aliases:
             add(output, "alias", alias)
-    for way in ("inline", "http", "https"):
-        add(tap, "uploadMethod", attributes={"ivo-id": f"ivo://ivoa.net/std/TAPRegExt#upload-{way}"})
+    for method in ("inline", "http", "https"):
+        add(tap, "uploadMethod", attributes={"ivo-id": f"ivo://ivoa.net/std/TAPRegExt#upload-{method}"})
     _limit(tap, "retentionPeriod", limits.retention_seconds, limits.retention_hard_seconds)
     _limit(tap, "executionDuration", limits.job_seconds, limits.job_hard_seconds)
     _limit(tap, "outputLimit", limits.default_rows, limits.hard_rows, "row")

@@ -1,6 +1,8 @@
 """kiel tap: serve the catalogue, or show what a query becomes."""
 
+import dataclasses
 import errno
+import json
 import logging
 import os
 import signal
@@ -12,13 +14,15 @@ import click
 import uvicorn
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from catalog.command_output import json_option
 from catalog.database import Role
 from catalog.embedded_server import open_database
 from catalog.errors import TransientError, UsageError
 from catalog.publish import pinned_publication
 from catalog.settings import Settings, settings
-from tap_service.adql import translate
+from tap_service.adql import parse, translate
 from tap_service.app import BASE, make_app
 from tap_service.connections import Connections
 from tap_service.jobs.expiry import expire as expire_jobs
@@ -153,17 +157,32 @@ def expire() -> None:
 @command.command()
 @click.argument("query")
 @click.option("--lang", type=click.Choice(["2.0", "2.1"]), default="2.1", show_default=True, help="Version of ADQL.")
-def check(query: str, lang: str) -> None:
-    """Show the columns that QUERY gives and the SQL that it becomes, without running it."""
+@json_option
+def check(query: str, lang: str, as_json: bool) -> None:
+    """Show the columns that QUERY (- for standard input) gives and the SQL that it becomes, without running it.
+
+    A query that is wrong ends with exit code 2, its line, its column and a caret under the place.
+    """
+    text = sys.stdin.read() if query == "-" else query
+    parse(text, lang)  # what is no ADQL is told without a database
     limits = Limits()
     with open_database(settings()).connect(Role.TAP_SERVICE, autocommit=True) as connection, pinned_publication(connection) as publication:
         table_set, _ = TableCache().table_set(connection, publication)
-        translation = translate(query, table_set, lang, limits.default_rows + 1)
-        columns = Table(title=f"Columns, publication {publication.serial}", title_justify="left")
-        for heading in ("name", "type", "unit", "UCD", "description"):
-            columns.add_column(heading)
-        for column in translation.columns:
-            kind = f"{column.datatype}[{column.arraysize}]" if column.arraysize else column.datatype
-            columns.add_row(column.name, kind, column.unit or "", column.ucd or "", column.description or "")
-        Console().print(columns)
-        click.echo(translation.statement.as_string(connection))
+        translation = translate(text, table_set, lang, limits.default_rows + 1)
+        statement = translation.statement.as_string(connection)
+    if as_json:
+        columns = [
+            {name: value for name, value in dataclasses.asdict(column).items() if name != "type" and value is not None}
+            for column in translation.columns
+        ]
+        click.echo(json.dumps({"publication": publication.serial, "columns": columns, "sql": statement}))
+        return
+    table = Table(title=f"Columns, publication {publication.serial}", title_justify="left")
+    for heading in ("name", "type", "unit", "UCD", "description"):
+        table.add_column(heading, overflow="fold")
+    for column in translation.columns:
+        kind = f"{column.datatype}[{column.arraysize}]" if column.arraysize else column.datatype
+        kind += f" ({column.xtype})" if column.xtype else ""
+        table.add_row(*map(Text, (column.name, kind, column.unit or "", column.ucd or "", column.description or "")))
+    Console().print(table)
+    click.echo(statement)

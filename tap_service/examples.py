@@ -183,10 +183,10 @@ ORDER BY n DESC""",
     Example(
         "spectra",
         "Spectra of labelled stars",
-        "Sampled XP spectra, 336 to 1020 nm by 2 nm, one array a row, of the sources with the best fits.",
-        """SELECT TOP 20 s.source_id, l.chi2 / l.n_coefficients AS reduced_chi2, s.flux, s.flux_error
+        "Coefficients of the XP spectra with the best fits, one array a row; xp_sampled_mean_spectrum and rvs_mean_spectrum have fluxes.",
+        """SELECT TOP 20 s.source_id, l.chi2 / l.n_coefficients AS reduced_chi2, s.bp_coefficients, s.rp_coefficients
 FROM labels.scatter_vae AS l
-JOIN {gaia}.xp_sampled_mean_spectrum AS s ON s.source_id = l.source_id
+JOIN {gaia}.xp_continuous_mean_spectrum AS s ON s.source_id = l.source_id
 WHERE l.quality_flags = 0
 ORDER BY reduced_chi2""",
     ),

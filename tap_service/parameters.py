@@ -112,7 +112,7 @@ async def request_content(request: Request, limits: Limits, folder: Path | None)
                 _values_to_files(content, folder)
         else:
             form = Request(request.scope, await _read_body(body, limits))
-            async with form.form(max_part_size=limits.request_bytes) as fields:
+            async with form.form(max_part_size=limits.request_bytes, max_fields=limits.datalink_ids + 100) as fields:
                 content.pairs.extend((name, value) for name, value in fields.multi_items() if isinstance(value, str))
     except RequestError:
         await body.discard_rest()

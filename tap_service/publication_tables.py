@@ -16,7 +16,7 @@ import psycopg
 from catalog.healpix import MAX_PADDING
 from catalog.publish import Publication
 from catalog.schema.column import Position
-from catalog.schema.public_views import PUBLIC_VIEWS
+from catalog.schema.public_views import PER_RELEASE, PUBLIC_VIEWS
 from catalog.statements import statement
 from tap_service.errors import NotFoundError
 from tap_service.names import close_names
@@ -190,7 +190,7 @@ def _position(publication: Publication, schema: str, name: str) -> Position | No
     """How a view's position is found, as its description says; views of a release stand under the kind of their schema there."""
     kind = schema
     if publication.schemas[schema].release_id is not None:
-        kind = "gaia" if schema.startswith("gaia") else "labels"
+        kind = next((kind for kind in PER_RELEASE if schema.startswith(kind)), schema)
     return next((view.position for view in PUBLIC_VIEWS if (view.schema, view.name) == (kind, name)), None)
 
 
@@ -203,7 +203,7 @@ def _read_sky(connection: psycopg.Connection[Any]) -> dict[int, _ReleaseSky]:
 
 def _with_sky(table: TapTable, publication: Publication, sky: dict[int, _ReleaseSky]) -> TapTable:
     release_id = publication.schemas[table.schema].release_id
-    if table.position is None or release_id is None:
-        return table
+    if table.position is None or release_id is None or table.position.key != "source_id":
+        return table  # any other key is made from the position itself
     release = sky[release_id]
     return replace(table, padding=release.padding, displaced=release.displaced)

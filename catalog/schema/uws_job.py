@@ -21,6 +21,7 @@ UWS_JOB = StoreTable(
         Column("execution_duration", ColumnType.INTEGER, "The longest that the query may take.", unit="s", nullable=False),
         Column("parameters", ColumnType.TEXT, "JSON: the request's parameters, pairs of name and value as they came.", nullable=False),
         Column("files", ColumnType.TEXT, "JSON: files in the job's folder by the name of the part of the request that each came in.", nullable=False),
+        Column("links", ColumnType.TEXT, "Address of the DataLink service as the client knows it.", ucd="meta.ref.url", nullable=False),
         Column("turn", ColumnType.BIGINT, "Place in the queue: the jobs of one address take turns one after the other.", ucd="meta.number"),
         Column("attempt", ColumnType.INTEGER, "How often a worker began; only the newest attempt may end the job.", ucd="meta.number", nullable=False, default="0"),
         Column("lost", ColumnType.INTEGER, "How often a worker died with the job.", ucd="meta.number", nullable=False, default="0"),

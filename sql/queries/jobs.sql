@@ -1,20 +1,20 @@
 -- name: insert_job
 -- A job of an address, not yet told to run. Its time is in whole milliseconds, which is what clients see and ask by.
-INSERT INTO store.uws_job (job_id, client, created, destruction, execution_duration, parameters, files)
+INSERT INTO store.uws_job (job_id, client, created, destruction, execution_duration, parameters, files, links)
 VALUES (
     %(job_id)s, %(client)s, date_trunc('milliseconds', clock_timestamp()),
-    date_trunc('milliseconds', clock_timestamp() + make_interval(secs => %(retention)s)), %(execution_duration)s, %(parameters)s, %(files)s
+    date_trunc('milliseconds', clock_timestamp() + make_interval(secs => %(retention)s)), %(execution_duration)s, %(parameters)s, %(files)s, %(links)s
 );
 
 -- name: read_job
 -- A job whose destruction has not come.
-SELECT job_id, client, phase, created, started, ended, destruction, execution_duration, parameters, files, attempt,
+SELECT job_id, client, phase, created, started, ended, destruction, execution_duration, parameters, files, links, attempt,
     result_type, result_bytes, result_rows, overflow, error, transient
 FROM store.uws_job WHERE job_id = %(job_id)s AND destruction > clock_timestamp();
 
 -- name: jobs_of_client
 -- The jobs of an address, newest first: in some phases, created after a time, at most so many.
-SELECT job_id, client, phase, created, started, ended, destruction, execution_duration, parameters, files, attempt,
+SELECT job_id, client, phase, created, started, ended, destruction, execution_duration, parameters, files, links, attempt,
     result_type, result_bytes, result_rows, overflow, error, transient
 FROM store.uws_job
 WHERE client = %(client)s AND destruction > clock_timestamp()
@@ -77,7 +77,7 @@ WITH running AS (
 UPDATE store.uws_job AS j
 SET phase = 'EXECUTING', started = clock_timestamp(), attempt = attempt + 1, worker = %(worker)s
 FROM chosen WHERE j.job_id = chosen.job_id
-RETURNING j.job_id, client, phase, created, started, ended, destruction, execution_duration, parameters, files, attempt,
+RETURNING j.job_id, client, phase, created, started, ended, destruction, execution_duration, parameters, files, links, attempt,
     result_type, result_bytes, result_rows, overflow, error, transient;
 
 -- name: complete_job

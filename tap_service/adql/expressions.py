@@ -19,6 +19,7 @@ from tap_service.adql.typed_tree import (
     Connective,
     Constant,
     Expression,
+    Membership,
     Negative,
     Operation,
     QueryValue,
@@ -164,6 +165,9 @@ class ExpressionResolver:
             self.source.fail(AdqlUnsupportedError, f"CAST to {node.type_name} is not supported; types are {', '.join(_CASTS)}", node.place)
         type_ = _CASTS[node.type_name]
         self._check_cast(operand, type_)
+        if operand.meaning.type is Internal.NULL:
+            # A NULL with a type of its own: beside other values it does not take theirs.
+            operand = Operation(Meaning.of(type_), f"CAST({{0}} AS {type_.postgres})", (operand,), place=node.place)
         if type_ is ColumnType.TIMESTAMP:
             if isinstance(operand, Constant) and operand.meaning.type is _TEXT and operand.value is not None:
                 return timestamp(operand, self.source)
@@ -191,7 +195,7 @@ class ExpressionResolver:
     def _check_cast(self, operand: Expression, type_: ColumnType) -> None:
         """Numbers go into numbers and text, text into all, booleans into text and whole numbers, NULL into anything."""
         given = operand.meaning.type
-        if type_ is _TEXT and isinstance(given, ColumnType) and not given.is_array:
+        if type_ is _TEXT and isinstance(given, ColumnType) and (not given.is_array or given in REGIONS):
             return
         if given in (_TEXT, Internal.NULL, type_) or (given in NUMBERS and type_ in NUMBERS):
             return
@@ -258,12 +262,32 @@ class ExpressionResolver:
     @resolve.register
     def _(self, node: tree.InList) -> Expression:
         operand = self.value(node.operand)
+        if membership := self._membership(operand, node):
+            return membership
         values = []
         for item in node.values:
             operand, value = comparable(operand, self.value(item), self.source, item.place)
             values.append(value)
         places = ", ".join(f"{{{number}}}" for number in range(1, len(values) + 1))
         return Operation(_CONDITION, f"({{0}} {'NOT ' if node.negated else ''}IN ({places}))", (operand, *values), place=node.place)
+
+    def _membership(self, operand: Expression, node: tree.InList) -> Expression | None:
+        """Numbers among literal numbers, or text among literal texts; None for anything else."""
+        type_, values = operand.meaning.type, node.values
+        if type_ is _TEXT and all(isinstance(item, tree.StringLiteral) for item in values):
+            return Membership(_CONDITION, operand, _TEXT, tuple(item.value for item in values), node.negated, place=node.place)  # type: ignore[attr-defined]
+        if type_ not in NUMBERS or not all(isinstance(item, tree.NumberLiteral) for item in values):
+            return None
+        texts = [item.text for item in values]  # type: ignore[attr-defined]
+        numbers: tuple[int | float, ...]
+        if type_ in INTEGERS and all(text.isdigit() and len(text) < 20 for text in texts) and (largest := max(map(int, texts))) < 2**63:
+            numbers = tuple(map(int, texts))
+            type_ = ColumnType.INTEGER if largest < 2**31 else ColumnType.BIGINT
+        else:
+            numbers, type_ = tuple(map(float, texts)), _DOUBLE
+            if not all(map(math.isfinite, numbers)):
+                return None
+        return Membership(_CONDITION, operand, type_, numbers, node.negated, place=node.place)
 
     @resolve.register
     def _(self, node: tree.InQuery) -> Expression:

@@ -72,6 +72,8 @@ def _placed(lon: Expression, lat: Expression, frame: str, what: str, source: Que
     degrees = constant(lon), constant(lat)
     if degrees[1] is not None and not -90 <= degrees[1] <= 90:
         source.fail(AdqlTypeError, f"a latitude of {degrees[1]:g} degrees is not on the sky; it lies between -90 and 90", lat.place)
+    if degrees[0] is not None:
+        lon = Constant(lon.meaning, longitude(float(degrees[0])), place=lon.place)
     return (lon, lat) if frame == "ICRS" else _turned(lon, lat, rotation(frame, "ICRS"))
 
 
@@ -133,7 +135,7 @@ def _point(arguments: Values, source: QueryText, place: int) -> Expression:
 
 def _circle(arguments: Values, source: QueryText, place: int) -> Expression:
     frame, arguments = _frame_taken_off("CIRCLE", arguments, source)
-    if len(arguments) not in (2, 3):
+    if len(arguments) != 3 and not _begins_with_point(arguments, 2):
         source.fail(AdqlTypeError, "CIRCLE takes longitude, latitude and radius in degrees, or a POINT and a radius", place)
     radius = as_double(arguments[-1], source, "the radius of CIRCLE")
     degrees = constant(radius)
@@ -142,26 +144,25 @@ def _circle(arguments: Values, source: QueryText, place: int) -> Expression:
     if len(arguments) == 3:
         lon, lat = _placed(*arguments[:2], frame, "CIRCLE", source)
         return Cap(_CIRCLE, lon, lat, radius, place=place)
-    centre = _centre(arguments[0], "CIRCLE", source)
+    centre = as_cap(arguments[0])
     if isinstance(centre, Cap):
         return Cap(_CIRCLE, centre.lon, centre.lat, radius, place=place)
     return Operation(_CIRCLE, "functions.sky_circle({0}, {1})", (centre, radius), place=place)
 
 
-def _centre(value: Expression, name: str, source: QueryText) -> Expression:
-    require(value, (ColumnType.POINT,), "a POINT", source, f"the centre of {name}")
-    return as_cap(value)
+def _begins_with_point(arguments: Values, count: int) -> bool:
+    return len(arguments) == count and arguments[0].meaning.type is ColumnType.POINT
 
 
 def _box(arguments: Values, source: QueryText, place: int) -> Expression:
     frame, arguments = _frame_taken_off("BOX", arguments, source)
-    if len(arguments) not in (3, 4):
+    if len(arguments) != 4 and not _begins_with_point(arguments, 3):
         source.fail(AdqlTypeError, "BOX takes longitude, latitude, width and height in degrees, or a POINT, width and height", place)
     width, height = as_double(arguments[-2], source, "the width of BOX"), as_double(arguments[-1], source, "the height of BOX")
     if len(arguments) == 4:
         lon, lat = _placed(*arguments[:2], "ICRS", "BOX", source)
     else:
-        centre = _centre(arguments[0], "BOX", source)
+        centre = as_cap(arguments[0])
         if not isinstance(centre, Cap):
             return Operation(_POLYGON, "functions.sky_box({0}, {1}, {2})", (centre, width, height), place=place)
         lon, lat, frame = centre.lon, centre.lat, "ICRS"

@@ -227,6 +227,8 @@ class _Parser(TokenReader):
 
     def opens_query(self) -> bool:
         """Whether the parentheses that open here hold a query, however many there are."""
+        if self.ahead().keyword not in ("(", "SELECT", "WITH"):
+            return False
         inside, _ = self.parentheses[self.at]
         if self.tokens[inside].keyword not in ("SELECT", "WITH"):
             return False
@@ -327,10 +329,24 @@ class _Parser(TokenReader):
                 self.fail_expecting("(")
             if self.opens_query():
                 return tree.InQuery(left, self.in_parentheses(self.query), negated, place=place)
-            return tree.InList(left, self.in_parentheses(lambda: self.list_of(self.expression)), negated, place=place)
+            return tree.InList(left, self.in_parentheses(self.in_values), negated, place=place)
         if negated:
             self.fail_expecting("BETWEEN", "LIKE", "ILIKE", "IN")
         return left
+
+    def in_values(self) -> tuple[tree.Expression, ...]:
+        """The values of IN. Literals are taken as they stand: people send tens of thousands of identifiers."""
+        found: list[tree.Expression] = []
+        while True:
+            token = self.token
+            if token.kind in (TokenKind.NUMBER, TokenKind.STRING) and self.ahead().keyword in (",", ")"):
+                literal = tree.NumberLiteral if token.kind is TokenKind.NUMBER else tree.StringLiteral
+                found.append(literal(token.value, place=token.place))
+                self.at += 1
+            else:
+                found.append(self.expression())
+            if not self.accept(","):
+                return tuple(found)
 
     def sum(self) -> tree.Expression:
         left = self.product()

@@ -15,6 +15,7 @@ from tap_service.adql.typed_tree import (
     Connective,
     Constant,
     Expression,
+    Membership,
     Negative,
     Operation,
     QueryValue,
@@ -154,6 +155,10 @@ def _value(expression: Expression) -> sql.Composed:
         return sql.Composed([SQL("("), _value(expression.left), operator, _value(expression.right), SQL(")")])
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_value(operand) for operand in expression.operands))
+    if isinstance(expression, Membership):
+        # An array that is one literal: as many literals would each be parsed and planned.
+        test = SQL("({} <> ALL (CAST({} AS {}[])))") if expression.negated else SQL("({} = ANY (CAST({} AS {}[])))")
+        return test.format(_value(expression.operand), sql.Literal(list(expression.values)), SQL(expression.type.postgres))
     if isinstance(expression, Negative):
         return SQL("(- {})").format(_value(expression.operand))
     if isinstance(expression, GEOMETRY_NODES):

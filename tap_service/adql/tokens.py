@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from tap_service.adql.errors import AdqlSyntaxError
 
@@ -19,21 +19,17 @@ class TokenKind(Enum):
     END = "end of the query"
 
 
-@dataclass(frozen=True)
-class Token:
-    """A token: ``text`` as written, ``value`` without quotes, ``place`` its offset in the query."""
+class Token(NamedTuple):
+    """A token: ``text`` as written, ``value`` without quotes, ``place`` its offset in the query.
+
+    ``keyword`` is the word in upper case, the symbol itself, or nothing for any other token: what the grammar compares with.
+    """
 
     kind: TokenKind
     text: str
     value: str
     place: int
-
-    @property
-    def keyword(self) -> str:
-        """The word in upper case, the symbol itself, or nothing for any other token: what the grammar compares with."""
-        if self.kind is TokenKind.WORD:
-            return self.value.upper()
-        return self.value if self.kind is TokenKind.SYMBOL else ""
+    keyword: str = ""
 
 
 _TOKEN = re.compile(
@@ -46,14 +42,6 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-_KINDS = {
-    "number": TokenKind.NUMBER,
-    "string": TokenKind.STRING,
-    "delimited": TokenKind.DELIMITED,
-    "word": TokenKind.WORD,
-    "symbol": TokenKind.SYMBOL,
-}
-
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -65,18 +53,23 @@ def tokens(text: str) -> list[Token]:
         )
     found: list[Token] = []
     place = 0
-    while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:
-            raise AdqlSyntaxError(_unreadable(text, place), text, place)
-        kind, value = match.lastgroup or "", match.group()
-        if kind == "string":
+    for match in _TOKEN.finditer(text):
+        if match.start() != place:
+            break
+        kind, value = match.lastgroup, match.group()
+        if kind == "number":
+            found.append(Token(TokenKind.NUMBER, value, value, place))
+        elif kind == "symbol":
+            found.append(Token(TokenKind.SYMBOL, value, value, place, value))
+        elif kind == "word":
+            found.append(Token(TokenKind.WORD, value, value, place, value.upper()))
+        elif kind == "string":
             found.append(Token(TokenKind.STRING, value, value[1:-1].replace("''", "'"), place))
         elif kind == "delimited":
             found.append(Token(TokenKind.DELIMITED, value, value[1:-1].replace('""', '"'), place))
-        elif kind != "space":
-            found.append(Token(_KINDS[kind], value, value, place))
         place = match.end()
+    if place < len(text):
+        raise AdqlSyntaxError(_unreadable(text, place), text, place)
     found.append(Token(TokenKind.END, "", "", len(text)))
     return found
 

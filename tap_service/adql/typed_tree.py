@@ -116,6 +116,16 @@ class Comparison(Expression):
 
 
 @dataclass(frozen=True)
+class Membership(Expression):
+    """``x [NOT] IN`` literals, which stand as values of one type: tens of thousands are one node and one literal of the SQL."""
+
+    operand: Expression
+    type: ColumnType
+    values: tuple[int | float | str, ...]
+    negated: bool
+
+
+@dataclass(frozen=True)
 class Connective(Expression):
     """AND or OR."""
 

@@ -50,11 +50,23 @@ class PhaseError(RequestError):
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job as it stands in the database."""
+class NewJob:
+    """What a request makes a job of."""
 
     job_id: str
     client: str
+    """Address, or network, that it came from."""
+    parameters: Pairs
+    files: Mapping[str, str]
+    """Files of its folder by the name of the request's part that each came in."""
+    links: str
+    """Address of the DataLink service as the client knows it, for the result."""
+
+
+@dataclass(frozen=True)
+class Job(NewJob):
+    """A job as it stands in the database."""
+
     phase: Phase
     created: datetime
     started: datetime | None
@@ -62,9 +74,6 @@ class Job:
     destruction: datetime
     execution_duration: int
     """The longest that its query may take, in seconds."""
-    parameters: Pairs
-    files: Mapping[str, str]
-    """Files of its folder by the name of the request's part that each came in."""
     attempt: int
     result_type: str | None
     result_bytes: int | None

@@ -11,7 +11,7 @@ from psycopg.rows import kwargs_row
 
 from catalog.statements import statement
 from tap_service.connections import Connections
-from tap_service.jobs.job import Job, NoSuchJobError, Pairs, Phase, PhaseError, with_parameters
+from tap_service.jobs.job import Job, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, with_parameters
 from tap_service.limits import Limits
 
 CHANNEL = "uws_job"
@@ -46,17 +46,17 @@ class JobTable:
 
     # --- what clients do ------------------------------------------------------------------------------------------------------
 
-    def create(self, job_id: str, client: str, parameters: Pairs, files: Mapping[str, str], *, run: bool) -> None:
+    def create(self, job: NewJob, *, run: bool) -> None:
         """A new job, PENDING, or in the queue at once."""
         limits = self._limits
         row = {
-            "job_id": job_id, "client": client, "parameters": json.dumps(parameters), "files": json.dumps(dict(files)),
-            "retention": limits.retention_seconds, "execution_duration": limits.job_seconds,
+            "job_id": job.job_id, "client": job.client, "parameters": json.dumps(job.parameters), "files": json.dumps(dict(job.files)),
+            "links": job.links, "retention": limits.retention_seconds, "execution_duration": limits.job_seconds,
         }  # fmt: skip
         with self._connections.using() as connection, connection.transaction():
             connection.execute(statement("insert_job"), row)
             if run:
-                connection.execute(statement("queue_job"), {"job_id": job_id})
+                connection.execute(statement("queue_job"), {"job_id": job.job_id})
 
     def read(self, job_id: str) -> Job:
         """The job; NoSuchJobError."""

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from tap_service.address import links_address, tap_address
 from tap_service.errors import ParameterError
 from tap_service.jobs.documents import job_document, job_list, parameters_document, results_document
-from tap_service.jobs.job import JOB_ID, Job, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
+from tap_service.jobs.job import JOB_ID, Job, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
 from tap_service.jobs.job_table import JobTable, new_job_id
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
@@ -45,9 +46,9 @@ class JobResources:
         """The routes below ``path`` (/tap/async)."""
         job = f"{path}/{{job_id}}"
         return [
-            Route(path, self._list, methods=["GET"], name="jobs"),
+            Route(path, self._list, methods=["GET"]),
             Route(path, self._create, methods=["POST"]),
-            Route(job, self._job, methods=["GET"], name="job"),
+            Route(job, self._job, methods=["GET"]),
             Route(job, self._act, methods=["POST"]),
             Route(job, self._delete, methods=["DELETE"]),
             Route(f"{job}/phase", self._text(lambda job: job.phase), methods=["GET"]),
@@ -74,7 +75,7 @@ class JobResources:
         jobs: list[Job] = []
         if self._service.limits.list_jobs and self._comes_from_client(request):
             jobs = await self._in_thread(lambda: self._table.of_client(_client(request), phases, after, last))
-        return Response(job_list(jobs, str(request.url_for("jobs"))), media_type=_XML)
+        return Response(job_list(jobs, _jobs_url(request)), media_type=_XML)
 
     async def _create(self, request: Request) -> Response:
         job_id = new_job_id()
@@ -85,10 +86,10 @@ class JobResources:
             if run not in (None, Phase.PENDING, Phase.QUEUED):
                 raise ParameterError(f"PHASE={run} cannot be the beginning of a job; send PHASE=RUN, or leave it out.")
             parameters = tuple((name, value) for name, value in pairs if name.upper() not in _NOT_PARAMETERS)
-            kept = self._files.names(job_id, files)
+            new = NewJob(job_id, _client(request), parameters, self._files.names(job_id, files), links_address(request))
             # Shielded: whether the job is there must be known, since its files go if it is not.
             with anyio.CancelScope(shield=True):
-                await self._in_thread(lambda: self._table.create(job_id, _client(request), parameters, kept, run=run is Phase.QUEUED))
+                await self._in_thread(lambda: self._table.create(new, run=run is Phase.QUEUED))
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._in_thread(self._files.remove, job_id)
@@ -127,7 +128,7 @@ class JobResources:
         job_id = _job_id(request)
         await self._in_thread(self._table.delete, job_id)
         await self._in_thread(self._files.remove, job_id)
-        return RedirectResponse(request.url_for("jobs"), 303)
+        return RedirectResponse(_jobs_url(request), 303)
 
     async def _set_phase(self, request: Request) -> Response:
         pairs, _ = await self._content(request, None)
@@ -248,11 +249,15 @@ def _job_id(request: Request) -> str:
 
 
 def _url(request: Request) -> str:
-    return str(request.url_for("job", job_id=request.path_params["job_id"]))
+    return f"{_jobs_url(request)}/{_job_id(request)}"
+
+
+def _jobs_url(request: Request) -> str:
+    return f"{tap_address(request)}/async"
 
 
 def _see(request: Request, job_id: str) -> Response:
-    return RedirectResponse(request.url_for("job", job_id=job_id), 303)
+    return RedirectResponse(f"{_jobs_url(request)}/{job_id}", 303)
 
 
 def _one(pairs: Iterable[tuple[str, str]], name: str) -> str:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -77,12 +77,14 @@ class JobFiles:
                 part.replace(path)
                 _folder_to_disk(path.parent)
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that cannot be written was told before
+                part.unlink(missing_ok=True)
         return size
 
     def remove_result(self, job: Job) -> None:
         """The result of an attempt that the job no longer waits for goes; the folder too, if nothing else is in it."""
-        self.result(job).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.result(job).unlink(missing_ok=True)
 
     def incoming(self, job_id: str) -> Path:
         """A name for a folder of the job that is not there yet: for the files that come with one request."""
@@ -110,6 +112,9 @@ class JobFiles:
         try:
             names = [entry.name for entry in os.scandir(self.folder) if JOB_ID.fullmatch(entry.name) and entry.stat().st_mtime < old]
         except FileNotFoundError:
+            return 0
+        except OSError as error:
+            log.error("cannot look for folders that belong to no job: %s", error)
             return 0
         orphans = set(names) - known(names)
         for name in orphans:

@@ -54,7 +54,7 @@ class _Why(Enum):
     """The worker stops."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Running:
     """A job that a thread of this worker runs."""
 
@@ -79,7 +79,7 @@ class Worker:
         self._cache = TableCache()
         self._table = JobTable(self._connections, limits)
         self._worker: int | None = None
-        self._running: dict[str, _Running] = {}
+        self._running: set[_Running] = set()
         self._claiming = threading.Lock()
         self._news = threading.Condition()
         self._calls = 0
@@ -118,7 +118,7 @@ class Worker:
     def stop(self) -> None:
         """Ends ``run`` soon: running queries are stopped, their jobs go back to the queue. For any thread and signal handlers."""
         self._stopping = True
-        with suppress(BlockingIOError):  # it has been woken often enough
+        with suppress(OSError):  # it has been woken often enough, or has ended
             os.write(self._wake, b"x")
 
     def _listen(self, lifeline: int | None) -> None:
@@ -162,15 +162,17 @@ class Worker:
             self._stopping = True
 
     def _hear(self, job_id: str, phase: str) -> None:
-        running = self._running.get(job_id)
         if phase == Phase.QUEUED:
+            # Never the end of what runs here: a thread may have claimed the job before this was heard.
             self._call(1)
-        if running is not None and phase != Phase.EXECUTING:
-            self._end(running, _Why.NOT_OURS)
+        elif phase != Phase.EXECUTING:
+            for running in list(self._running):
+                if running.job.job_id == job_id:
+                    self._end(running, _Why.NOT_OURS)
 
     def _deadlines(self) -> list[float]:
         """When the running jobs' time is over; never, so that there always is one."""
-        return [float("inf"), *(running.until for running in list(self._running.values()))]
+        return [float("inf"), *(running.until for running in list(self._running))]
 
     def _end(self, running: _Running, why: _Why) -> None:
         if running.why is None:
@@ -179,7 +181,7 @@ class Worker:
     def _cancel(self) -> bool:
         """Stops the queries that have to end, once more as long as they have not; whether there are any."""
         busy = False
-        for running in list(self._running.values()):
+        for running in list(self._running):
             if self._stopping:
                 self._end(running, _Why.STOP)
             elif running.worker != self._worker:
@@ -212,8 +214,12 @@ class Worker:
             if running is not None:
                 try:
                     self._settle(running)
+                except Exception:
+                    log.exception("job %s is left to the next who looks for lost jobs", running.job.job_id)
+                    with suppress(psycopg.Error, TransientError):
+                        self._table.disown(running.job)
                 finally:
-                    del self._running[running.job.job_id]
+                    self._running.discard(running)
                 continue
             with self._news:
                 if not self._calls and not self._stopping:
@@ -233,7 +239,7 @@ class Worker:
             # PostgreSQL's own limit comes a little later than ours, for a worker that cannot cancel any more.
             query = RunningQuery(self._connections, self._cache, self._limits, job.execution_duration + 5)
             running = _Running(job, query, worker, time.monotonic() + job.execution_duration)
-            self._running[job.job_id] = running
+            self._running.add(running)
             return running
 
     def _settle(self, running: _Running) -> None:
@@ -257,7 +263,7 @@ class Worker:
         try:
             try:
                 parameters = read_parameters(job.parameters, self._limits, self._files.uploads(job))
-                answer = Answer(query, parameters)
+                answer = Answer(query, parameters, links=job.links)
                 size = self._files.write_result(job, answer.document())
             finally:
                 query.close()

@@ -109,7 +109,8 @@ class BlockCells:
         """The bytes of a column of varying width as the client gets them; empty where null; text as UTF-8.
 
         ``ascii_only``: a ``char`` column of a VOTable is ASCII (VOTable 1.4 section 2.1; astropy fails on other bytes), so any other
-        character leaves as its Python escape, such as ``\\xe9``: visible and reversible. ``unicodeChar`` columns are not touched.
+        character leaves as its Python escape, such as ``\\xe9``: visible and reversible; in a column of fixed length as a question mark.
+        ``unicodeChar`` columns are not touched.
         """
         field = self._fields[column]
         match field.form:
@@ -122,7 +123,9 @@ class BlockCells:
         copy_pieces(content, np.cumsum(lengths) - lengths, self._buffer, self._starts[:, column], lengths)
         cells = RaggedBytes(content, lengths)
         if ascii_only and field.datatype == "char" and (content >= 0x80).any():
-            return RaggedBytes.of([text.decode().encode("ascii", "backslashreplace") for text in cells.strings()])
+            # An escape is longer than its character: where the length is fixed a question mark stands for it.
+            instead = "backslashreplace" if field.length is None else "replace"
+            return RaggedBytes.of([text.decode().encode("ascii", instead) for text in cells.strings()])
         return cells
 
     def _microseconds(self, column: int) -> Int64[np.ndarray, " n"]:

@@ -82,12 +82,17 @@ Serving = Callable[..., AbstractContextManager[RunningService]]
 
 @contextlib.contextmanager
 def serving(
-    database: Database, limits: Limits | None = None, results: Path | None = None, *, trusts_proxies: bool = False
+    database: Database,
+    limits: Limits | None = None,
+    results: Path | None = None,
+    *,
+    public_url: str | None = None,
+    trusts_proxies: bool = False,
 ) -> Iterator[RunningService]:
     """A service over a database while the block runs; jobs wait until somebody works (``working``)."""
     with contextlib.ExitStack() as folders:
         folder = results or Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="kiel-test-")))
-        app = make_app(database, limits, JobFiles(folder), trusts_proxies=trusts_proxies)
+        app = make_app(database, limits, JobFiles(folder), public_url=public_url, trusts_proxies=trusts_proxies)
         with _answering(app) as place:
             yield RunningService(f"{place}{BASE}", database, folder)
 

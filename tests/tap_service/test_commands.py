@@ -1,5 +1,7 @@
 """kiel tap, as it is typed."""
 
+import json
+import os
 import re
 import select
 import signal
@@ -57,6 +59,31 @@ def test_check_shows_columns_and_sql(database_url_env: dict[str, str]) -> None:
     for word in ("source_id", "long", "deg", "pos.eq.ra;meta.main", "LIMIT 3"):
         assert word in ran.stdout
     assert re.search(r"gaiadr3__p\d{4}", ran.stdout)
+
+
+def test_check_gives_programs_the_columns_and_the_sql(database_url_env: dict[str, str]) -> None:
+    query = 'SELECT TOP 3 ra AS "[x]", ROUND(ra, 2) FROM gaiadr3.gaia_source'
+    ran = run(["check", query, "--json"], database_url_env)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["publication"] >= 1 and told["sql"].startswith("SELECT ")
+    first, second = told["columns"]
+    assert (first["name"], first["datatype"], first["unit"]) == ("[x]", "double", "deg")
+    assert second == {"name": "round_2", "datatype": "double", "unit": "deg"}
+
+
+def test_check_reads_a_long_query_from_standard_input(database_url_env: dict[str, str]) -> None:
+    query = f"SELECT ra FROM gaiadr3.gaia_source WHERE source_id IN ({', '.join(map(str, range(50_000)))})"
+    ran = subprocess.run([*KIEL, "check", "-"], input=query, capture_output=True, text=True, env=database_url_env, cwd=ROOT, timeout=60)
+    assert ran.returncode == 0 and "ANY (CAST(" in ran.stdout, ran.stderr
+
+
+def test_check_tells_what_is_no_adql_without_a_database() -> None:
+    environment = {**os.environ, "KIEL_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    ran = run(["check", "SELECT ra FROM t LIMIT 5"], environment)
+    assert ran.returncode == 2 and "ADQL has no LIMIT; write SELECT TOP n at the beginning (line 1, column 18)" in ran.stderr
+    ran = run(["check", "--json", "--lang", "2.0", "SELECT ra FROM t LIMIT 5"], environment)
+    assert ran.returncode == 2 and json.loads(ran.stdout)["kind"] == "AdqlSyntaxError"
 
 
 def test_check_points_at_a_mistake(database_url_env: dict[str, str]) -> None:

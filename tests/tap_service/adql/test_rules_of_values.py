@@ -2,11 +2,13 @@
 
 import math
 import re
+import time
 
 import psycopg
 import pytest
 
 from tap_service.adql import AdqlError, translate
+from tap_service.adql.tokens import tokens
 from tap_service.errors import QueryError, from_postgres
 from tap_service.table_set import TableSet, TapColumn, TapTable
 
@@ -415,3 +417,40 @@ def test_in_unit_multiplies_by_the_factor_of_vounits(unit, wanted, factor):
 def test_a_wrong_argument_is_named_with_what_it_should_be(table_set: TableSet, expression, message):
     with pytest.raises(AdqlError, match=re.escape(message)):
         translate(f"SELECT {expression} FROM sky.main", table_set)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("b IN (1, 3, 9223372036854775807)", [1, 3]),
+        ("b NOT IN (1, 3)", [2, 4, 5]),
+        ("b IN (1, 2.0, 2.5)", [1, 2]),
+        ("b IN (-1, 2)", [2]),
+        ("b IN (1, NULL)", [1]),
+        ("b NOT IN (1, NULL)", []),
+        ("b IN (9223372036854775808)", []),
+        ("x IN (1, 2)", [1, 2]),
+        ("x NOT IN (1.0, 2.5)", [2, 3, 4, 5]),
+        ("i IN (1, 99999999999)", [3, 4, 5]),
+        ("i + b IN (2, 6)", [2, 5]),
+        ("s IN ('a''1', '{b}', '\"2', '\\', ',', 'NULL', '')", [1, 2]),
+        ("s NOT IN ('a''1', 'NULL')", [2, 3, 4, 5]),
+        ("s IN ('%', 'A''1')", []),
+        ("seen IN ('2016-01-01', '2016-01-02T00:00:00')", [1, 2]),
+        ("b IN (SELECT b FROM t.v WHERE i = 1)", [3, 4, 5]),
+    ],
+)
+def test_in_means_the_same_for_literals_and_for_any_other_value(evaluate, condition, expected):
+    rows = [(int(n > 2), float(n), ["", "a'1", "{b}", "x", "y", "z"][n], f"2016-01-{n:02}T00:00:00Z", None, n) for n in range(1, 6)]
+    assert [b for (b,) in evaluate("b", rows, tail=f"WHERE {condition} ORDER BY b")] == expected
+
+
+def test_fifty_thousand_identifiers_cost_little_more_than_the_reading_of_their_text(table_set: TableSet):
+    """Side by side, so that a busy machine does not matter; and as one literal in the SQL, shorter than the query."""
+    text = f"SELECT ra FROM sky.main WHERE source_id IN ({', '.join(str(10**18 + 7 * n) for n in range(50_000))})"
+    began = time.process_time()
+    tokens(text)
+    reading = time.process_time() - began
+    statement = translate(text, table_set).statement.as_string(None)
+    assert time.process_time() - began < 8 * reading
+    assert len(statement) < len(text) + 200

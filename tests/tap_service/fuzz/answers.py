@@ -195,11 +195,14 @@ def _marked(row: Row) -> Row:
 
 
 def _like(row: Row, other: Row, types: list[str]) -> bool:
-    return all(
-        a == b or (type_ in _RELATIVE and a is not None and b is not None and _near(a, b, _RELATIVE[type_]))
-        for a, b, type_ in zip(row, other, types, strict=True)
-    )
+    return all(a == b or (a is not None and b is not None and _near(a, b, type_)) for a, b, type_ in zip(row, other, types, strict=True))
 
 
-def _near(a: float, b: float, relative: float) -> bool:
-    return math.isclose(a, b, rel_tol=relative, abs_tol=_SMALLEST) or (a != a and b != b)
+def _near(a: Any, b: Any, type_: str) -> bool:
+    if type_ == "text":  # of a number that was not exact
+        try:
+            a, b, type_ = float(a), float(b), "double"
+        except ValueError:
+            return False
+    relative = _RELATIVE.get(type_)
+    return relative is not None and (math.isclose(a, b, rel_tol=relative, abs_tol=_SMALLEST) or (a != a and b != b))

@@ -619,7 +619,7 @@ class Expressions:
     def _(self, node: tree.Cast) -> Compiled:
         given, operand = self.compile(node.operand)
         type_ = {"CHAR": "text", "VARCHAR": "text"}.get(node.type_name, node.type_name.lower())
-        return type_, _strict(cast(given, type_, node.length), operand)
+        return type_, _strict(cast(given, type_, node.length, node.type_name == "CHAR"), operand)
 
     @compile.register
     def _(self, node: tree.Case) -> Compiled:

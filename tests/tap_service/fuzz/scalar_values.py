@@ -212,8 +212,8 @@ _INTEGER = re.compile(r"[ \t\n\r\f\v]*[+-]?\d+[ \t\n\r\f\v]*", re.ASCII)
 _DECIMAL = re.compile(r"[ \t\n\r\f\v]*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)[ \t\n\r\f\v]*", re.ASCII | re.IGNORECASE)
 
 
-def cast(given: str, type_: str, length: int | None = None) -> Function:
-    """How a value of one type that is not NULL becomes one of another."""
+def cast(given: str, type_: str, length: int | None = None, padded: bool = False) -> Function:
+    """How a value of one type that is not NULL becomes one of another; text of a length is cut to it, and filled up with blanks for CHAR."""
     if type_ == "text":
         text = {
             "real": lambda value: float_text(value, True),
@@ -221,7 +221,9 @@ def cast(given: str, type_: str, length: int | None = None) -> Function:
             "boolean": lambda value: "true" if value else "false",
             "timestamp": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"),
         }.get(given, str)
-        return (lambda value: text(value)[:length]) if length is not None else text
+        if length is None:
+            return text
+        return (lambda value: text(value)[:length].ljust(length)) if padded else (lambda value: text(value)[:length])
     if type_ in WHOLE:
         return _to_whole(given, type_)
     if type_ == "timestamp":

@@ -1,6 +1,9 @@
 """A service with jobs over a catalogue of its own: no other test's worker takes its jobs, and none of its jobs stays."""
 
 import contextlib
+import faulthandler
+import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,8 +12,12 @@ from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
+from astropy.io import votable
 
 from catalog.database import Database, Role
+from tap_service.jobs.results import JobFiles
+from tap_service.jobs.worker import Worker
+from tap_service.limits import Limits
 
 UWS = {"uws": "http://www.ivoa.net/xml/UWS/v1.0"}
 QUICK = "SELECT TOP 3 table_name FROM tap_schema.tables ORDER BY table_name"
@@ -22,7 +29,9 @@ def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> float:
     """How long it took until the condition held."""
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < seconds, "waited in vain"
+        if time.monotonic() - began > seconds:
+            faulthandler.dump_traceback()  # where service and workers stand
+            raise AssertionError("waited in vain")
         time.sleep(0.02)
     return time.monotonic() - began
 
@@ -93,6 +102,26 @@ class Jobs:
         assert row is not None
         return int(row[0])
 
+    def running(self, **parameters: str) -> str:
+        """A job whose query computes for hours."""
+        job = self.create(SLOW, PHASE="RUN", **parameters)
+        wait_until(lambda: self.backends() == 1)
+        assert self.phase(job) == "EXECUTING"
+        return job
+
+    def error_of(self, job: str) -> tuple[str | None, str | None]:
+        """Kind and message of a job's error, which the error document must say too."""
+        summary = self.document(job).find("uws:errorSummary", UWS)
+        assert summary is not None
+        assert summary.get("hasDetail") == "true"
+        message = summary.findtext("uws:message", None, UWS)
+        answer = self.get(f"{job}/error")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-votable+xml")
+        infos = votable.parse(io.BytesIO(answer.content)).resources[0].infos
+        assert [(info.value, info.content) for info in infos if info.name == "QUERY_STATUS"] == [("ERROR", message)]
+        assert self.get(f"{job}/results/result").status_code == 404
+        return summary.get("type"), message
+
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What the service itself reads of its table."""
         with self.database.connect(Role.TAP_SERVICE, autocommit=True) as connection:
@@ -103,6 +132,26 @@ class Jobs:
 def jobs_of(service: Any) -> Iterator[Jobs]:
     with httpx.Client(timeout=70) as client:
         yield Jobs(service, client)
+
+
+@contextlib.contextmanager
+def working_here(service: Any, *, threads: int = 4) -> Iterator[Worker]:
+    """A worker in this process, which is there at once; what becomes of dead ones needs a process (``work``)."""
+    worker = Worker(service.database, Limits(), JobFiles(service.results), threads)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(20)
+        assert not thread.is_alive(), "the worker did not stop"
+
+
+@pytest.fixture(scope="session")
+def work_here() -> Callable[..., contextlib.AbstractContextManager[Worker]]:
+    """A function that runs the jobs of a service in threads of this process."""
+    return working_here
 
 
 @pytest.fixture(scope="session")

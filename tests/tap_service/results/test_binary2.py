@@ -30,6 +30,7 @@ CASES = {
     "text_has_its_length_before_it": ("'Teff'", Field("x", "char", "*"), b"\0\0\0\4Teff"),
     "an_empty_text_has_length_zero": ("''", Field("x", "char", "*"), b"\0\0\0\0"),
     "other_characters_leave_char_as_escapes": ("'né☃'", Field("x", "char", "*"), b"\0\0\0\x0bn\\xe9\\u2603"),
+    "other_characters_of_a_fixed_char_are_question_marks": ("'né☃ '", Field("x", "char", "4"), b"n?? "),
     "unicodechar_counts_characters": ("'né'", Field("x", "unicodeChar", "*"), b"\0\0\0\2\0n\0\xe9"),
     "fixed_text_is_padded": ("'ab'", Field("x", "char", "4"), b"ab\0\0"),
     "a_timestamp_is_utc_without_z": (
