@@ -19,6 +19,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN abs(lon) < 'Infinity' AND abs(lat) <= 90 THEN ARRAY[functions.longitude(lon), lat] END
 $$;
 
+CREATE OR REPLACE FUNCTION functions.sky_point(point double precision[]) RETURNS double precision[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT functions.sky_point(point[1], point[2])
+$$;
+
 CREATE OR REPLACE FUNCTION functions.sky_circle(lon double precision, lat double precision, radius double precision) RETURNS double precision[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN abs(lon) < 'Infinity' AND abs(lat) <= 90 AND radius >= 0 AND radius < 'Infinity' THEN ARRAY[functions.longitude(lon), lat, radius] END
@@ -587,6 +592,7 @@ $$;
 COMMENT ON FUNCTION functions.rotated_region(double precision[], double precision[]) IS 'A region in axes turned by a rotation matrix, row by row.';
 COMMENT ON FUNCTION functions.longitude(double precision) IS 'A longitude between 0 (inclusive) and 360 degrees (exclusive).';
 COMMENT ON FUNCTION functions.sky_point(double precision, double precision) IS 'A point; null for what is no place on the sky.';
+COMMENT ON FUNCTION functions.sky_point(double precision[]) IS 'A point that is a place on the sky, or null.';
 COMMENT ON FUNCTION functions.sky_circle(double precision, double precision, double precision) IS 'A circle; null for a radius below 0.';
 COMMENT ON FUNCTION functions.sky_circle(double precision[], double precision) IS 'A circle around a point.';
 COMMENT ON FUNCTION functions.separation(double precision, double precision, double precision, double precision) IS 'Angle between two places, degrees.';

@@ -151,12 +151,6 @@ def find_cover(condition: Expression) -> Cover | None:
     return None
 
 
-def find_cone(condition: Comparison) -> Cone | None:
-    """The cone that a comparison asks for and no more than that, or None."""
-    cover = find_cover(condition)
-    return cover if isinstance(cover, Cone) and cover.settles else None
-
-
 def _holds(value: int, operator: str, number: float) -> bool:
     return {
         "<": value < number,

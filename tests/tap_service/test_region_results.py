@@ -5,6 +5,7 @@ import urllib.parse
 import urllib.request
 import warnings
 
+import httpx
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -70,3 +71,41 @@ def test_a_polygon_finds_the_stars_within_it(service: RunningService, stars: Dat
             service, f"SELECT source_id FROM gaiadr3.gaia_source WHERE 1 = CONTAINS(POINT(ra, dec), {region}) ORDER BY source_id", "csv"
         )
         assert [int(line) for line in found.decode().split()[1:]] == expected
+
+
+UPLOAD = """<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE>
+<FIELD name="spot" datatype="double" arraysize="2" xtype="point"/><FIELD name="coarse" datatype="float" arraysize="2" xtype="point"/>
+<FIELD name="disc" datatype="double" arraysize="3" xtype="circle"/><FIELD name="patch" datatype="double" arraysize="*" xtype="polygon"/>
+<FIELD name="numbers" datatype="double" arraysize="2"/>
+<DATA><TABLEDATA>
+<TR><TD>10 20</TD><TD>10.5 20</TD><TD>10 20 1</TD><TD>9 19 9 21 11 21 11 19</TD><TD>1 2</TD></TR>
+<TR><TD>NaN NaN</TD><TD>NaN NaN</TD><TD>NaN NaN NaN</TD><TD/><TD>1 2</TD></TR>
+</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"""
+
+
+def ask_of_upload(service: RunningService, query: str) -> httpx.Response:
+    data = {"LANG": "ADQL", "QUERY": query, "RESPONSEFORMAT": "csv", "UPLOAD": "u,param:x"}
+    return httpx.post(f"{service.url}/sync", data=data, files={"x": ("x.xml", UPLOAD.encode())}, timeout=60)
+
+
+def test_columns_of_an_upload_are_regions_by_their_xtype(service: RunningService) -> None:
+    answer = ask_of_upload(
+        service,
+        "SELECT CONTAINS(spot, patch) AS a, INTERSECTS(disc, patch) AS b, CONTAINS(disc, CIRCLE(10, 20, 2)) AS c, ROUND(DISTANCE(spot, coarse), 4) AS d, "
+        "COORD1(coarse) AS e, CENTROID(disc) AS f, CONTAINS(coarse, patch) AS g FROM TAP_UPLOAD.u",
+    )
+    assert answer.text == 'a,b,c,d,e,f,g\n1,1,1,0.4698,10.5,"10 20",1\n,,,,,,\n'
+    refused = ask_of_upload(service, "SELECT CONTAINS(numbers, disc) AS a FROM TAP_UPLOAD.u")
+    assert refused.status_code == 400 and "a POINT, a CIRCLE or a POLYGON" in refused.text
+
+
+def test_stars_are_found_within_the_regions_of_an_upload(service: RunningService, stars: Database) -> None:
+    query = "SELECT COUNT(*) AS n FROM TAP_UPLOAD.u AS u JOIN gaiadr3.gaia_source AS g ON 1 = CONTAINS(POINT(g.ra, g.dec), {region})"
+    with stars.connect(None) as connection:
+        rows = connection.execute("SELECT ra, dec FROM store.gaia_source").fetchall()
+    near = SkyCoord([row[0] for row in rows], [row[1] for row in rows], unit="deg").separation(SkyCoord(45, 10, unit="deg")).deg
+    for region, count in (
+        ("CIRCLE(45, 10, 1)", 2 * (near < 1).sum()),
+        ("CIRCLE(COORD1(u.spot) + 35, COORD2(u.spot) - 10, 1)", (near < 1).sum()),
+    ):
+        assert ask_of_upload(service, query.format(region=region)).text.split() == ["n", str(count)]
