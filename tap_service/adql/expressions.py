@@ -206,7 +206,8 @@ class ExpressionResolver:
             return
         if given is ColumnType.BOOLEAN and type_ is ColumnType.INTEGER:
             return
-        self.source.fail(AdqlTypeError, f"{in_words(given)} cannot be cast to {type_.postgres}", operand.place)
+        wanted = type_.name if type_ in REGIONS else type_.postgres
+        self.source.fail(AdqlTypeError, f"{in_words(given)} cannot be cast to {wanted}", operand.place)
 
     @resolve.register
     def _(self, node: tree.Case) -> Expression:
