@@ -10,7 +10,7 @@ import pytest
 
 from tap_service.results.formats import FORMATS
 
-STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS LOC UPL EXA".split()
+STAGES = ("TMV", "TME", "TMS", "TMC", "CPV", "CAP", "AVV", "QGE", "QPO", "QAS", "UWS", "MDQ", "OBS", "LOC", "UPL", "EXA")
 """All that it has by itself; EPN is for planets."""
 TABLES = 25
 """Of how many tables taplint asks a row."""
