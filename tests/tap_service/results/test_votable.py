@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,6 +137,16 @@ def test_other_characters_are_never_lost(copied: Copied, data: type[Binary2Data]
 def test_characters_that_xml_forbids_are_dropped(copied: Copied) -> None:
     _, table = read(document((Field("t", "char", "*"),), copied(r"SELECT E'a\x01b\x0cc'"), TableData))
     assert str(table.array["t"][0]) == "abc"
+
+
+@pytest.mark.parametrize("data", SERIALIZATIONS)
+def test_one_character_has_no_arraysize(copied: Copied, data: Any) -> None:
+    written = document((Field("band", "char", "1"),), copied("SELECT 'g' UNION ALL SELECT NULL"), data)
+    assert b'<FIELD name="band" datatype="char"' in written
+    assert b"arraysize" not in written
+    with pytest.warns(astropy_votable.exceptions.W47):
+        parsed = astropy_votable.parse(io.BytesIO(written))
+    assert str(parsed.get_first_table().array["band"][0]) == "g"
 
 
 def test_an_error_document_says_its_message_where_clients_look() -> None:
