@@ -89,6 +89,8 @@ def _placed(lon: Expression, lat: Expression, frame: str, what: str, source: Que
         source.fail(AdqlTypeError, f"a latitude of {degrees[1]:g} degrees is not on the sky; it lies between -90 and 90", lat.place)
     if degrees[0] is not None:
         lon = Constant(lon.meaning, longitude(float(degrees[0])), place=lon.place)
+    if degrees[1] is not None:
+        lat = Constant(lat.meaning, float(degrees[1]), place=lat.place)
     return (lon, lat) if frame == "ICRS" else _turned(lon, lat, rotation(frame, "ICRS"))
 
 
