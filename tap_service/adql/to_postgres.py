@@ -7,6 +7,7 @@ from psycopg import sql
 from catalog.healpix import MARGIN
 from catalog.schema.column import ColumnType
 from tap_service.adql.covers import find_cover, without_not
+from tap_service.adql.key_ranges import key_condition
 from tap_service.adql.region_sql import GEOMETRY_NODES, covered, geometry
 from tap_service.adql.sky_joins import UPLOADS, with_lookups
 from tap_service.adql.typed_tree import (
@@ -20,6 +21,7 @@ from tap_service.adql.typed_tree import (
     Membership,
     Negative,
     Operation,
+    PixelOfKey,
     QueryValue,
     SkyJoin,
     Source,
@@ -185,6 +187,8 @@ def _condition(expression: Expression) -> sql.Composed:
     expression = without_not(expression)
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_condition(operand) for operand in expression.operands))
+    if (on_key := key_condition(expression)) is not None:
+        return _value(on_key)
     if (cover := find_cover(expression)) is not None:
         return covered(cover, expression, _value)
     return _value(expression)
@@ -204,6 +208,8 @@ def _value(expression: Expression) -> sql.Composed:
         return sql.Composed([SQL("("), _value(expression.left), operator, _value(expression.right), SQL(")")])
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_value(operand) for operand in expression.operands))
+    if isinstance(expression, PixelOfKey):
+        return SQL("({} >> {})").format(_value(expression.key), sql.Literal(expression.shift))
     if isinstance(expression, Membership):
         # An array that is one literal: as many literals would each be parsed and planned.
         test = SQL("({} <> ALL (CAST({} AS {}[])))") if expression.negated else SQL("({} = ANY (CAST({} AS {}[])))")

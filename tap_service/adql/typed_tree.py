@@ -100,6 +100,14 @@ class Arithmetic(Expression):
 
 
 @dataclass(frozen=True)
+class PixelOfKey(Expression):
+    """The HEALPix pixel of a coarser order that a key tells: the key without its lower bits; kept apart because conditions on it are ranges."""
+
+    key: Expression
+    shift: int
+
+
+@dataclass(frozen=True)
 class Negative(Expression):
     """``-x``."""
 
