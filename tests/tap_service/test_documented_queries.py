@@ -23,7 +23,18 @@ SIMULATED = {
     "surveys_dr3": "surveys_sim_dr3",
 }
 """Schemas of Gaia DR3 and of the default release -> where the simulated sky has the same tables."""
-NOT_SIMULATED = ("labels", "runs.run", "runs.model_version", "dr2_neighbourhood", "reference_label", "DISTANCE", "CIRCLE", "sigmas")
+NOT_SIMULATED = (
+    "labels",
+    "runs.run",
+    "runs.model_version",
+    "dr2_neighbourhood",
+    "reference_label",
+    "DISTANCE",
+    "CIRCLE",
+    "BOX",
+    "POLYGON",
+    "sigmas",
+)
 """Words of queries that may find nothing in a small simulated sky without a run."""
 BITS = (0, 3, 23, 31, 33, 41)
 _INDENTED = re.compile(r"(?:^ {4,}\S.*\n)+", re.MULTILINE)
