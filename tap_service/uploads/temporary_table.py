@@ -14,12 +14,10 @@ from catalog.binary_copy import write_rows
 from catalog.schema.column import ColumnType
 from tap_service.errors import ParameterError, TooLargeError
 from tap_service.limits import Limits
-from tap_service.table_set import TapTable
+from tap_service.table_set import UPLOADS, TapTable
 from tap_service.uploads.upload_column import UploadColumn
 from tap_service.uploads.votable import VOTableReader
 
-SCHEMA = "tap_upload"
-"""The schema of uploads in queries."""
 _STORED_SCHEMA = "pg_temp"
 _MAIN_IDENTIFIER = "meta.id;meta.main"
 
@@ -67,7 +65,7 @@ def load(connection: psycopg.Connection[Any], name: str, stream: BinaryIO, limit
         column.tap_column(beyond_ascii=column.stored_name in reader.beyond_ascii, too_long=column.stored_name in reader.too_long)
         for column in reader.columns
     )
-    return TapTable(SCHEMA, name, None, columns, "table", permanent=_STORED_SCHEMA)
+    return TapTable(UPLOADS, name, None, columns, "table", permanent=_STORED_SCHEMA)
 
 
 def _make(connection: psycopg.Connection[Any], table: sql.Identifier, columns: tuple[UploadColumn, ...]) -> None:

@@ -78,6 +78,8 @@ class VOTableReader:
         except expat.ExpatError as error:
             reason = expat.ErrorString(error.code)
             raise ParameterError(f"it is no VOTable: line {error.lineno}, column {error.offset + 1}: {reason}.") from error
+        except (LookupError, ValueError) as error:
+            raise ParameterError(f"it is no VOTable: {error}.") from error
         if not self._found:
             raise ParameterError("it holds no TABLE.")
         yield from self._finished()
