@@ -11,6 +11,7 @@ from typing import NoReturn
 from catalog.schema.column import ColumnType
 from tap_service.adql.conversions import as_double, converted, in_one_type, require
 from tap_service.adql.errors import AdqlNameError, AdqlTypeError, QueryText
+from tap_service.adql.substitutes import instead
 from tap_service.adql.typed_tree import Aggregate, Constant, Expression, Operation
 from tap_service.adql.units import conversion_factor
 from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_arraysize, common_datatype, common_type
@@ -251,6 +252,8 @@ def _aggregates() -> str:
 
 def unknown_function(name: str, others: Iterable[str], source: QueryText, place: int) -> NoReturn:
     """Say that there is no such function, and what there is; ``others`` are functions known elsewhere."""
+    if other := instead(name):
+        source.fail(AdqlNameError, f"there is no function {name} here{other}", place)
     names = sorted((*FUNCTIONS, *SPECIAL, *others), key=str.casefold)
     near = close_names(name, names, 1)
     guess = f"did you mean {near[0]}? " if near else ""

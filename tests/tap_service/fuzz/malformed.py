@@ -4,6 +4,7 @@ Every one of them must end in rows or in an error that names its place; none may
 """
 
 import re
+from collections.abc import Sequence
 
 from tests.tap_service.fuzz.choices import Choices
 
@@ -91,6 +92,41 @@ def injected(choices: Choices) -> str:
     if choices.chance(30):
         attempt = attempt.replace("'", "''").replace('"', '""')  # a well-quoted one, which must stay what it is: text
     return hole.replace("{0}", attempt)
+
+
+_ARGUMENTS = (
+    "ra", "dec", "mag", "flags", "visits", "name", "variable", "observed", "wild", "huge", "source_id", '"Teff [K]"', "NULL", "0", "1", "-1", "12", "29",
+    "1.5", "1e308", "-1e-300", "1e-200", "9223372036854775807", "9223372036854775808", "90", "-90.5", "360", "''", "'ICRS'", "'GALACTIC'", "'x'", "'deg'", "'#a#'",
+    "'12:34:56.7'", "'-0:0:0'", "'2020-01-01'", "'CIRCLE ICRS 1 2 3'", "'forward'", "'teff'", "TRUE", "POINT(ra, dec)", "POINT(1, 2)", "CIRCLE(ra, dec, 1)",
+    "CIRCLE(wild, dec, mag)", "POLYGON(0, 0, 1, 0, 0, 1)", "POLYGON(ra, dec, 1, 1, wild, 2)", "BOX(ra, dec, 1, wild)", "BOX(1, 2, 3, 4)", "REGION('POSITION 1 2')",
+    "CAST('1 2' AS POINT)", "CAST(name AS CIRCLE)", "CAST('0 0 1 0 0 1' AS POLYGON)", "CAST(NULL AS POINT)", "CAST(name AS TIMESTAMP)", "COUNT(*)", "MAX(wild)", "*",
+    "DISTINCT ra", "(SELECT ra FROM fuzz.nothing)", "(SELECT wild FROM fuzz.stars)", "ra > 1", "ra + NULL", "-huge", "CASE WHEN ra > 1 THEN wild END",
+)  # fmt: skip
+
+_ARITY = (1, 2, 3, 4, 2, 1, 0, 6, 8, 5, 7)
+
+
+def called(names: Sequence[str], choices: Choices) -> str:
+    """A query that calls functions with arguments of any number and type."""
+    made = _call(names, choices, 2)
+    return choices.of(
+        (
+            f"SELECT {made} AS x FROM fuzz.stars", f"SELECT ra FROM fuzz.stars WHERE {made} = 1", f"SELECT COUNT(*) FROM fuzz.stars GROUP BY {made}",
+            f"SELECT ra FROM fuzz.stars ORDER BY {made}", f"SELECT ra FROM fuzz.stars WHERE NOT 1 = {made} OR {made} < {_argument(names, choices, 0)}",
+            f"SELECT DISTINCT {made} AS x, {_call(names, choices, 1)} AS y FROM fuzz.stars", f"SELECT {made} AS x FROM fuzz.nothing",
+            f"SELECT stars.ra FROM fuzz.stars JOIN fuzz.labels ON {made} = 1", f"SELECT {made} FROM fuzz.stars UNION SELECT {_argument(names, choices, 1)} FROM fuzz.stars",
+            f"SELECT CAST({made} AS VARCHAR) AS x FROM fuzz.stars WHERE {made} IS NOT NULL", f"SELECT MAX({made}) AS x FROM fuzz.stars",
+        )
+    )  # fmt: skip
+
+
+def _call(names: Sequence[str], choices: Choices, depth: int) -> str:
+    arguments = [_argument(names, choices, depth - 1) for _ in range(choices.of(_ARITY))]
+    return f"{choices.of(names)}({', '.join(arguments)})"
+
+
+def _argument(names: Sequence[str], choices: Choices, depth: int) -> str:
+    return _call(names, choices, depth) if depth > 0 and choices.chance(20) else choices.of(_ARGUMENTS)
 
 
 EXTREMES = {

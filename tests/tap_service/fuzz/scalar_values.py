@@ -139,8 +139,8 @@ _WIDE = Context(prec=700)
 
 
 def _decimal(value: float) -> Decimal:
-    """A double as PostgreSQL makes a numeric of it: 15 significant digits."""
-    return Decimal(f"{float(value):.15g}")
+    """A double as the shortest decimal number that gives it again, which is what people take it for."""
+    return Decimal(repr(float(value)))
 
 
 # -- comparison
@@ -311,7 +311,7 @@ def _rounded(mode: str) -> Function:
         if not math.isfinite(value):
             return value
         if digits is None:
-            return float(np.rint(value) if mode == ROUND_HALF_UP else np.trunc(value))
+            return float(Decimal(value).quantize(Decimal(1), mode, _WIDE)) + 0.0
         return float(_decimal(value).quantize(Decimal(1).scaleb(-digits), mode, _WIDE)) + 0.0  # decimals have no -0
 
     return compute

@@ -1,6 +1,7 @@
 """Random and damaged queries over HTTP, in every format: a whole document of the status that it claims, and never a 5xx."""
 
 import csv
+import gzip
 import io
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -62,6 +63,7 @@ def check_error(answer: httpx.Response) -> None:
 def row_count(answer: httpx.Response, columns: int) -> int | None:
     """The rows of a document that is whole, None where its format does not tell."""
     kind = answer.headers["content-type"]
+    content = gzip.decompress(answer.content) if kind.startswith("application/gzip") else answer.content
     if kind.startswith("text/csv"):
         rows = list(csv.reader(io.StringIO(answer.text, newline="")))
         if columns == 1:
@@ -73,7 +75,7 @@ def row_count(answer: httpx.Response, columns: int) -> int | None:
         assert lines.pop() == ""
         assert {line.count("\t") + 1 for line in lines} == {columns}
         return len(lines) - 1
-    document = ElementTree.fromstring(answer.content)
+    document = ElementTree.fromstring(content)
     assert _statuses(document) in (["OK"], ["OVERFLOW"], ["OK", "OVERFLOW"])
     assert len(document.findall(".//v:FIELD", _NAMESPACE)) == columns
     return len(document.findall(".//v:TR", _NAMESPACE)) if "TABLEDATA" in kind or "text/xml" in kind else None

@@ -2,17 +2,21 @@
 
 import re
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_service.adql.functions import FUNCTIONS, SPECIAL
+from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.udf import UDFS
 from tap_service.errors import TapError
 from tests.tap_service.fuzz.amount import amount
 from tests.tap_service.fuzz.answers import Client, Rows
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
-from tests.tap_service.fuzz.malformed import EXTREMES, INJECTIONS, damaged, injected
+from tests.tap_service.fuzz.malformed import EXTREMES, INJECTIONS, called, damaged, injected
 from tests.tap_service.fuzz.printer import written
 from tests.tap_service.fuzz.statement_log import StatementLog, fault
 
@@ -50,6 +54,24 @@ def test_an_injection_gives_rows_or_an_error_of_the_writer(client: Client, state
 
     ask()
     statement_log.check()
+
+
+FUNCTION_NAMES = (*FUNCTIONS, *SPECIAL, *GEOMETRY, *(function.name for function in UDFS.values()))
+
+
+def test_a_function_of_anything_gives_rows_or_an_error_of_the_writer(client: Client, statement_log: StatementLog) -> None:
+    answered = Counter[type]()
+
+    @amount(600, 0.2)
+    @given(accidents=st.binary(min_size=6, max_size=30))
+    def ask(accidents: bytes) -> None:
+        answered[type(client.ask_quickly(called(FUNCTION_NAMES, Choices(accidents))))] += 1
+        if answered.total() % 2000 == 0:
+            statement_log.check()
+
+    ask()
+    statement_log.check()
+    assert answered[Rows] > 0.02 * answered.total()
 
 
 def _storable(text: str) -> bool:
