@@ -82,8 +82,6 @@ def computed(type_: ColumnType) -> ColumnType:
 def common_arraysize(sizes: Iterable[str | None]) -> str | None:
     """The arraysize of a column that holds values of each of these: theirs if it is one, else any number of elements."""
     different = set(sizes)
-    if different == {None, "1"}:
-        return None
     return different.pop() if len(different) == 1 else "*" if different else None
 
 

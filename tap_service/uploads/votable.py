@@ -25,6 +25,7 @@ from tap_service.uploads.upload_column import MOST_COLUMNS, UploadColumn, upload
 
 _CHUNK = 1 << 16
 _BLOCK_ROWS = 10_000
+_BLOCK_CELLS = 200_000
 _DEEPEST = 100
 _LONGEST_DESCRIPTION = 10_000
 
@@ -69,7 +70,7 @@ class VOTableReader:
             if seen > self._limits.upload_bytes:
                 raise TooLargeError(f"it has more than {self._limits.upload_bytes} bytes, the most that this service takes.")
             self._parse(chunk, last=False)
-            if len(self._cells) >= _BLOCK_ROWS * len(self.columns) > 0:
+            if len(self._cells) >= min(_BLOCK_ROWS * len(self.columns), _BLOCK_CELLS) > 0:
                 yield self._text_rows()
             elif self._binary is not None and self._text:
                 yield from self._binary_rows(last=False)

@@ -116,7 +116,7 @@ def test_a_gzipped_table_is_read(service: Any) -> None:
     assert asked(service, "SELECT a FROM TAP_UPLOAD.t1", gzip.compress(document(NUMBERS, ROWS))).text == "a\n1\n\n"
 
 
-ARRAYS_AS_SCALARS = [
+SMALL_TYPES = [
     Column("x", "double", "1"),
     Column("n", "short", "1"),
     Column("u", "unsignedByte"),
@@ -126,11 +126,13 @@ ARRAYS_AS_SCALARS = [
 
 
 def test_small_types_compute_as_numbers(service: Any) -> None:
-    table = document(ARRAYS_AS_SCALARS, [[2.5, 7, 200, 1, True], [1.5, -7, 100, 0, False]])
+    table = document(SMALL_TYPES, [[2.5, 7, 200, 1, True], [1.5, -7, 100, 0, False]])
     query = "SELECT x * 2 AS x, n + 1 AS n, u + u AS u, -u AS m, b + b AS b, SUM(u) AS s FROM TAP_UPLOAD.t1 WHERE o = 'true' AND u > 150 GROUP BY x, n, u, b"
     assert asked(service, query, table).text == "x,n,u,m,b,s\n5,8,400,-200,2,200\n"
     both = "SELECT u FROM TAP_UPLOAD.t1 UNION ALL SELECT n FROM TAP_UPLOAD.t1"
     columns, rows = read(asked(service, both, table, FORMAT="votable").content)
+    every, _ = read(asked(service, "SELECT * FROM TAP_UPLOAD.t1", table, FORMAT="votable").content)
+    assert [column.arraysize for column in every] == [None] * 5, "arraysize 1 is how older tools write a scalar"
     assert asked(service, "SELECT COALESCE(n, 0) AS n FROM TAP_UPLOAD.t1 ORDER BY n", table).text == "n\n-7\n7\n"
     assert (columns[0].datatype, sorted(row[0] for row in rows)) == ("short", [-7, 7, 100, 200])
 
