@@ -7,6 +7,7 @@ its type and a function of ``(row, row of the query around, rows of the group)``
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
@@ -37,6 +38,8 @@ from tests.tap_service.fuzz.scalar_values import (
 Row = tuple[Any, ...]
 Compiled = tuple[str, Callable[[Any], Any]]
 
+_DEGREES_IN = {"arcmin": 60.0, "arcsec": 3600.0, "mas": 3.6e6, "rad": math.pi / 180}
+"""What IN_UNIT multiplies degrees with."""
 AGGREGATES = ("COUNT", "SUM", "AVG", "MIN", "MAX")
 _MOST_ROWS = 20_000
 """Rows that FROM clauses may make in one query, those of subqueries counted as often as they run."""
@@ -556,8 +559,8 @@ class Expressions:
 
     def unaliased(self, node: tree.Expression) -> tree.Expression:
         """What a name of the SELECT list stands for, where it is no column's."""
-        if isinstance(node, tree.ColumnReference) and len(node.parts) == 1 and self.scope.find(node.parts) is None:
-            return self.scope.aliases[node.parts[0].text.casefold()]
+        if isinstance(node, tree.ColumnReference) and len(node.parts) == 1 and self.scope.own(node.parts) is None:
+            return self.scope.aliases.get(node.parts[0].text.casefold(), node)
         return node
 
     @singledispatchmethod
@@ -740,7 +743,29 @@ class Expressions:
             return type_, lambda env: next((found for value in values if (found := value(env)) is not None), None)
         if name in ("LOWER", "UPPER"):
             return "text", _strict(lower if name == "LOWER" else upper, *values)
+        if name == "IN_UNIT":
+            factor = _DEGREES_IN[node.arguments[1].value]  # type: ignore[attr-defined]
+            return "double", _strict(lambda x: x * factor, values[0])
+        if name.startswith(("IVO_", "GAIA_")):
+            return self.user_function(name, values)
         return self.geometry(node, compiled)
+
+    def user_function(self, name: str, values: list[Callable[[Any], Any]]) -> Compiled:
+        """Functions of the IVOA's catalogue and of the Gaia archive."""
+        if name == "IVO_NOCASEMATCH":
+            return "integer", _strict(lambda text, pattern: int(like(text, pattern, True)), *values)
+        if name == "IVO_HASHLIST_HAS":
+            return "integer", _strict(lambda items, item: int(items != "" and lower(item) in lower(items).split("#")), *values)
+        if name == "GAIA_HEALPIX_INDEX":
+            return "bigint", _strict(lambda level, source_id: source_id // (1 << 35 + 2 * (12 - level)), *values)
+        assert name == "IVO_INTERVAL_OVERLAPS"
+        place = order("double")
+        below = [
+            _strict(lambda a, b: place(float(a)) <= place(float(b)), values[first], values[last])
+            for first, last in ((0, 1), (2, 3), (0, 3), (2, 1))
+        ]
+        overlaps = _all(tuple(below))
+        return "integer", lambda env: None if (found := overlaps(env)) is None else int(found)
 
     def aggregate(self, node: tree.Call) -> Compiled:
         """A function of the values, NULLs apart, that an expression has in the rows of the group."""

@@ -16,8 +16,10 @@ from catalog.database import Database
 from catalog.schema.column import Position
 from tap_service.adql import AdqlError, translate
 from tap_service.table_set import TableSet, TapColumn, TapTable
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.oracle_geometry import UNSURE, Circle, Polygon, Region, contains, intersects, separation, towards, vector
+
+pytestmark = SLOW
 
 SCHEMA = "places__p0001"
 _COLUMNS = (

@@ -19,12 +19,14 @@ from catalog.database import Database
 from tap_service.errors import TapError
 from tap_service.limits import Limits
 from tap_service.results.formats import FORMATS
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import Client
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.malformed import damaged, injected
 from tests.tap_service.fuzz.printer import written
+
+pytestmark = SLOW
 
 FORMAT_NAMES = [name for known in FORMATS for name in (known.media_type, *known.aliases)]
 _NAMESPACE = {"v": "http://www.ivoa.net/xml/VOTable/v1.3"}

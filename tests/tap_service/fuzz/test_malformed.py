@@ -12,13 +12,15 @@ from tap_service.adql.functions import FUNCTIONS, SPECIAL
 from tap_service.adql.geometry import GEOMETRY
 from tap_service.adql.udf import UDFS
 from tap_service.errors import TapError
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import Client, Rows
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.malformed import EXTREMES, INJECTIONS, called, damaged, injected
 from tests.tap_service.fuzz.printer import written
 from tests.tap_service.fuzz.statement_log import StatementLog, fault
+
+pytestmark = SLOW
 
 VERSIONS = st.sampled_from(["2.1", "2.0"])
 

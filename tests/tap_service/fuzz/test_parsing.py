@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_service.adql import AdqlSyntaxError, parse
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import check_place
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.malformed import EXTREMES, damaged, injected
 from tests.tap_service.fuzz.printer import written
+
+pytestmark = SLOW
 
 ENTROPY = st.binary(min_size=10, max_size=250)
 STYLE = st.binary(max_size=60)

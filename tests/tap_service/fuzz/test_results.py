@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tap_service.adql import parse
 from tap_service.errors import TapError
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import Client, disagreement
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.evaluator import AmbiguousError, TooLargeError, evaluate
@@ -15,6 +15,8 @@ from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.printer import written
 from tests.tap_service.fuzz.scalar_values import ComputeError
 from tests.tap_service.fuzz.statement_log import StatementLog
+
+pytestmark = SLOW
 
 _WHOLE_WAY = b"\x10"
 """Queries whose style begins below this go all the way that the service's do, one in sixteen."""
