@@ -42,7 +42,9 @@ class Database:
         if role is None:
             return base
         options = str(conninfo_to_dict(base).get("options") or "")
-        return make_conninfo(base, options=f"{options} -c role={role.value}".strip())
+        return make_conninfo(
+            base, options=f"{options} -c role={role.value} -c timezone=UTC".strip()
+        )  # a server of the operator may keep another zone
 
     def connect(self, role: Role | None, *, autocommit: bool = False, **kwargs: Any) -> psycopg.Connection[Any]:
         """A new connection; TransientError names host and port when the server cannot be reached, DataError a role that is not there."""

@@ -26,7 +26,7 @@ ARCSEC = 1.0 / 3600.0
 MAX_PADDING = 10.0 * ARCSEC
 """The largest padding of a cone, degrees; sources further outside their pixel are listed one by one."""
 
-_MARGIN = 0.02 * ARCSEC
+MARGIN = 0.02 * ARCSEC
 """Added to every cone: more than the error of sampled pixel edges (0.01 arcsec) and of rounding."""
 _EDGE_SAMPLES = 32
 _PIXEL_SIZE_LEVEL_0 = float(np.degrees(np.sqrt(np.pi / 3.0)))
@@ -44,7 +44,7 @@ def cone_ranges(ra: float, dec: float, radius: float, padding: float = 0.0) -> l
         raise UsageError(f"The position ({ra}, {dec}) is not on the sky: dec lies between -90 and 90 degrees.")
     if not (np.isfinite(radius) and radius >= 0.0 and np.isfinite(padding) and padding >= 0.0):
         raise UsageError(f"A cone has a radius and padding of zero or more degrees, not {radius} and {padding}.")
-    reach = radius + padding + _MARGIN
+    reach = radius + padding + MARGIN
     if reach >= 180.0:
         return [(0, END)]
     level, pixels = _cone_pixels(ra, dec, reach)
@@ -57,7 +57,7 @@ def polygon_ranges(polygon: SphericalPolygon, padding: float = 0.0, most: int = 
     Begins with the pixels of the cone around the polygon. Pixels that its border may pass are divided as long as half of all
     area lies in them and no more than ``most`` ranges come of it.
     """
-    reach = padding + _MARGIN
+    reach = padding + MARGIN
     if polygon.radius + reach >= 180.0:
         return [(0, END)]
     level, pixels = _cone_pixels(*polygon.middle, polygon.radius + reach)

@@ -68,7 +68,7 @@ class SphericalPolygon:
     def _border(self, places: Float64[np.ndarray, "m 3"]) -> Float64[np.ndarray, " m"]:
         start = unit_vectors(np.array(self.vertices))
         end = np.roll(start, -1, axis=0)
-        pole = np.cross(start, end)
+        pole = np.cross(start - end, start + end) / 2  # start x end, without its cancellation where they are near
         size = np.linalg.norm(pole, axis=1)
         pole /= np.where(size > 0, size, 1)[:, None]
         beside = (size > 0) & (places @ np.cross(pole, start).T >= 0) & (places @ np.cross(end, pole).T >= 0)
@@ -93,8 +93,8 @@ def polygon(coordinates: Sequence[float]) -> SphericalPolygon:
             vertices.append(vertex)
     if len(vertices) > 1 and vertices[0] == vertices[-1]:
         vertices.pop()
-    if len(vertices) < 3:
-        raise UsageError(f"a polygon has three different vertices or more, not {len(vertices)}")
+    if len(set(vertices)) < 3:
+        raise UsageError(f"a polygon has three different vertices or more, not {len(set(vertices))}")
     middle = _middle(unit_vectors(np.array(vertices)))
     if middle is None:
         raise UsageError(

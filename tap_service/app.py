@@ -26,7 +26,7 @@ from catalog.database import Database
 from catalog.errors import KielError
 from catalog.version import VERSION
 from tap_service import examples_page, vosi
-from tap_service.address import CONES, DATALINK, TAP, tap_address
+from tap_service.address import CONES, DATALINK, TAP, root_address, tap_address
 from tap_service.capabilities import tap_capabilities
 from tap_service.cone_search import cone_routes
 from tap_service.datalink import datalink_routes
@@ -130,7 +130,7 @@ def _documents(service: Service) -> list[BaseRoute]:
         return Document(shown, "application/xhtml+xml", published.created).response(request)
 
     async def page(request: Request) -> Response:
-        return HTMLResponse(front_page(tap_address(request), service.limits, await service.in_thread(_tables_or_none, service)))
+        return HTMLResponse(front_page(root_address(request), service.limits, await service.in_thread(_tables_or_none, service)))
 
     return [
         Route("/", page),

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import click
 import uvicorn
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from catalog.command_output import json_option
+from catalog.command_output import json_option, report
 from catalog.database import Role
 from catalog.embedded_server import open_database
 from catalog.errors import TransientError, UsageError
@@ -144,14 +144,15 @@ def work(threads: int, until_stdin_ends: bool) -> None:
 
 
 @command.command()
-def expire() -> None:
+@json_option
+def expire(as_json: bool) -> None:
     """Remove jobs past their time of destruction, with their files, and folders that belong to no job. Workers do so every minute."""
     connections = Connections(open_database(settings()), keep=1)
     try:
         gone = expire_jobs(JobTable(connections, _limits(settings())), JobFiles(settings().results_folder))
     finally:
         connections.close()
-    click.echo(f"{gone.jobs} jobs removed, and {gone.orphans} folders that belonged to no job.")
+    report(asdict(gone), f"{gone.jobs} jobs removed, and {gone.orphans} folders that belonged to no job.", as_json)
 
 
 @command.command()

@@ -7,8 +7,8 @@ DECLARE
     bin integer;
 BEGIN
     IF counts IS NULL THEN
-        IF bins IS NULL OR lower IS NULL OR upper IS NULL OR bins NOT BETWEEN 1 AND 100000 OR NOT lower < upper OR upper - lower = 'Infinity' THEN
-            RAISE EXCEPTION 'a histogram has 1 to 100000 bins between a lower limit and a greater upper one, not % between % and %', bins, lower, upper
+        IF bins IS NULL OR lower IS NULL OR upper IS NULL OR bins NOT BETWEEN 1 AND 10000 OR NOT lower < upper OR upper - lower = 'Infinity' THEN
+            RAISE EXCEPTION 'a histogram has 1 to 10000 bins between a lower limit and a greater upper one, not % between % and %', bins, lower, upper
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
         counts := array_fill(0, ARRAY[bins + 2]);

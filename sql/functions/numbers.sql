@@ -1,7 +1,7 @@
 -- Arithmetic that PostgreSQL has otherwise or not at all.
 
 CREATE OR REPLACE FUNCTION functions.rounded(number double precision) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$  -- not STRICT, so that PostgreSQL takes it into the query; null of null all the same
     -- Halves away from zero, as PostgreSQL rounds numeric; its round(double precision) takes halves to the even neighbour.
     SELECT trunc(number) + CASE WHEN abs(number - trunc(number)) >= 0.5 THEN sign(number) ELSE 0 END
 $$;

@@ -261,16 +261,17 @@ BEGIN
         b_x := cos(radians(polygon[2 * i])) * cos(radians(polygon[2 * i - 1]));
         b_y := cos(radians(polygon[2 * i])) * sin(radians(polygon[2 * i - 1]));
         b_z := sin(radians(polygon[2 * i]));
-        n_x := a_y * b_z - a_z * b_y;
-        n_y := a_z * b_x - a_x * b_z;
-        n_z := a_x * b_y - a_y * b_x;
+        -- Of difference and sum, not of a and b, which cancel where the edge is short.
+        n_x := ((a_y - b_y) * (a_z + b_z) - (a_z - b_z) * (a_y + b_y)) / 2;
+        n_y := ((a_z - b_z) * (a_x + b_x) - (a_x - b_x) * (a_z + b_z)) / 2;
+        n_z := ((a_x - b_x) * (a_y + b_y) - (a_y - b_y) * (a_x + b_x)) / 2;
         size := sqrt(n_x * n_x + n_y * n_y + n_z * n_z);
         -- Beside the edge, not beyond its ends?
         IF size > 0
-            AND (n_y * a_z - n_z * a_y) * p_x + (n_z * a_x - n_x * a_z) * p_y + (n_x * a_y - n_y * a_x) * p_z > 0
-            AND (b_y * n_z - b_z * n_y) * p_x + (b_z * n_x - b_x * n_z) * p_y + (b_x * n_y - b_y * n_x) * p_z > 0
+            AND (n_y * a_z - n_z * a_y) * (p_x - a_x) + (n_z * a_x - n_x * a_z) * (p_y - a_y) + (n_x * a_y - n_y * a_x) * (p_z - a_z) > 0
+            AND (b_y * n_z - b_z * n_y) * (p_x - b_x) + (b_z * n_x - b_x * n_z) * (p_y - b_y) + (b_x * n_y - b_y * n_x) * (p_z - b_z) > 0
         THEN
-            nearest := least(nearest, degrees(asin(least(1, abs(n_x * p_x + n_y * p_y + n_z * p_z) / size))));
+            nearest := least(nearest, degrees(asin(least(1, abs(n_x * (p_x - a_x) + n_y * (p_y - a_y) + n_z * (p_z - a_z)) / size))));
         ELSE
             nearest := least(nearest, functions.separation(lon, lat, polygon[2 * i - 1], polygon[2 * i]));
             IF i = 1 THEN

@@ -25,6 +25,12 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION functions.triangle_element(triangle bytea, size integer, one integer, other integer) RETURNS real
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$  -- not STRICT, so that PostgreSQL takes it into the expression around it
+    SELECT functions.vector_element(
+        triangle, (least(one, other) - 1) * size - (least(one, other) - 1) * (least(one, other) - 2) / 2 + abs(one - other) + 1)
+$$;
+
 CREATE OR REPLACE FUNCTION functions.unpack_vector(vector bytea) RETURNS real[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT array(SELECT functions.vector_element(vector, i) FROM generate_series(1, length(vector) / 4) AS i)
@@ -32,3 +38,5 @@ $$;
 
 COMMENT ON FUNCTION functions.vector_element(bytea, integer) IS 'Element (from 1) of a packed vector; null past its end.';
 COMMENT ON FUNCTION functions.unpack_vector(bytea) IS 'A packed vector as an array of real.';
+COMMENT ON FUNCTION functions.triangle_element(bytea, integer, integer, integer) IS
+    'Element (one, other), from 1, of a symmetric matrix of so many rows that is packed as its upper triangle, row by row.';

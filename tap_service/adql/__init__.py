@@ -2,13 +2,15 @@
 
 tokens, token_reader, tree, parse   text to tree, with the place of every part
 translation                    both, one after the other
-errors                         what can be wrong with a query: message, line, column, caret
+errors, substitutes            what can be wrong with a query: message, line, column, caret
 scope, from_clause, grouping, expressions, resolve   names to columns, values to types, result columns with unit and UCD
 value_types, conversions, units   which types go together; units of products
-functions, geometry            what can be called; places on the sky
+functions, geometry, region_text   what can be called; places and regions on the sky, and regions written as text
 udf, user_function             the user-defined functions, and what one is: signature, check, SQL
 udf_sky, udf_numbers, udf_text, udf_labels   them by theme; frames are the rotations between reference frames
-constants, covers              what literals come to; constant regions as HEALPix ranges
+constants, covers, region_sql  what literals come to; constant regions as HEALPix ranges; geometry in SQL
+key_ranges                     conditions on a source_id's pixel as ranges of source_id
+sky_joins                      joins on position as lookups by the key
 typed_tree, to_postgres        what the resolver makes, and its SQL
 """
 

@@ -99,7 +99,7 @@ def few(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 # -- conditions
 
-_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "<>": "<>"}
+MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "<>": "<>"}
 _OPPOSITE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "=": "<>", "<>": "="}
 _BETWEEN, _NOT_BETWEEN, _NOT = "({0} BETWEEN {1} AND {2})", "({0} NOT BETWEEN {1} AND {2})", "(NOT {0})"
 
@@ -135,7 +135,7 @@ def find_cover(condition: Expression) -> Cover | None:
         return None
     operator, left, right = condition.operator, condition.left, condition.right
     if isinstance(right, Overlap | Separation):
-        operator, left, right = _MIRRORED[operator], right, left
+        operator, left, right = MIRRORED[operator], right, left
     number = constant(right)
     if number is None:
         return None

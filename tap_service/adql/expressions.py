@@ -12,6 +12,7 @@ from tap_service.adql.conversions import comparable, converted, in_one_type, req
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, unknown_function
 from tap_service.adql.geometry import GEOMETRY, region_from_text, text_of_region
+from tap_service.adql.key_ranges import BETWEEN
 from tap_service.adql.scope import Scope
 from tap_service.adql.typed_tree import (
     Arithmetic,
@@ -195,13 +196,14 @@ class ExpressionResolver:
     def _check_cast(self, operand: Expression, type_: ColumnType) -> None:
         """Numbers go into numbers and text, text into all, booleans into text and whole numbers, NULL into anything."""
         given = operand.meaning.type
-        if type_ is _TEXT and isinstance(given, ColumnType) and not given.is_array:
+        if type_ is _TEXT and isinstance(given, ColumnType) and (not given.is_array or given in REGIONS):
             return
         if given in (_TEXT, Internal.NULL, type_) or (given in NUMBERS and type_ in NUMBERS):
             return
         if given is ColumnType.BOOLEAN and type_ is ColumnType.INTEGER:
             return
-        self.source.fail(AdqlTypeError, f"{in_words(given)} cannot be cast to {type_.postgres}", operand.place)
+        wanted = type_.name if type_ in REGIONS else type_.postgres
+        self.source.fail(AdqlTypeError, f"{in_words(given)} cannot be cast to {wanted}", operand.place)
 
     @resolve.register
     def _(self, node: tree.Case) -> Expression:
@@ -256,7 +258,7 @@ class ExpressionResolver:
         operand, high = comparable(operand, self.value(node.high), self.source, node.place)
         if any(value.meaning.type not in (*ORDERED, Internal.NULL) for value in (operand, low, high)):
             self.source.fail(AdqlTypeError, "BETWEEN goes with numbers, texts and timestamps", node.place)
-        template = "({0} NOT BETWEEN {1} AND {2})" if node.negated else "({0} BETWEEN {1} AND {2})"
+        template = "({0} NOT BETWEEN {1} AND {2})" if node.negated else BETWEEN
         return Operation(_CONDITION, template, (operand, low, high), place=node.place)
 
     @resolve.register

@@ -111,7 +111,7 @@ class FromResolver:
                     relation = self.relation(carried_key(common.query))
                     columns = columns_of(common.query, relation)
                     visible = VisibleTable(node.alias.text if node.alias else common.name.text, None, columns)
-                    return FromClause((CommonTableUse(relation, common.sql_name),), (visible,), columns)
+                    return FromClause((CommonTableUse(relation, common.sql_name, common.query),), (visible,), columns)
         table = self.stored_table(node)
         sky_key = SkyKey(table.position, table.padding, table.displaced) if table.position else None
         relation = self.relation(sky_key)

@@ -11,9 +11,10 @@ from typing import NoReturn
 from catalog.schema.column import ColumnType
 from tap_service.adql.conversions import as_double, converted, in_one_type, require
 from tap_service.adql.errors import AdqlNameError, AdqlTypeError, QueryText
+from tap_service.adql.substitutes import instead
 from tap_service.adql.typed_tree import Aggregate, Constant, Expression, Operation
 from tap_service.adql.units import conversion_factor
-from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_arraysize, common_type
+from tap_service.adql.value_types import INTEGERS, NUMBERS, ORDERED, Internal, Meaning, common_arraysize, common_datatype, common_type
 from tap_service.names import close_names
 
 _SMALLINT, _BIGINT, _REAL, _DOUBLE, _TEXT = (
@@ -81,7 +82,7 @@ def _statistic(name: str, type_of: Callable[[Values], ColumnType] | None = None)
         ucd = ";".join((*words, f"stat.{name}")) if words and name else ";".join(words) or None
         plain = Meaning.of(type_of(values)) if type_of else of
         description = of.description and f"{_STATISTICS[name]} of: {of.description}"
-        return Meaning(plain.type, plain.arraysize, plain.xtype, of.unit, ucd, None, description)
+        return Meaning(plain.type, plain.arraysize, plain.xtype, of.unit, ucd, None, description, datatype=plain.datatype)
 
     return meaning
 
@@ -211,7 +212,8 @@ def alternatives(values: Values) -> Meaning:
     first = values[0].meaning
     written = [value.meaning for value in values if not (isinstance(value, Constant) and value.value is None)]
     arraysize = common_arraysize(meaning.arraysize for meaning in written) if written else first.arraysize
-    return Meaning(first.type, arraysize, first.xtype, units.pop() if len(units) == 1 else None, ucds.pop() if len(ucds) == 1 else None)
+    unit, ucd = (found.pop() if len(found) == 1 else None for found in (units, ucds))
+    return Meaning(first.type, arraysize, first.xtype, unit, ucd, datatype=common_datatype(meaning.datatype for meaning in written))
 
 
 def _mod(arguments: Values, source: QueryText, place: int) -> Expression:
@@ -250,6 +252,8 @@ def _aggregates() -> str:
 
 def unknown_function(name: str, others: Iterable[str], source: QueryText, place: int) -> NoReturn:
     """Say that there is no such function, and what there is; ``others`` are functions known elsewhere."""
+    if other := instead(name):
+        source.fail(AdqlNameError, f"there is no function {name} here{other}", place)
     names = sorted((*FUNCTIONS, *SPECIAL, *others), key=str.casefold)
     near = close_names(name, names, 1)
     guess = f"did you mean {near[0]}? " if near else ""

@@ -9,6 +9,7 @@ from tap_service.adql.typed_tree import (
     Expression,
     QueryValue,
     Relation,
+    SkyJoin,
     Source,
     TypedJoin,
     TypedSelect,
@@ -22,6 +23,10 @@ def relations(source: Source) -> Iterator[Relation]:
     if isinstance(source, TypedJoin):
         yield from relations(source.left)
         yield from relations(source.right)
+    elif isinstance(source, SkyJoin):
+        if source.left is not None:
+            yield from relations(source.left)
+        yield source.found.relation
     else:
         yield source.relation
 

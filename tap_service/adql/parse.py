@@ -6,6 +6,7 @@ Beyond the grammar, because people write it: CASE, scalar subqueries, CROSS JOIN
 from catalog.errors import UsageError
 from tap_service.adql import tree
 from tap_service.adql.errors import AdqlSyntaxError
+from tap_service.adql.substitutes import instead
 from tap_service.adql.token_reader import TokenReader, shown
 from tap_service.adql.tokens import FUNCTION_WORDS, Token, TokenKind
 
@@ -385,7 +386,7 @@ class _Parser(TokenReader):
                 return self.call()
             if token.keyword in ("ALL", "ANY", "SOME"):
                 self.fail(f"ADQL has no comparison with {token.keyword} of a query; compare with (SELECT MAX(...) ...) or use IN")
-            self.fail(f"{token.value!r} is a reserved word of ADQL, not a function here")
+            self.fail(f"{token.value!r} is a reserved word of ADQL, not a function here{instead(token.keyword)}")
         if token.kind in (TokenKind.WORD, TokenKind.DELIMITED):
             if token.keyword in self.reserved and self.ahead().keyword != ".":
                 if token.keyword in _BETWEEN_VALUES:

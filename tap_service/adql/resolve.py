@@ -12,6 +12,7 @@ from tap_service.adql.from_clause import CommonTable, FromResolver
 from tap_service.adql.grouping import check_grouped, check_grouping, has_aggregate, is_grouped, refuse_aggregates
 from tap_service.adql.scope import Scope, VisibleColumn
 from tap_service.adql.typed_tree import (
+    ColumnValue,
     Constant,
     Expression,
     Output,
@@ -21,7 +22,7 @@ from tap_service.adql.typed_tree import (
     TypedSelect,
     TypedSetOperation,
 )
-from tap_service.adql.value_types import ORDERED, Internal, Meaning, common_arraysize, common_type, in_words
+from tap_service.adql.value_types import ORDERED, Internal, Meaning, common_arraysize, common_datatype, common_type, in_words
 from tap_service.names import same_name
 from tap_service.table_set import TableSet
 
@@ -217,14 +218,20 @@ class _QueryResolver:
 
 
 def outputs_of(items: list[Expression], labels: list[str]) -> Iterator[Output]:
-    """Columns with names that differ (without regard to case), valid as identifiers where they were made here."""
+    """Columns with names that differ (without regard to case), valid as identifiers where they were made here.
+
+    Only the columns of one uploaded table keep names that differ by case alone: they are what its writer called them.
+    """
     taken = {label.casefold() for label in labels}
-    used: set[str] = set()
+    used: dict[str, dict[str, str | None]] = {}
     for number, (item, label) in enumerate(zip(items, labels, strict=True), 1):
         name, again = label, 2
-        while name.casefold() in used or (name != label and name.casefold() in taken):
-            name, again = f"{label}_{again}", again + 1
-        used.add(name.casefold())
+        table = item.relation.alias if isinstance(item, ColumnValue) else None
+        others = used.get(name.casefold(), {})
+        if others and (table is None or name in others or set(others.values()) != {table}):
+            while name.casefold() in used or (name != label and name.casefold() in taken):
+                name, again = f"{label}_{again}", again + 1
+        used.setdefault(name.casefold(), {})[name] = table
         sql_name = name if len(name.encode()) <= _LONGEST_SQL_NAME else f"{name.encode()[:50].decode(errors='ignore')} {number}"
         yield Output(label, name, sql_name, item.meaning)
 
@@ -243,11 +250,12 @@ def outputs_of_both(left: TypedBody, right: TypedBody) -> tuple[Output, ...]:
     """The columns of a set operation: the left side's, as long as those of both."""
     outputs = []
     for column, output in enumerate(left.outputs):
-        sizes = [body.outputs[column].meaning.arraysize for body in (left, right) if not only_null(body, column)]
+        known = [body.outputs[column].meaning for body in (left, right) if not only_null(body, column)] or [output.meaning]
         releases = {body.outputs[column].meaning.source_release for body in (left, right)}
         meaning = replace(
             output.meaning,
-            arraysize=common_arraysize(sizes) if sizes else output.meaning.arraysize,
+            arraysize=common_arraysize(meaning.arraysize for meaning in known),
+            datatype=common_datatype(meaning.datatype for meaning in known),
             source_release=releases.pop() if len(releases) == 1 else None,
         )
         outputs.append(replace(output, meaning=meaning))

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
+from catalog.healpix import MARGIN
 from catalog.schema.column import ColumnType
 from tap_service.adql.covers import find_cover, without_not
+from tap_service.adql.key_ranges import key_condition
 from tap_service.adql.region_sql import GEOMETRY_NODES, covered, geometry
+from tap_service.adql.sky_joins import UPLOADS, with_lookups
 from tap_service.adql.typed_tree import (
     Arithmetic,
     ColumnValue,
@@ -18,7 +21,9 @@ from tap_service.adql.typed_tree import (
     Membership,
     Negative,
     Operation,
+    PixelOfKey,
     QueryValue,
+    SkyJoin,
     Source,
     StoredTable,
     SubqueryTable,
@@ -98,6 +103,7 @@ def _order(item: TypedOrder) -> sql.Composed:
 
 
 def _select(select: TypedSelect) -> sql.Composed:
+    select = with_lookups(select)
     items = [
         SQL("{} AS {}").format(_value(item), sql.Identifier(output.sql_name))
         for item, output in zip(select.items, select.outputs, strict=True)
@@ -118,6 +124,8 @@ def _source(source: Source) -> sql.Composed:
         condition = SQL("TRUE") if source.condition is None else _condition(source.condition)
         kind = SQL(f" {source.kind} JOIN ")  # one of four words of the grammar
         return SQL("(") + _source(source.left) + kind + _source(source.right) + SQL(" ON ") + condition + SQL(")")
+    if isinstance(source, SkyJoin):
+        return _sky_join(source)
     alias = sql.Identifier(source.relation.alias)
     if isinstance(source, StoredTable):
         return SQL("{} AS {}").format(sql.Identifier(source.schema, source.name), alias)
@@ -128,6 +136,41 @@ def _source(source: Source) -> sql.Composed:
     raise AssertionError(f"no SQL for a {type(source).__name__}")
 
 
+def _sky_join(join: SkyJoin) -> sql.Composed:
+    """A lookup for each row of the left side. OFFSET 0 keeps it whole: flattened, PostgreSQL might read the relation for each row."""
+    relation = join.found.relation
+    assert relation.sky_key is not None
+    position, alias = relation.sky_key.position, sql.Identifier(relation.alias)
+    key, lat = sql.Identifier(relation.alias, position.key), sql.Identifier(relation.alias, position.lat)
+    reach = SQL("CAST({} AS double precision) + {}").format(_value(join.reach), sql.Literal(relation.sky_key.padding + MARGIN))
+    found, near = _source(join.found), _value(join.near)
+    in_cover = SQL("{} BETWEEN cover.first AND cover.last AND {} BETWEEN cover.south AND cover.north").format(key, lat)
+    displaced = SQL("CAST({} AS bigint[])").format(sql.Literal(list(relation.sky_key.displaced)))
+    if relation.sky_key.displaced:
+        in_cover += SQL(" AND {} <> ALL ({})").format(key, displaced)
+    # PostgreSQL takes a comparison of distances for true of every third row, but of one with a constant for every two hundredth.
+    rows = SQL("SELECT {}.* FROM functions.sky_cover({}, {}, {}) AS cover JOIN {} ON {} WHERE CASE WHEN {} THEN 1 END = 1").format(
+        alias, _value(join.lon), _value(join.lat), reach, found, in_cover, near
+    )
+    if relation.sky_key.displaced:
+        rows += SQL(" UNION ALL SELECT {}.* FROM {} WHERE {} = ANY ({}) AND {}").format(alias, found, key, displaced, near)
+    lookup = SQL("LATERAL ({} OFFSET 0) AS {}").format(rows, alias)
+    if join.left is None:
+        return lookup
+    condition = SQL("TRUE") if join.condition is None else _condition(join.condition)
+    kind = SQL(f" {join.kind} JOIN ")  # INNER or LEFT
+    return SQL("(") + _in_order_of_the_sky(join.left, join) + kind + lookup + SQL(" ON ") + condition + SQL(")")
+
+
+def _in_order_of_the_sky(source: Source, join: SkyJoin) -> sql.Composed:
+    """An upload in strips of a quarter of a degree, so that rows looked up one after the other lie near one another in the index."""
+    if not isinstance(source, StoredTable) or source.schema != UPLOADS:
+        return _source(source)
+    alias = sql.Identifier(source.relation.alias)
+    strips = SQL("floor(4 * {}) * 360 + {}").format(_value(join.lat), _value(join.lon))
+    return SQL("(SELECT * FROM {} ORDER BY {}) AS {}").format(_source(source), strips, alias)
+
+
 # -- values and conditions
 
 
@@ -136,6 +179,8 @@ def _condition(expression: Expression) -> sql.Composed:
     expression = without_not(expression)
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_condition(operand) for operand in expression.operands))
+    if (on_key := key_condition(expression)) is not None:
+        return _value(on_key)
     if (cover := find_cover(expression)) is not None:
         return covered(cover, expression, _value)
     return _value(expression)
@@ -155,6 +200,8 @@ def _value(expression: Expression) -> sql.Composed:
         return sql.Composed([SQL("("), _value(expression.left), operator, _value(expression.right), SQL(")")])
     if isinstance(expression, Connective):
         return SQL("({})").format(SQL(f" {expression.operator} ").join(_value(operand) for operand in expression.operands))
+    if isinstance(expression, PixelOfKey):
+        return SQL("({} >> {})").format(_value(expression.key), sql.Literal(expression.shift))
     if isinstance(expression, Membership):
         # An array that is one literal: as many literals would each be parsed and planned.
         test = SQL("({} <> ALL (CAST({} AS {}[])))") if expression.negated else SQL("({} = ANY (CAST({} AS {}[])))")

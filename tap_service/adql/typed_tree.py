@@ -100,6 +100,14 @@ class Arithmetic(Expression):
 
 
 @dataclass(frozen=True)
+class PixelOfKey(Expression):
+    """The HEALPix pixel of a coarser order that a key tells: the key without its lower bits; kept apart because conditions on it are ranges."""
+
+    key: Expression
+    shift: int
+
+
+@dataclass(frozen=True)
 class Negative(Expression):
     """``-x``."""
 
@@ -210,10 +218,11 @@ class SubqueryTable:
 
 @dataclass(frozen=True)
 class CommonTableUse:
-    """A table of WITH, by its name in the SQL."""
+    """A table of WITH, by its name in the SQL, and what it stands for."""
 
     relation: Relation
     name: str
+    query: "TypedQuery" = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -226,7 +235,25 @@ class TypedJoin:
     condition: Expression | None
 
 
-Source = StoredTable | SubqueryTable | CommonTableUse | TypedJoin
+@dataclass(frozen=True)
+class SkyJoin:
+    """A join in which a relation's rows are looked up by their place for each row of ``left`` (sky_joins).
+
+    ``left`` is None where the centre comes from the query around. ``near`` is the condition on the two places, which holds nowhere
+    further than ``reach`` degrees from (``lon``, ``lat``); ``condition`` is what else the join asks for.
+    """
+
+    kind: str
+    left: "Source | None"
+    found: StoredTable | SubqueryTable | CommonTableUse
+    lon: Expression
+    lat: Expression
+    reach: Expression
+    near: Expression
+    condition: Expression | None
+
+
+Source = StoredTable | SubqueryTable | CommonTableUse | TypedJoin | SkyJoin
 
 
 # -- queries
@@ -305,6 +332,6 @@ def every_column(part: object) -> Iterator[ColumnValue]:
     elif isinstance(part, tuple):
         for item in part:
             yield from every_column(item)
-    elif isinstance(part, Expression | TypedQuery | TypedSelect | TypedSetOperation | TypedOrder | TypedJoin | SubqueryTable):
+    elif isinstance(part, Expression | TypedQuery | TypedSelect | TypedSetOperation | TypedOrder | TypedJoin | SkyJoin | SubqueryTable):
         for member in fields(part):
             yield from every_column(getattr(part, member.name))

@@ -7,7 +7,7 @@ from tap_service.adql.typed_tree import Aggregate, Expression
 from tap_service.adql.user_function import UserFunction, Values, function
 from tap_service.adql.value_types import Meaning
 
-_MOST_BINS = 100_000
+_MOST_BINS = 10_000
 """What functions.histogram_count allows too."""
 
 

@@ -8,7 +8,7 @@ from tap_service.adql.constants import constant
 from tap_service.adql.errors import AdqlTypeError, QueryText
 from tap_service.adql.frames import FRAMES, rotation
 from tap_service.adql.geometry import coordinates_of, turned
-from tap_service.adql.typed_tree import Cap, Constant, Expression, Operation
+from tap_service.adql.typed_tree import Cap, Constant, Expression, Operation, PixelOfKey
 from tap_service.adql.user_function import UserFunction, Values, function
 from tap_service.adql.value_types import Meaning
 from tap_service.names import close_names
@@ -57,7 +57,7 @@ def _gaia_healpix_index(arguments: Values, source: QueryText, place: int) -> Exp
             AdqlTypeError, f"the order of gaia_healpix_index is a number from 0 to {_SOURCE_LEVEL} in the query", arguments[0].place
         )
     shift = _SOURCE_BITS + 2 * (_SOURCE_LEVEL - int(order))
-    return Operation(_PIXEL, f"({{0}} >> {shift})", (arguments[1],), place=place)
+    return PixelOfKey(_PIXEL, arguments[1], shift, place=place)
 
 
 _PROPAGATED = "(functions.propagated_place({0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}))"

@@ -85,6 +85,11 @@ def common_arraysize(sizes: Iterable[str | None]) -> str | None:
     return different.pop() if len(different) == 1 else "*" if different else None
 
 
+def common_datatype(datatypes: Iterable[str | None]) -> str | None:
+    """The VOTable datatype of a column that holds values of each of these: unicodeChar takes all characters."""
+    return next((datatype for datatype in datatypes if datatype is not None), None)
+
+
 @dataclass(frozen=True)
 class Meaning:
     """What a value is: its type, and what a result column says of it (None: nothing to say)."""

@@ -28,7 +28,7 @@ T = TypeVar("T")
 _XML = "text/xml"
 _TEXT = "text/plain"
 _NOT_PARAMETERS = ("PHASE", "ACTION")
-"""What a POST that creates a job says about the job, not about its query."""
+"""What a POST says about the job, not about its query."""
 _FORWARDED = ("x-forwarded-for", "forwarded", "via")
 
 
@@ -85,7 +85,7 @@ class JobResources:
             run = _asked_phase(pairs, optional=True)
             if run not in (None, Phase.PENDING, Phase.QUEUED):
                 raise ParameterError(f"PHASE={run} cannot be the beginning of a job; send PHASE=RUN, or leave it out.")
-            parameters = tuple((name, value) for name, value in pairs if name.upper() not in _NOT_PARAMETERS)
+            parameters = _parameters_of(pairs)
             new = NewJob(job_id, _client(request), parameters, self._files.names(job_id, files), links_address(request))
             # Shielded: whether the job is there must be known, since its files go if it is not.
             with anyio.CancelScope(shield=True):
@@ -168,7 +168,7 @@ class JobResources:
             pairs, files = await self._content(request, incoming)
             kept = self._files.names(job.job_id, files)
             with anyio.CancelScope(shield=True):
-                await self._in_thread(self._table.add_parameters, job.job_id, pairs, kept)
+                await self._in_thread(self._table.add_parameters, job.job_id, _parameters_of(pairs), kept)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._in_thread(self._files.remove_incoming, incoming)
@@ -258,6 +258,10 @@ def _jobs_url(request: Request) -> str:
 
 def _see(request: Request, job_id: str) -> Response:
     return RedirectResponse(f"{_jobs_url(request)}/{job_id}", 303)
+
+
+def _parameters_of(pairs: Pairs) -> Pairs:
+    return tuple((name, value) for name, value in pairs if name.upper() not in _NOT_PARAMETERS)
 
 
 def _one(pairs: Iterable[tuple[str, str]], name: str) -> str:

@@ -37,11 +37,14 @@ class PhaseChanges:
 
     async def listen(self) -> None:
         """Tells those who wait; after a lost connection it comes back, and everybody looks again."""
+        last = ""
         while True:
             try:
                 await self._listen()
             except psycopg.Error as error:
-                log.warning("changes of jobs are not heard just now: %s", " ".join(str(error).split()))
+                if (reason := " ".join(str(error).split())) != last:
+                    log.warning("changes of jobs are not heard just now: %s", reason)
+                last = reason
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _listen(self) -> None:

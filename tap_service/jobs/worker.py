@@ -37,7 +37,7 @@ from tap_service.publication_tables import TableCache
 log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 1.0
-"""How often a worker looks for jobs of dead workers, and a thread for a job that no notification told of."""
+"""How often a worker looks for jobs of dead workers, and for jobs that no notification told of."""
 _CANCEL_AGAIN_SECONDS = 0.1
 _RECONNECT_SECONDS = 0.5
 _EXPIRE_SECONDS = 60.0
@@ -134,6 +134,7 @@ class Worker:
                 if now >= look:
                     for job_id, phase in recover_lost(connection):
                         log.warning("job %s lost its worker: %s", job_id, phase)
+                    self._call(1)
                     look = now + _TICK_SECONDS
                 if now >= expiry:
                     expire(self._table, self._files)
@@ -212,6 +213,7 @@ class Worker:
                 log.warning("no job can be claimed: %s", " ".join(str(error).split()))
                 time.sleep(_RECONNECT_SECONDS)
             if running is not None:
+                self._call(1)  # there may be more
                 try:
                     self._settle(running)
                 except Exception:
@@ -222,8 +224,8 @@ class Worker:
                     self._running.discard(running)
                 continue
             with self._news:
-                if not self._calls and not self._stopping:
-                    self._news.wait(_TICK_SECONDS)
+                while not self._calls and not self._stopping:
+                    self._news.wait()
                 self._calls = max(0, self._calls - 1)
 
     def _claim(self) -> _Running | None:

@@ -66,6 +66,7 @@ class WorkerProcesses:
 def _stop(worker: subprocess.Popen[bytes]) -> None:
     assert worker.stdin is not None
     worker.stdin.close()
+    worker.terminate()  # one that is still starting does not read yet
     try:
         worker.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:

@@ -132,11 +132,14 @@ class BlockCells:
         return self.fixed(column).view(">i8").astype(np.int64)
 
     def _timestamps(self, column: int) -> RaggedBytes:
-        """DALI timestamps (DALI 1.1 section 3.3.3), UTC, always to the microsecond."""
+        """DALI timestamps (DALI 1.1 section 3.3.3), UTC, to the microsecond or as much of it as the arraysize holds."""
         micros = np.where(self.null[:, column], 0, self._microseconds(column))
         texts = np.datetime_as_string(_POSTGRES_EPOCH + micros.astype("timedelta64[us]"))
         texts[self.null[:, column]] = ""
-        return RaggedBytes.of([text.encode() for text in texts.tolist()])
+        size = (self._fields[column].arraysize or "*").rstrip("*")
+        longest = max(10, int(size)) if size.isdigit() else 26
+        longest = longest if longest >= 19 else 10  # a date alone: DALI has no half a time
+        return RaggedBytes.of([text[:longest].rstrip(".").encode() for text in texts.tolist()])
 
     def _array_elements(self, column: int) -> RaggedBytes:
         """Elements of double precision[] end to end, NaN for elements that are null."""

@@ -63,7 +63,10 @@ def load(connection: psycopg.Connection[Any], name: str, stream: BinaryIO, limit
         raise TooLargeError(
             f"TAP_UPLOAD.{name} cannot be taken: a row of it is too wide for the database ({error.diag.message_primary})."
         ) from error
-    columns = tuple(column.tap_column(column.stored_name in reader.beyond_ascii) for column in reader.columns)
+    columns = tuple(
+        column.tap_column(beyond_ascii=column.stored_name in reader.beyond_ascii, too_long=column.stored_name in reader.too_long)
+        for column in reader.columns
+    )
     return TapTable(SCHEMA, name, None, columns, "table", permanent=_STORED_SCHEMA)
 
 

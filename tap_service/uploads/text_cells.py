@@ -28,7 +28,7 @@ INTEGER_LIMITS = {
 PACKED = {"unsignedByte": "u1", "bit": "u1", "short": ">i2", "int": ">i4", "long": ">i8", "float": ">f4", "double": ">f8"}
 PACKED |= {"floatComplex": ">f4", "doubleComplex": ">f8"}
 _TRUTH = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False, "?": None, "": None}
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d*)?)?)?Z?")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?)?Z?")
 
 
 def text_cells(column: UploadColumn, cells: list[str], first_row: int) -> Cells:

@@ -1,6 +1,7 @@
 """A FIELD of an uploaded VOTable (VOTable 1.5 sections 2 and 4.1), and the column that holds its values."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -86,13 +87,23 @@ class UploadColumn:
         """The column as COPY writes it."""
         return CopyField(self.stored_name, self.type)
 
-    def tap_column(self, beyond_ascii: bool) -> TapColumn:
-        """The column as queries see it; ``beyond_ascii``: a char column held other characters, which only unicodeChar can give back."""
-        datatype = "unicodeChar" if beyond_ascii and self.datatype == "char" else self.datatype
+    @property
+    def longest(self) -> int | None:
+        """The most elements of a cell, None where the arraysize sets no bound."""
+        if self.arraysize is None:
+            return 1
+        return (
+            None
+            if self.arraysize.endswith("*") and not self.arraysize[-2:-1].isdigit()
+            else prod(map(int, self.arraysize.rstrip("*").split("x")))
+        )
+
+    def tap_column(self, *, beyond_ascii: bool, too_long: bool) -> TapColumn:
+        """The column as queries see it. Texts may be more than their FIELD says: beyond ASCII they are unicodeChar, too long ones ``*``."""
         return TapColumn(
             self.name,
-            datatype,
-            self.arraysize,
+            "unicodeChar" if beyond_ascii else self.datatype,
+            "*" if too_long else self.arraysize,
             self.xtype,
             self.unit,
             self.ucd,
@@ -103,12 +114,13 @@ class UploadColumn:
         )
 
 
-def upload_column(attributes: dict[str, str], description: str | None, null: str | None, number: int) -> UploadColumn:
-    """A column from the attributes of its FIELD, the text of its DESCRIPTION and its VALUES null; ``number`` counts from 1.
+def upload_column(attributes: dict[str, str], description: str | None, null: str | None, before: Sequence[UploadColumn]) -> UploadColumn:
+    """A column from the attributes of its FIELD, the text of its DESCRIPTION, its VALUES null, and the columns before it.
 
     Raises:
         ParameterError: the FIELD has no name, or a type that VOTable does not know.
     """
+    number = len(before) + 1
     name = attributes.get("name", "").strip()
     if not name:
         raise ParameterError(f"FIELD number {number} has no name.")
@@ -119,6 +131,7 @@ def upload_column(attributes: dict[str, str], description: str | None, null: str
     if arraysize is not None and not (len(arraysize) < 100 and _ARRAYSIZE.fullmatch(arraysize)):
         raise ParameterError(f"FIELD {name:.100} has the arraysize {arraysize!r:.50}; it should be as 12, 12*, * or 3x4.")
     xtype = attributes.get("xtype") or None
+    stands_for_itself = _PLAIN_NAME.fullmatch(name) and name not in _NOT_FOR_COLUMNS and all(name != other.name for other in before)
     column = UploadColumn(
         name,
         datatype,
@@ -130,7 +143,7 @@ def upload_column(attributes: dict[str, str], description: str | None, null: str
         description or None,
         _null_number(null, datatype, name),
         _type(datatype, arraysize, xtype),
-        name if _PLAIN_NAME.fullmatch(name) and name not in _NOT_FOR_COLUMNS else f"{number} {name}"[:15],
+        name if stands_for_itself else f"{number} {name}"[:15],
     )
     if (length := column.length) is not None and column.cell_bytes(length) > _WIDEST_CELL:
         raise ParameterError(f"FIELD {name:.100} has {length} elements in each cell; at most {_WIDEST_CELL} bytes a cell are taken.")

@@ -30,7 +30,7 @@ _LONGEST_DESCRIPTION = 10_000
 
 
 class VOTableReader:
-    """Reads one document. ``columns`` and ``beyond_ascii`` are complete after the last block.
+    """Reads one document. After the last block ``columns`` is complete, and ``beyond_ascii`` and ``too_long`` name those whose texts are more than their FIELD says.
 
     Args:
         stream: the document, plain or gzipped.
@@ -40,6 +40,7 @@ class VOTableReader:
     def __init__(self, stream: BinaryIO, limits: Limits) -> None:
         self.columns: tuple[UploadColumn, ...] = ()
         self.beyond_ascii: set[str] = set()
+        self.too_long: set[str] = set()
         self.rows = 0
         self._stream = stream
         self._limits = limits
@@ -120,7 +121,7 @@ class VOTableReader:
             return
         if local == "FIELD" and self._path[-1] == "TABLE":
             description = "".join(self._description)[:_LONGEST_DESCRIPTION].strip() if self._description else None
-            self._fields.append(upload_column(self._attributes, description, self._null, len(self._fields) + 1))
+            self._fields.append(upload_column(self._attributes, description, self._null, self._fields))
             if len(self._fields) > MOST_COLUMNS:
                 raise TooLargeError(f"it has more than {MOST_COLUMNS} columns, the most that this service takes.")
         elif local in ("DESCRIPTION", "STREAM"):
@@ -183,7 +184,8 @@ class VOTableReader:
         values, nulls = {}, {}
         for number, column in enumerate(self.columns):
             texts = cells[number::width]
-            self._look_beyond_ascii(column, texts)
+            if column.is_text:
+                self._look_at_texts(column, texts)
             values[column.stored_name], nulls[column.stored_name] = text_cells(column, texts, first)
         return self._rows_of(values, nulls)
 
@@ -201,8 +203,8 @@ class VOTableReader:
             self.rows += count
             self._check_rows(self.rows)
             for column in self.columns:
-                if column.is_text and column.stored_name in values:
-                    self._look_beyond_ascii(column, [text for text in values[column.stored_name].tolist() if isinstance(text, str)])
+                if column.is_text:
+                    self._look_at_texts(column, [text for text in values[column.stored_name].tolist() if isinstance(text, str)])
             yield self._rows_of(values, nulls)
 
     def _finished(self) -> Iterator[Rows]:
@@ -213,9 +215,14 @@ class VOTableReader:
 
     # -- both
 
-    def _look_beyond_ascii(self, column: UploadColumn, texts: list[str]) -> None:
-        if column.datatype == "char" and column.stored_name not in self.beyond_ascii and not all(map(str.isascii, texts)):
+    def _look_at_texts(self, column: UploadColumn, texts: list[str]) -> None:
+        ascii_only = all(map(str.isascii, texts))
+        if column.datatype == "char" and not ascii_only:
             self.beyond_ascii.add(column.stored_name)
+        if (longest := column.longest) is not None:
+            lengths = map(len, texts) if ascii_only else (len(text.encode("utf-16-be", "replace")) // 2 for text in texts)
+            if max(lengths, default=0) > longest:
+                self.too_long.add(column.stored_name)
 
     def _check_rows(self, rows: int) -> None:
         if rows > self._limits.upload_rows:

@@ -195,6 +195,8 @@ FORBIDDEN = [
     (Role.TAP_READER, "SELECT * FROM store.run"),
     (Role.TAP_READER, "SELECT * FROM store.gaia_source"),
     (Role.TAP_READER, "SELECT * FROM store.gaia_source_dr3_00"),
+    (Role.TAP_READER, "SELECT * FROM store.uws_job"),
+    (Role.WORKER, "SELECT * FROM store.uws_job"),
     (Role.TAP_READER, "INSERT INTO gaiadr3.gaia_source (source_id, ra, dec) VALUES (1, 1, 1)"),
     (Role.TAP_READER, "DELETE FROM gaiadr3.gaia_source"),
     (Role.TAP_READER, "UPDATE runs.run_chunk SET attempt = 9"),

@@ -112,11 +112,12 @@ def test_the_service_tells_of_itself(service: Any) -> None:
 
 
 DESCRIBED = {
-    "a_column_of_sources": ("SELECT TOP 1 source_id FROM gaiadr3.gaia_source", {"source_1": "gaiadr3"}),
-    "a_column_with_another_name": ("SELECT TOP 1 ra, source_id AS id FROM gaiadr3.gaia_source", {"source_2": "gaiadr3"}),
-    "two_columns": ("SELECT TOP 1 a.source_id, b.source_id FROM labels.no_label AS a JOIN gaiadr3.gaia_source AS b ON a.source_id = b.source_id", {"source_1": "gaiadr3", "source_2": "gaiadr3"}),
-    "a_column_out_of_a_query": ("SELECT TOP 1 s.n FROM (SELECT source_id AS n FROM surveys.apogee) AS s", {"source_1": "gaiadr3"}),
-    "both_sides_of_a_union": ("SELECT source_id FROM gaiadr3.two_mass UNION SELECT source_id FROM labels.no_label", {"source_1": "gaiadr3"}),
+    "a_column_of_sources": ("SELECT TOP 1 source_id FROM gaiadr3.gaia_source", {"source_id": "gaiadr3"}),
+    "a_column_with_another_name": ("SELECT TOP 1 ra, source_id AS id FROM gaiadr3.gaia_source", {"id": "gaiadr3"}),
+    "a_name_that_is_no_xml_id": ('SELECT TOP 1 source_id AS "my star" FROM gaiadr3.gaia_source', {"source-1": "gaiadr3"}),
+    "two_columns": ("SELECT TOP 1 a.source_id, b.source_id FROM labels.no_label AS a JOIN gaiadr3.gaia_source AS b ON a.source_id = b.source_id", {"source_id": "gaiadr3", "source_id_2": "gaiadr3"}),
+    "a_column_out_of_a_query": ("SELECT TOP 1 s.n FROM (SELECT source_id AS n FROM surveys.apogee) AS s", {"n": "gaiadr3"}),
+    "both_sides_of_a_union": ("SELECT source_id FROM gaiadr3.two_mass UNION SELECT source_id FROM labels.no_label", {"source_id": "gaiadr3"}),
     "one_side_of_a_union": ("SELECT source_id FROM gaiadr3.two_mass UNION SELECT run_id FROM labels.no_label", {}),
     "a_number_made_of_it": ("SELECT TOP 1 source_id / 34359738368 AS pixel FROM gaiadr3.gaia_source", {}),
     "an_identifier_of_another_release": ("SELECT TOP 1 dr2_source_id FROM gaiadr3.dr2_neighbourhood", {}),

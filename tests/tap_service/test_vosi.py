@@ -24,6 +24,9 @@ DOCUMENTS = ("capabilities", "tables", "availability", "tables/tap_schema.column
 FORMS = {
     "POINT": "DISTANCE(POINT(ra, dec), POINT(45, 10)) < 1",
     "CIRCLE": "1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 45, 10, 1))",
+    "BOX": "1 = CONTAINS(POINT(ra, dec), BOX(45, 10, 2, 2))",
+    "POLYGON": "1 = CONTAINS(POINT(ra, dec), POLYGON(44, 9, 46, 9, 45, 11))",
+    "REGION": "1 = CONTAINS(POINT(ra, dec), REGION('CIRCLE ICRS 45 10 1'))",
     "DISTANCE": "DISTANCE(ra, dec, 45, 10) < 1",
     "CONTAINS": "CONTAINS(POINT(45, 10), CIRCLE(ra, dec, 1)) = 1",
     "INTERSECTS": "INTERSECTS(CIRCLE(ra, dec, 0.1), CIRCLE(45, 10, 1)) = 1",

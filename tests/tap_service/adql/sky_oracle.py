@@ -42,11 +42,11 @@ def edge_separation(at: Vectors, polygon: Places) -> NDArray[np.float64]:
     nearest = np.full(len(at), 180.0)
     corners = vectors(polygon)
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        pole = np.cross(start, end)
+        pole = np.cross(start - end, start + end)  # twice start x end, precise for short edges too
         pole /= np.linalg.norm(pole)
-        foot = at - (at @ pole)[:, None] * pole
+        foot = at - ((at - start) @ pole)[:, None] * pole
         foot /= np.linalg.norm(foot, axis=1)[:, None]
-        on_edge = separation(foot, start) + separation(foot, end) <= separation(start, end) * (1 + 1e-9)
+        on_edge = separation(foot, start) + separation(foot, end) <= separation(start, end) * (1 + 1e-9) + 1e-13
         ends = np.minimum(separation(at, start), separation(at, end))
         nearest = np.minimum(nearest, np.where(on_edge, np.minimum(separation(at, foot), ends), ends))
     return nearest

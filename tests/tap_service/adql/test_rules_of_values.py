@@ -6,9 +6,15 @@ import time
 
 import psycopg
 import pytest
+from psycopg import sql
 
+from catalog.database import Database, Role
 from tap_service.adql import AdqlError, translate
+from tap_service.adql.functions import FUNCTIONS, SPECIAL
+from tap_service.adql.geometry import GEOMETRY
+from tap_service.adql.substitutes import SUBSTITUTES
 from tap_service.adql.tokens import tokens
+from tap_service.adql.udf import UDFS
 from tap_service.errors import QueryError, from_postgres
 from tap_service.table_set import TableSet, TapColumn, TapTable
 
@@ -410,6 +416,10 @@ def test_in_unit_multiplies_by_the_factor_of_vounits(unit, wanted, factor):
         ("CASE WHEN name LIKE 'a' ESCAPE 'ab' THEN 1 END", "ESCAPE takes one character in quotes"),
         ("CASE WHEN ra THEN 1 END", "expected a condition, but this is a number; compare it"),
         ("ra + observed", "+ goes between numbers, but this is a timestamp"),
+        ("STDDEV(ra)", "there is no function STDDEV here; write SQRT(AVG(x * x) - AVG(x) * AVG(x))"),
+        ("ln(ra)", "there is no function LN here; write LOG(x), which is the natural logarithm"),
+        ("NULLIF(ra, 0)", "'NULLIF' is a reserved word of ADQL, not a function here; write CASE WHEN x = y THEN NULL ELSE x END"),
+        ("esdc_epoch_prop_pos(ra, dec)", "write ivo_epoch_prop_pos"),
         ("SQR(ra)", "there is no function SQR here; did you mean SQRT?"),
         ("IVO_HEALPIX(ra)", "did you mean ivo_healpix_index?"),
     ],
@@ -454,3 +464,23 @@ def test_fifty_thousand_identifiers_cost_little_more_than_the_reading_of_their_t
     statement = translate(text, table_set).statement.as_string(None)
     assert time.process_time() - began < 8 * reading
     assert len(statement) < len(text) + 200
+
+
+def test_a_text_without_a_zone_is_utc_whatever_zone_the_server_keeps(upgraded: Database, table_set: TableSet):
+    with upgraded.connect(None, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'").format(name))
+        try:
+            with upgraded.connect(Role.TAP_SERVICE) as service:
+                found = service.execute("SELECT CAST('2016-01-01' AS timestamptz) = CAST('2016-01-01T00:00:00Z' AS timestamptz)").fetchone()
+                assert found == (True,)
+        finally:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET timezone").format(name))
+
+
+def test_what_is_suggested_instead_of_a_function_is_there(table_set: TableSet):
+    known = {*FUNCTIONS, *SPECIAL, *GEOMETRY, *UDFS}
+    for name, text in SUBSTITUTES.items():
+        assert name not in known
+        assert {word.upper() for word in re.findall(r"(\w+)\(|\b(?:ivo|gaia|kiel)_\w+", text) if word} <= {*known, "CAST", "ON"}
+        assert {word.upper() for word in re.findall(r"\b(?:ivo|gaia|kiel)_\w+", text)} <= known

@@ -239,3 +239,46 @@ def test_hours_are_read_in_three_forms_and_any_other_text_is_null(evaluate, text
 def test_degrees_are_read_in_three_forms_with_their_sign(evaluate, text, expected):
     ((found,),) = evaluate(f"ivo_dms_to_degrees('{text}') AS res")
     assert found == pytest.approx(expected, abs=1e-13) if expected is not None else found is None
+
+
+PIXELS = [
+    ("gaia_healpix_index(5, b) = 7", True),
+    ("7 = gaia_healpix_index(5, b)", True),
+    ("gaia_healpix_index(5, b) < 7", True),
+    ("7 < gaia_healpix_index(5, b)", True),
+    ("gaia_healpix_index(5, b) <= 7", True),
+    ("gaia_healpix_index(5, b) > 3 + 3", True),
+    ("gaia_healpix_index(5, b) >= 7", True),
+    ("gaia_healpix_index(12, b) BETWEEN 100000 AND 130000", True),
+    ("gaia_healpix_index(5, b) IN (0, 7, 12287)", True),
+    ("gaia_healpix_index(5, b) = 7 OR gaia_healpix_index(4, b) = 0", True),
+    ("gaia_healpix_index(0, b) < 12", True),
+    ("gaia_healpix_index(5, b) <> 7", False),
+    ("gaia_healpix_index(5, b) = 7.0", False),
+    ("gaia_healpix_index(5, b) = i", False),
+    ("gaia_healpix_index(5, b) = -1", False),
+    ("gaia_healpix_index(5, b) NOT IN (7, 8)", False),
+    ("gaia_healpix_index(5, b) NOT BETWEEN 7 AND 8", False),
+    ("gaia_healpix_index(5, b) <= 9223372036854775807", False),
+    ("NOT gaia_healpix_index(5, b) = 7", None),
+]
+
+
+@pytest.mark.parametrize(("condition", "in_ranges"), PIXELS, ids=[row[0] for row in PIXELS])
+def test_a_condition_on_the_pixel_of_a_source_id_is_a_range_of_it(evaluate, table_set: TableSet, condition, in_ranges):
+    keys = [pixel << 49 for pixel in (0, 1, 6, 7, 8, 9, 12287)] + [(pixel << 49) - 1 for pixel in (1, 7, 8, 12288)] + [None]
+    rows = [(7, None, None, None, None, key) for key in keys]
+    found = evaluate("b", rows, tail=f"WHERE {condition} ORDER BY b")
+    # The same condition as a value goes the way without ranges.
+    again = evaluate("b", rows, tail=f"WHERE CASE WHEN {condition} THEN 1 END = 1 ORDER BY b")
+    assert found == again
+    query = f"SELECT ra FROM sky.main WHERE {condition}".replace(", b)", ", source_id)").replace("= i", "= flags")
+    statement = translate(query, table_set).statement.as_string(None)
+    if in_ranges is not None:
+        assert (">>" not in statement) == in_ranges
+
+
+def test_pixels_of_groups_stay_pixels(evaluate):
+    rows = [(None, None, None, None, None, pixel << 49) for pixel in (7, 7, 8, 9)]
+    tail = "WHERE gaia_healpix_index(5, b) < 9 GROUP BY gaia_healpix_index(5, b) HAVING gaia_healpix_index(5, b) = 7"
+    assert evaluate("gaia_healpix_index(5, b) AS pixel, COUNT(*) AS n", rows, tail=tail) == [(7, 2)]

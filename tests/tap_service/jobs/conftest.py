@@ -3,6 +3,7 @@
 import contextlib
 import faulthandler
 import io
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -174,3 +175,5 @@ def jobs(service: Any) -> Iterator[Jobs]:
         yield found
     with service.database.connect(Role.TAP_SERVICE, autocommit=True) as connection:
         connection.execute("DELETE FROM store.uws_job")
+    for left in service.results.iterdir():
+        shutil.rmtree(left, ignore_errors=True)
