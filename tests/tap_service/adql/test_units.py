@@ -9,7 +9,6 @@ from tap_service.adql.units import conversion_factor
 FACTORS = {
     # (given, wanted) -> the factor, to the last bit
     ("deg", "mas"): 3.6e6,
-    ("deg", "uas"): 3.6e9,
     ("deg", "arcsec"): 3600.0,
     ("mas", "arcsec"): 1e-3,
     ("mas.yr**-1", "arcsec.yr**-1"): 1e-3,
