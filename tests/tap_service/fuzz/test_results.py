@@ -21,6 +21,9 @@ pytestmark = SLOW
 _WHOLE_WAY = b"\x10"
 """Queries whose style begins below this go all the way that the service's do, one in sixteen."""
 
+_CHECK_LOG_AFTER = 5000
+"""Queries after which the statements in the log are looked at, and the log emptied."""
+
 
 def outcome(client: Client, entropy: bytes, style: bytes) -> str:
     """How the comparison of one query went, in a word; AssertionError if the service is wrong."""
@@ -48,12 +51,13 @@ def test_a_query_gives_what_its_tree_means(client: Client, statement_log: Statem
     @given(entropy=st.binary(min_size=20, max_size=250), style=st.binary(min_size=1, max_size=60))
     def ask(entropy: bytes, style: bytes) -> None:
         outcomes[outcome(client, entropy, style)] += 1
-        if outcomes.total() % 2000 == 0:
-            statement_log.check()
+        if outcomes.total() % _CHECK_LOG_AFTER == 0:
+            print(f"{outcomes.total()} queries, {statement_log.check()} statements: {dict(outcomes)}", flush=True)
 
     ask()
+    statement_log.check()
     total = outcomes.total()
-    print(f"{total} queries: {dict(outcomes)}; {statement_log.check()} statements in the log")
+    print(f"{total} queries: {dict(outcomes)}")
     assert outcomes["equal"] > 0.85 * total
     assert outcomes["refused"] < 0.03 * total
     assert outcomes["not computed"] < 0.01 * total
