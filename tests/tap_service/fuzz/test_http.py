@@ -88,8 +88,8 @@ def test_every_answer_is_a_whole_document_of_its_status(http: httpx.Client, clie
 
     @amount(200, 0.05)
     @given(
-        entropy=st.binary(min_size=10, max_size=150),
-        accidents=st.binary(min_size=5, max_size=30),
+        entropy=st.binary(min_size=60, max_size=150),
+        accidents=st.binary(min_size=15, max_size=40),
         broken=st.sampled_from(["no", "no", "damaged", "injected"]),
         method=st.sampled_from(["GET", "POST"]),
         form=st.sampled_from(FORMAT_NAMES),
