@@ -46,6 +46,9 @@ _CASTS = {
     "POLYGON": ColumnType.POLYGON,
 }
 
+_LONGEST = {"CHAR": 10_000, "VARCHAR": 10_485_760}
+"""PostgreSQL's limit; CHAR, which is filled with blanks, ends long before, so that a short query makes no endless rows."""
+
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
 
 
@@ -184,8 +187,9 @@ class ExpressionResolver:
             operand = Operation(Meaning.of(_TEXT), iso, (operand,), place=operand.place)
         if node.length is None:
             return converted(operand, _TEXT)
-        if not 0 < node.length <= 10485760:
-            self.source.fail(AdqlTypeError, f"{node.type_name}({node.length}) is no length of a text; use 1 to 10485760", node.place)
+        longest = _LONGEST[node.type_name]
+        if not 0 < node.length <= longest:
+            self.source.fail(AdqlTypeError, f"{node.type_name}({node.length}) is no length of a text; use 1 to {longest}", node.place)
         if node.type_name == "CHAR":
             # Exactly so many characters, blanks behind (SQL-92 section 6.10); PostgreSQL's char(n) would lose them again.
             padded = f"rpad(CAST({{0}} AS text), {node.length})"

@@ -226,7 +226,7 @@ def outputs_of(items: list[Expression], labels: list[str]) -> Iterator[Output]:
     used: dict[str, dict[str, str | None]] = {}
     for number, (item, label) in enumerate(zip(items, labels, strict=True), 1):
         name, again = label, 2
-        table = item.relation.alias if isinstance(item, ColumnValue) else None
+        table = item.relation.alias if isinstance(item, ColumnValue) and item.name == label else None
         others = used.get(name.casefold(), {})
         if others and (table is None or name in others or set(others.values()) != {table}):
             while name.casefold() in used or (name != label and name.casefold() in taken):

@@ -188,7 +188,8 @@ def _field(field: Field, nulls: Mapping[str, str], identifier: str | None) -> st
         "ID": identifier,
         "name": field.name,
         "datatype": field.datatype,
-        "arraysize": field.arraysize,
+        # One element is written without an arraysize (VOTable 1.3, erratum 3).
+        "arraysize": None if field.arraysize == "1" else field.arraysize,
         "xtype": field.xtype,
         "unit": field.unit,
         "ucd": field.ucd,
