@@ -10,7 +10,8 @@ from tap_service.errors import TapError
 from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import Client, disagreement
 from tests.tap_service.fuzz.choices import Choices
-from tests.tap_service.fuzz.evaluator import AmbiguousError, TooLargeError, evaluate
+from tests.tap_service.fuzz.evaluated_rows import AmbiguousError, TooLargeError
+from tests.tap_service.fuzz.evaluator import evaluate
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.printer import written
 from tests.tap_service.fuzz.scalar_values import ComputeError
