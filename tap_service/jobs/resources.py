@@ -29,6 +29,8 @@ _XML = "text/xml"
 _TEXT = "text/plain"
 _NOT_PARAMETERS = ("PHASE", "ACTION")
 """What a POST says about the job, not about its query."""
+_SHORT_JOB_SECONDS = 0.25
+"""How long the beginning of a job is held back from those who wait for it, in case that its end follows."""
 _FORWARDED = ("x-forwarded-for", "forwarded", "via")
 
 
@@ -104,16 +106,23 @@ class JobResources:
         return Response(job_document(job, _url(request)), media_type=_XML)
 
     async def _waited(self, request: Request, seconds: float, phase: str | None) -> Job:
-        """The job once its phase has changed, or after so many seconds."""
+        """The job once its phase has changed, or after so many seconds.
+
+        A job that begins while somebody waits is told of a little later, as done if it is done by then: pyvo sleeps for a second whenever it
+        hears of a phase on the way.
+        """
         until = time.monotonic() + seconds
         with self._changes.of(_job_id(request)) as changed:
             job = await self._read(request)
             first = phase or job.phase
-            while job.phase == first and job.phase.active and (left := until - time.monotonic()) > 0:
+            began = False
+            while job.phase.active and (job.phase == first or began) and (left := until - time.monotonic()) > 0:
                 with anyio.move_on_after(left):
                     await changed.wait()
                 changed.clear()
                 job = await self._read(request)
+                if began := not began and job.phase is Phase.EXECUTING and first != Phase.EXECUTING:
+                    until = min(until, time.monotonic() + _SHORT_JOB_SECONDS)
         return job
 
     async def _act(self, request: Request) -> Response:
