@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tap_service.address import links_address, tap_address
 from tap_service.errors import ParameterError
 from tap_service.jobs.documents import job_document, job_list, parameters_document, results_document
-from tap_service.jobs.job import JOB_ID, Job, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
+from tap_service.jobs.job import JOB_ID, Job, JobEntry, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
 from tap_service.jobs.job_table import JobTable, new_job_id
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
@@ -74,7 +74,7 @@ class JobResources:
     async def _list(self, request: Request) -> Response:
         """Jobs of the address that asks; none where that address is not the client's own: names of jobs are all that protects them."""
         phases, after, last = _filters(request.query_params.multi_items())
-        jobs: list[Job] = []
+        jobs: list[JobEntry] = []
         if self._service.limits.list_jobs and self._comes_from_client(request):
             jobs = await self._in_thread(lambda: self._table.of_client(_client(request), phases, after, last))
         return Response(job_list(jobs, _jobs_url(request)), media_type=_XML)
@@ -190,7 +190,7 @@ class JobResources:
         path = self._files.uploads(job).get(request.path_params["part"])
         if path is None or not await self._in_thread(path.is_file):
             raise NoSuchJobError(f"No file came with the job as {request.path_params['part']}.")
-        return FileResponse(path, media_type="application/x-votable+xml")
+        return FileResponse(path, media_type="application/x-votable+xml", headers={"X-Content-Type-Options": "nosniff"})
 
     async def _error(self, request: Request) -> Response:
         job = await self._read(request)
@@ -233,7 +233,7 @@ class JobResources:
 
     def _comes_from_client(self, request: Request) -> bool:
         """Whether the address is the client's own: behind a proxy that nobody declared it is the proxy's, which many share."""
-        return self._trusts_proxies or not any(name in request.headers for name in _FORWARDED)
+        return _client(request) != "" and (self._trusts_proxies or not any(name in request.headers for name in _FORWARDED))
 
 
 def _client(request: Request) -> str:
