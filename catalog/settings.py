@@ -44,7 +44,9 @@ class Settings(BaseSettings):
         None, description="Address of the service where a proxy stands before it, without /tap; default: as each request names it."
     )
     statement_timeout_seconds: float = Field(60.0, gt=0, description="The longest that one synchronous TAP query may take in PostgreSQL.")
-    job_timeout_seconds: int = Field(14_400, gt=0, description="The longest that the query of one asynchronous TAP job may take.")
+    job_timeout_seconds: int = Field(
+        14_400, gt=0, le=1_000_000, description="The longest that the query of one asynchronous TAP job may take."
+    )
     job_retention_days: float = Field(30.0, gt=0, description="The longest that an asynchronous TAP job and its result are kept.")
     tap_results: Path | None = Field(None, description="Folder of the jobs' results and uploads; default: tap_results in the home folder.")
     tap_list_jobs: bool = Field(True, description="Whether /async lists, to an address, the jobs that came from there.")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from catalog.binary_copy import RawBlock
 from catalog.version import VERSION
+from tap_service.citations import citations
 from tap_service.execute import RunningQuery
 from tap_service.parameters import QueryParameters
 from tap_service.results.field_types import Field
@@ -41,6 +42,7 @@ class Answer:
             Info("server_software", f"kiel/{VERSION}"),
             Info("publication", str(query.serial)),
             Info("request_date", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")),
+            *citations(query.fields),
         )
         self._writer = writer = parameters.format.writer(self.fields(), infos, query.epoch, self._links)
         blocks = query.blocks()

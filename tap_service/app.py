@@ -41,7 +41,7 @@ from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.votable import error_document
 from tap_service.service import Service
-from tap_service.sync import SyncAnswer, SyncQuery, send_error
+from tap_service.sync import SyncAnswer, SyncQuery, query_route, send_error
 
 BASE = TAP
 SERVER = f"kiel/{VERSION} (IVOA-TAP)"
@@ -149,11 +149,7 @@ def sync_route(service: Service) -> Route:
     async def sync(request: Request) -> Response:
         return SyncAnswer(SyncQuery(request, service))
 
-    route = Route(f"{BASE}/sync", sync, methods=["GET", "POST"])
-    # Starlette adds HEAD wherever GET is; here it would run the query.
-    assert route.methods is not None
-    route.methods.discard("HEAD")
-    return route
+    return query_route(f"{BASE}/sync", sync)
 
 
 class ErrorResponse(Response):

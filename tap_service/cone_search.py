@@ -31,7 +31,7 @@ from tap_service.results.field_types import Field
 from tap_service.results.formats import TABLEDATA, format_named
 from tap_service.results.votable import Info, error_document
 from tap_service.service import Service
-from tap_service.sync import SyncAnswer, SyncQuery, send_document
+from tap_service.sync import SyncAnswer, SyncQuery, query_route, send_document
 from tap_service.table_set import TapColumn, TapTable
 
 _MAIN_ID = "meta.id;meta.main"
@@ -53,7 +53,7 @@ def cone_routes(service: Service) -> list[BaseRoute]:
         return Document(cone_capabilities(address, service.limits.hard_rows), modified=published.created).response(request)
 
     return [
-        Route(f"{CONES}/{{table}}", search, methods=["GET", "POST"]),
+        query_route(f"{CONES}/{{table}}", search),
         Route(f"{CONES}/{{table}}/capabilities", capabilities),
     ]
 

@@ -8,7 +8,7 @@ Of the questions that people ask in their first hour, these are asked in another
 | question | here |
 |---|---|
 | labels of an uploaded list, match with uploaded positions | a selection in the place of the upload, which a page of examples cannot carry; the text says what to write |
-| two models that differ by more than 3 sigma | two surveys, as long as one model alone has published labels |
+| two models that differ by more than 3 sigma | two surveys, by how much they differ, as long as one model alone has published labels |
 | mean [M/H] by pixel, Kiel diagram, low and high alpha | of surveys: the latent variables of scatter_vae are no metallicities |
 """
 
@@ -125,14 +125,16 @@ ORDER BY teff_bin, logg_bin""",
     ),
     Example(
         "surveys-differ",
-        "Where two surveys differ by more than 3 sigma",
-        "The same source in APOGEE and LAMOST, errors added in quadrature. link_ambiguous leaves out stars that may be mistaken for a neighbour.",
-        """SELECT a.source_id, a.teff AS teff_apogee, l.teff AS teff_lamost,
+        "Where two surveys differ most, in units of their errors",
+        "The same source in APOGEE and LAMOST, errors added in quadrature; those above 3 are worth a look. link_ambiguous leaves out stars that may be "
+        "mistaken for a neighbour.",
+        """SELECT TOP 100 a.source_id, a.teff AS teff_apogee, l.teff AS teff_lamost,
   ABS(a.teff - l.teff) / SQRT(a.teff_err * a.teff_err + l.teff_err * l.teff_err) AS sigmas
 FROM surveys.apogee AS a
 JOIN surveys.lamost AS l ON l.source_id = a.source_id
 WHERE a.is_primary = 'true' AND l.is_primary = 'true' AND a.link_ambiguous = 'false' AND l.link_ambiguous = 'false'
-  AND ABS(a.teff - l.teff) > 3 * SQRT(a.teff_err * a.teff_err + l.teff_err * l.teff_err)""",
+  AND a.teff_err > 0 AND l.teff_err > 0
+ORDER BY sigmas DESC""",
     ),
     Example(
         "low-alpha",

@@ -20,6 +20,7 @@ UWS_JOB = StoreTable(
         Column("destruction", ColumnType.TIMESTAMP, "When job and result are removed.", nullable=False),
         Column("execution_duration", ColumnType.INTEGER, "The longest that the query may take.", unit="s", nullable=False),
         Column("parameters", ColumnType.TEXT, "JSON: the request's parameters, pairs of name and value as they came.", nullable=False),
+        Column("run_id", ColumnType.TEXT, "The client's own name for the job, one of the parameters.", ucd="meta.id"),
         Column("files", ColumnType.TEXT, "JSON: files in the job's folder by the name of the part of the request that each came in.", nullable=False),
         Column("links", ColumnType.TEXT, "Address of the DataLink service as the client knows it.", ucd="meta.ref.url", nullable=False),
         Column("turn", ColumnType.BIGINT, "Place in the queue: the jobs of one address take turns one after the other.", ucd="meta.number"),

@@ -94,19 +94,32 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION functions.pixel_middle(rise integer, fall integer, spread integer[]) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (2 * (
+        (CASE WHEN rise >> 12 = fall >> 12 THEN (rise >> 12 & 3) | 4 WHEN rise >> 12 < fall >> 12 THEN rise >> 12 & 3 ELSE (fall >> 12 & 3) + 8 END)::bigint << 24
+        | spread[1 + (fall & 63)] | (spread[1 + (fall >> 6 & 63)] << 12) | (spread[64 - (rise & 63)] << 1) | (spread[64 - (rise >> 6 & 63)] << 13)
+    ) + 1) << 34
+$$;
+
 CREATE OR REPLACE FUNCTION functions.sky_cover(lon double precision, lat double precision, reach double precision)
 RETURNS TABLE (first bigint, last bigint, south double precision, north double precision)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- PostgreSQL writes this into the query that calls it. Most discs of an arcsecond lie in one pixel, which is found here; the others go to sky_pixels.
-    SELECT middle - (middle & -middle), middle + ((middle & -middle) - 1),
-        lat - reach, lat + reach
+    -- PostgreSQL writes this into the query that calls it. Discs of arcseconds lie in one, two or four pixels, which are found here; sky_pixels does the rest.
+    SELECT middle - (middle & -middle), middle + ((middle & -middle) - 1), lat - reach, lat + reach
     FROM (
-        SELECT unnest(CASE WHEN rise = rise_last AND fall = fall_last THEN ARRAY[
-            (2 * (
-                (CASE WHEN rise >> 12 = fall >> 12 THEN (rise >> 12 & 3) | 4 WHEN rise >> 12 < fall >> 12 THEN rise >> 12 & 3 ELSE (fall >> 12 & 3) + 8 END)::bigint << 24
-                | spread[1 + (fall & 63)] | (spread[1 + (fall >> 6 & 63)] << 12) | (spread[64 - (rise & 63)] << 1) | (spread[64 - (rise >> 6 & 63)] << 13)
-            ) + 1) << 34
-        ] ELSE functions.sky_pixels(lon, lat, reach) END) AS middle
+        SELECT unnest(CASE
+            WHEN rise = rise_last AND fall = fall_last THEN ARRAY[functions.pixel_middle(rise, fall, spread)]
+            WHEN rise >> 12 < rise_last >> 12 OR fall >> 12 < fall_last >> 12 THEN functions.sky_pixels(lon, lat, reach)  -- in several faces
+            WHEN rise = rise_last AND fall + 1 = fall_last THEN
+                ARRAY[functions.pixel_middle(rise, fall, spread), functions.pixel_middle(rise, fall_last, spread)]
+            WHEN rise + 1 = rise_last AND fall = fall_last THEN
+                ARRAY[functions.pixel_middle(rise, fall, spread), functions.pixel_middle(rise_last, fall, spread)]
+            WHEN rise + 1 = rise_last AND fall + 1 = fall_last THEN
+                ARRAY[functions.pixel_middle(rise, fall, spread), functions.pixel_middle(rise, fall_last, spread),
+                      functions.pixel_middle(rise_last, fall, spread), functions.pixel_middle(rise_last, fall_last, spread)]
+            ELSE functions.sky_pixels(lon, lat, reach)
+        END) AS middle
         FROM (
             SELECT floor(x - y - half_width)::integer AS rise, floor(x - y + half_width)::integer AS rise_last,
                 floor(x + y - half_width)::integer AS fall, floor(x + y + half_width)::integer AS fall_last,
@@ -130,5 +143,7 @@ $$;
 
 COMMENT ON FUNCTION functions.sky_pixels(double precision, double precision, double precision) IS
     'The middles of the HEALPix ranges of a key that hold the disc of radius reach around a place, degrees.';
+COMMENT ON FUNCTION functions.pixel_middle(integer, integer, integer[]) IS
+    'The middle of the range of a pixel of level 12, told by the lines that rise and fall through the plane of HEALPix.';
 COMMENT ON FUNCTION functions.sky_cover(double precision, double precision, double precision) IS
     'Ranges of a HEALPix key (level 12 above 35 bits, both ends inclusive) that hold the disc of radius reach around a place, and its latitudes; degrees.';

@@ -1,9 +1,9 @@
 -- name: insert_job
 -- A job of an address, not yet told to run. Its time is in whole milliseconds, which is what clients see and ask by.
-INSERT INTO store.uws_job (job_id, client, created, destruction, execution_duration, parameters, files, links)
+INSERT INTO store.uws_job (job_id, client, created, destruction, execution_duration, parameters, files, links, run_id)
 VALUES (
     %(job_id)s, %(client)s, date_trunc('milliseconds', clock_timestamp()),
-    date_trunc('milliseconds', clock_timestamp() + make_interval(secs => %(retention)s)), %(execution_duration)s, %(parameters)s, %(files)s, %(links)s
+    date_trunc('milliseconds', clock_timestamp() + make_interval(secs => %(retention)s)), %(execution_duration)s, %(parameters)s, %(files)s, %(links)s, %(run_id)s
 );
 
 -- name: read_job
@@ -14,8 +14,7 @@ FROM store.uws_job WHERE job_id = %(job_id)s AND destruction > clock_timestamp()
 
 -- name: jobs_of_client
 -- The jobs of an address, newest first: in some phases, created after a time, at most so many.
-SELECT job_id, client, phase, created, started, ended, destruction, execution_duration, parameters, files, links, attempt,
-    result_type, result_bytes, result_rows, overflow, error, transient
+SELECT job_id, phase, run_id, created
 FROM store.uws_job
 WHERE client = %(client)s AND destruction > clock_timestamp()
     AND (%(phases)s::text[] IS NULL OR phase = ANY (%(phases)s::text[])) AND (%(after)s::timestamptz IS NULL OR created > %(after)s)
@@ -46,7 +45,7 @@ SELECT parameters, files FROM store.uws_job WHERE job_id = %(job_id)s AND phase 
 
 -- name: set_job_parameters
 -- What the job asks for, and the files that came with it.
-UPDATE store.uws_job SET parameters = %(parameters)s, files = %(files)s WHERE job_id = %(job_id)s;
+UPDATE store.uws_job SET parameters = %(parameters)s, files = %(files)s, run_id = %(run_id)s WHERE job_id = %(job_id)s;
 
 -- name: set_job_destruction
 -- When the job goes: the time asked for, but no later than the longest retention from now.

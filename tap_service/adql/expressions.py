@@ -11,7 +11,7 @@ from tap_service.adql.constants import constant
 from tap_service.adql.conversions import comparable, converted, in_one_type, require, timestamp
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, unknown_function
-from tap_service.adql.geometry import GEOMETRY, region_from_text, text_of_region
+from tap_service.adql.geometry import GEOMETRY, call_geometry, region_from_text, text_of_region
 from tap_service.adql.key_ranges import BETWEEN
 from tap_service.adql.scope import Scope
 from tap_service.adql.typed_tree import (
@@ -45,6 +45,9 @@ _CASTS = {
     "CIRCLE": ColumnType.CIRCLE,
     "POLYGON": ColumnType.POLYGON,
 }
+
+_LONGEST = {"CHAR": 10_000, "VARCHAR": 10_485_760}
+"""PostgreSQL's limit; CHAR, which is filled with blanks, ends long before, so that a short query makes no endless rows."""
 
 ResolveQuery = Callable[[tree.Query, Scope], TypedQuery]
 
@@ -157,7 +160,7 @@ class ExpressionResolver:
             self.source.fail(AdqlTypeError, f"{node.function} takes neither DISTINCT nor *", node.place)
         if node.function in UDFS:
             return UDFS[node.function].call(arguments, self.source, node.place)
-        return GEOMETRY[node.function](arguments, self.source, node.place)
+        return call_geometry(node.function, arguments, self.source, node.place)
 
     @resolve.register
     def _(self, node: tree.Cast) -> Expression:
@@ -184,8 +187,9 @@ class ExpressionResolver:
             operand = Operation(Meaning.of(_TEXT), iso, (operand,), place=operand.place)
         if node.length is None:
             return converted(operand, _TEXT)
-        if not 0 < node.length <= 10485760:
-            self.source.fail(AdqlTypeError, f"{node.type_name}({node.length}) is no length of a text; use 1 to 10485760", node.place)
+        longest = _LONGEST[node.type_name]
+        if not 0 < node.length <= longest:
+            self.source.fail(AdqlTypeError, f"{node.type_name}({node.length}) is no length of a text; use 1 to {longest}", node.place)
         if node.type_name == "CHAR":
             # Exactly so many characters, blanks behind (SQL-92 section 6.10); PostgreSQL's char(n) would lose them again.
             padded = f"rpad(CAST({{0}} AS text), {node.length})"

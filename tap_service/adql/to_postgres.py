@@ -137,24 +137,32 @@ def _source(source: Source) -> sql.Composed:
 
 
 def _sky_join(join: SkyJoin) -> sql.Composed:
-    """A lookup for each row of the left side. OFFSET 0 keeps it whole: flattened, PostgreSQL might read the relation for each row."""
+    """A lookup for each row of the left side. OFFSET 0 keeps it whole: flattened, PostgreSQL might read the whole relation for each row."""
     relation = join.found.relation
     assert relation.sky_key is not None
-    position, alias = relation.sky_key.position, sql.Identifier(relation.alias)
-    key, lat = sql.Identifier(relation.alias, position.key), sql.Identifier(relation.alias, position.lat)
-    reach = SQL("CAST({} AS double precision) + {}").format(_value(join.reach), sql.Literal(relation.sky_key.padding + MARGIN))
+    position, displaced = relation.sky_key.position, relation.sky_key.displaced
+    alias, key = sql.Identifier(relation.alias), sql.Identifier(relation.alias, position.key)
     found, near = _source(join.found), _value(join.near)
-    in_cover = SQL("{} BETWEEN cover.first AND cover.last AND {} BETWEEN cover.south AND cover.north").format(key, lat)
-    displaced = SQL("CAST({} AS bigint[])").format(sql.Literal(list(relation.sky_key.displaced)))
-    if relation.sky_key.displaced:
-        in_cover += SQL(" AND {} <> ALL ({})").format(key, displaced)
-    # PostgreSQL takes a comparison of distances for true of every third row, but of one with a constant for every two hundredth.
-    rows = SQL("SELECT {}.* FROM functions.sky_cover({}, {}, {}) AS cover JOIN {} ON {} WHERE CASE WHEN {} THEN 1 END = 1").format(
-        alias, _value(join.lon), _value(join.lat), reach, found, in_cover, near
+    # Both conditions on latitude, and a comparison with a constant instead of one of distances: PostgreSQL takes each for true of every two hundredth row.
+    conditions = SQL(
+        "{} BETWEEN cover.first AND cover.last AND {} BETWEEN cover.south AND cover.north AND CASE WHEN {} THEN 1 END = 1"
+    ).format(key, sql.Identifier(relation.alias, position.lat), near)
+    listed = SQL("CAST({} AS bigint[])").format(sql.Literal(list(displaced)))
+    if displaced:
+        conditions += SQL(" AND {} <> ALL ({})").format(key, listed)
+    rows = SQL(
+        "SELECT {0}.* FROM functions.sky_cover({1}, {2}, {3}) AS cover CROSS JOIN LATERAL (SELECT * FROM {4} WHERE {5} OFFSET 0) AS {0}"
+    ).format(
+        alias,
+        _value(join.lon),
+        _value(join.lat),
+        SQL("CAST({} AS double precision) + {}").format(_value(join.reach), sql.Literal(relation.sky_key.padding + MARGIN)),
+        found,
+        conditions,
     )
-    if relation.sky_key.displaced:
-        rows += SQL(" UNION ALL SELECT {}.* FROM {} WHERE {} = ANY ({}) AND {}").format(alias, found, key, displaced, near)
-    lookup = SQL("LATERAL ({} OFFSET 0) AS {}").format(rows, alias)
+    if displaced:
+        rows += SQL(" UNION ALL SELECT {}.* FROM {} WHERE {} = ANY ({}) AND {}").format(alias, found, key, listed, near)
+    lookup = SQL("LATERAL ({}) AS {}").format(rows, alias)
     if join.left is None:
         return lookup
     condition = SQL("TRUE") if join.condition is None else _condition(join.condition)

@@ -22,7 +22,8 @@ TEXT_FUNCTIONS: tuple[UserFunction, ...] = (
         "1 if item is one of the words of a list that are joined by #, without regard to case, else 0.",
         (
             "ivo_hashlist_has(hashlist TEXT, item TEXT) -> INTEGER",
-            "CAST(lower({1}) = ANY (string_to_array(lower({0}), '#')) AS integer)",
+            # Without CASE, nothing (NULL) would be known not to be in an empty list.
+            "CASE WHEN {1} IS NOT NULL THEN CAST(lower({1}) = ANY (string_to_array(lower({0}), '#')) AS integer) END",
         ),
     ),
 )

@@ -4,6 +4,7 @@ Products are worked out on the text, without a library that takes a second to lo
 """
 
 import functools
+import math
 import re
 import warnings
 
@@ -37,6 +38,12 @@ def product(left: str | None, right: str | None, sign: int = 1) -> str | None:
     return ".".join(name if power == 1 else f"{name}**{power}" for name, power in powers.items() if power) or None
 
 
+def _exact(factor: float) -> float:
+    """The short decimal number that a product of factors missed by its rounding: 3600000 for 3599999.9999999995."""
+    short = float(f"{factor:.13g}")
+    return short if abs(short - factor) <= 4 * math.ulp(factor) else factor
+
+
 @functools.lru_cache(maxsize=256)
 def conversion_factor(given: str, wanted: str) -> float | str:
     """What a value in one unit is multiplied by to be in another; or the sentence why it cannot be."""
@@ -49,7 +56,7 @@ def conversion_factor(given: str, wanted: str) -> float | str:
         except (ValueError, TypeError):
             return f"{wanted!r} is no unit of VOUnits; write deg, arcsec, mas.yr**-1, km/s, K, mag"
         try:
-            return float(units.Unit(given, format="vounit").to(target))
+            return _exact(float(units.Unit(given, format="vounit").to(target)))
         except units.UnitConversionError:
             return f"a value in {given} cannot be given in {wanted!r}"
         except (ValueError, TypeError, ArithmeticError):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import quote
 
-from tap_service.jobs.job import Job, Phase, uws_time
+from tap_service.jobs.job import Job, JobEntry, Phase, uws_time
 from tap_service.results.xml_text import attribute, content
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -34,7 +34,7 @@ def job_document(job: Job, url: str) -> bytes:
     return f'{_HEAD}<uws:job {_NAMESPACES} version="1.1">\n{"".join(elements)}</uws:job>\n'.encode()
 
 
-def job_list(jobs: Iterable[Job], url: str) -> bytes:
+def job_list(jobs: Iterable[JobEntry], url: str) -> bytes:
     """The jobs that live below ``url``."""
     references = "".join(
         f'<uws:jobref id={attribute(job.job_id)} xlink:type="simple" xlink:href={attribute(f"{url}/{job.job_id}")}>\n'

@@ -62,6 +62,11 @@ class NewJob:
     links: str
     """Address of the DataLink service as the client knows it, for the result."""
 
+    @property
+    def run_id(self) -> str | None:
+        """The client's own name for the job."""
+        return run_id_of(self.parameters)
+
 
 @dataclass(frozen=True)
 class Job(NewJob):
@@ -83,14 +88,24 @@ class Job(NewJob):
     transient: bool | None
 
     @property
-    def run_id(self) -> str | None:
-        """The client's own name for the job."""
-        return next((value for name, value in self.parameters if name.upper() == "RUNID"), None)
-
-    @property
     def quote(self) -> datetime | None:
         """When the job ends at the latest; None before it has begun, since nobody knows how long others take."""
         return None if self.started is None else self.started + timedelta(seconds=self.execution_duration)
+
+
+@dataclass(frozen=True)
+class JobEntry:
+    """A job as the list of jobs shows it."""
+
+    job_id: str
+    phase: Phase
+    run_id: str | None
+    created: datetime
+
+
+def run_id_of(parameters: Iterable[tuple[str, str]]) -> str | None:
+    """The client's own name for a job."""
+    return next((value for name, value in parameters if name.upper() == "RUNID"), None)
 
 
 def with_parameters(old: Iterable[tuple[str, str]], posted: Pairs) -> Pairs:

@@ -11,7 +11,7 @@ from psycopg.rows import kwargs_row
 
 from catalog.statements import statement
 from tap_service.connections import Connections
-from tap_service.jobs.job import Job, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, with_parameters
+from tap_service.jobs.job import Job, JobEntry, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, run_id_of, with_parameters
 from tap_service.limits import Limits
 
 CHANNEL = "uws_job"
@@ -51,7 +51,7 @@ class JobTable:
         limits = self._limits
         row = {
             "job_id": job.job_id, "client": job.client, "parameters": json.dumps(job.parameters), "files": json.dumps(dict(job.files)),
-            "links": job.links, "retention": limits.retention_seconds, "execution_duration": limits.job_seconds,
+            "links": job.links, "run_id": _storable(job.run_id), "retention": limits.retention_seconds, "execution_duration": limits.job_seconds,
         }  # fmt: skip
         with self._connections.using() as connection, connection.transaction():
             connection.execute(statement("insert_job"), row)
@@ -63,11 +63,12 @@ class JobTable:
         with self._connections.using() as connection:
             return _read(connection, job_id)
 
-    def of_client(self, client: str, phases: Collection[Phase] | None, after: datetime | None, last: int | None) -> list[Job]:
+    def of_client(self, client: str, phases: Collection[Phase] | None, after: datetime | None, last: int | None) -> list[JobEntry]:
         """Jobs that came from an address, newest first."""
         wanted = {"client": client, "phases": None if phases is None else [str(phase) for phase in phases], "after": after, "last": last}
         with self._connections.using() as connection:
-            return connection.cursor(row_factory=kwargs_row(_job)).execute(statement("jobs_of_client"), wanted).fetchall()
+            rows = connection.execute(statement("jobs_of_client"), wanted).fetchall()
+        return [JobEntry(job_id, Phase(phase), run_id, created) for job_id, phase, run_id, created in rows]
 
     def run(self, job_id: str) -> None:
         """PENDING to QUEUED; nothing for a job that waits or runs; NoSuchJobError, PhaseError."""
@@ -87,8 +88,8 @@ class JobTable:
             row = connection.execute(statement("lock_pending_job"), {"job_id": job_id}).fetchone()
             if row is None:
                 raise _not_in(_read(connection, job_id), "given parameters")
-            old, there = json.loads(row[0]), json.loads(row[1])
-            changed = {"parameters": json.dumps(with_parameters(old, parameters)), "files": json.dumps({**there, **files})}
+            pairs, all_files = with_parameters(json.loads(row[0]), parameters), {**json.loads(row[1]), **files}
+            changed = {"parameters": json.dumps(pairs), "files": json.dumps(all_files), "run_id": _storable(run_id_of(pairs))}
             connection.execute(statement("set_job_parameters"), {"job_id": job_id, **changed})
 
     def set_destruction(self, job_id: str, destruction: datetime) -> None:
@@ -124,9 +125,7 @@ class JobTable:
 
     def fail(self, job: Job, phase: Phase, error: str, *, transient: bool) -> bool:
         """ERROR or ABORTED with a reason; False if the job is no longer this attempt's."""
-        # The message may show a query with characters that PostgreSQL does not store.
-        storable = error.replace("\0", "\ufffd").encode(errors="replace").decode()
-        return self._end("fail_job", job, {"phase": str(phase), "error": storable, "transient": transient})
+        return self._end("fail_job", job, {"phase": str(phase), "error": _storable(error), "transient": transient})
 
     def give_back(self, job: Job) -> bool:
         """Back into the queue; False if the job is no longer this attempt's."""
@@ -167,6 +166,11 @@ def recover_lost(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
     return connection.execute(
         statement("lost_jobs"), {"lock_class": WORKER_LOCK_CLASS, "losses": LOSSES, "error": _LOST}
     ).fetchall()  # fmt: skip
+
+
+def _storable(text: str | None) -> str | None:
+    """The text without characters that PostgreSQL does not store, which people's parameters, and messages that show them, may have."""
+    return None if text is None else text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _job(**row: Any) -> Job:

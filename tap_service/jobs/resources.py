@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tap_service.address import links_address, tap_address
 from tap_service.errors import ParameterError
 from tap_service.jobs.documents import job_document, job_list, parameters_document, results_document
-from tap_service.jobs.job import JOB_ID, Job, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
+from tap_service.jobs.job import JOB_ID, Job, JobEntry, NewJob, NoSuchJobError, Pairs, Phase, PhaseError, read_time, uws_time, whole_number
 from tap_service.jobs.job_table import JobTable, new_job_id
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
@@ -29,6 +29,8 @@ _XML = "text/xml"
 _TEXT = "text/plain"
 _NOT_PARAMETERS = ("PHASE", "ACTION")
 """What a POST says about the job, not about its query."""
+_SHORT_JOB_SECONDS = 0.25
+"""How long the beginning of a job is held back from those who wait for it, in case that its end follows."""
 _FORWARDED = ("x-forwarded-for", "forwarded", "via")
 
 
@@ -72,7 +74,7 @@ class JobResources:
     async def _list(self, request: Request) -> Response:
         """Jobs of the address that asks; none where that address is not the client's own: names of jobs are all that protects them."""
         phases, after, last = _filters(request.query_params.multi_items())
-        jobs: list[Job] = []
+        jobs: list[JobEntry] = []
         if self._service.limits.list_jobs and self._comes_from_client(request):
             jobs = await self._in_thread(lambda: self._table.of_client(_client(request), phases, after, last))
         return Response(job_list(jobs, _jobs_url(request)), media_type=_XML)
@@ -104,16 +106,23 @@ class JobResources:
         return Response(job_document(job, _url(request)), media_type=_XML)
 
     async def _waited(self, request: Request, seconds: float, phase: str | None) -> Job:
-        """The job once its phase has changed, or after so many seconds."""
+        """The job once its phase has changed, or after so many seconds.
+
+        A job that begins while somebody waits is told of a little later, as done if it is done by then: pyvo sleeps for a second whenever it
+        hears of a phase on the way.
+        """
         until = time.monotonic() + seconds
         with self._changes.of(_job_id(request)) as changed:
             job = await self._read(request)
             first = phase or job.phase
-            while job.phase == first and job.phase.active and (left := until - time.monotonic()) > 0:
+            began = False
+            while job.phase.active and (job.phase == first or began) and (left := until - time.monotonic()) > 0:
                 with anyio.move_on_after(left):
                     await changed.wait()
                 changed.clear()
                 job = await self._read(request)
+                if began := not began and job.phase is Phase.EXECUTING and first != Phase.EXECUTING:
+                    until = min(until, time.monotonic() + _SHORT_JOB_SECONDS)
         return job
 
     async def _act(self, request: Request) -> Response:
@@ -181,7 +190,7 @@ class JobResources:
         path = self._files.uploads(job).get(request.path_params["part"])
         if path is None or not await self._in_thread(path.is_file):
             raise NoSuchJobError(f"No file came with the job as {request.path_params['part']}.")
-        return FileResponse(path, media_type="application/x-votable+xml")
+        return FileResponse(path, media_type="application/x-votable+xml", headers={"X-Content-Type-Options": "nosniff"})
 
     async def _error(self, request: Request) -> Response:
         job = await self._read(request)
@@ -224,7 +233,7 @@ class JobResources:
 
     def _comes_from_client(self, request: Request) -> bool:
         """Whether the address is the client's own: behind a proxy that nobody declared it is the proxy's, which many share."""
-        return self._trusts_proxies or not any(name in request.headers for name in _FORWARDED)
+        return _client(request) != "" and (self._trusts_proxies or not any(name in request.headers for name in _FORWARDED))
 
 
 def _client(request: Request) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
 
 from catalog.errors import UsageError
 from tap_service.errors import TapError
@@ -62,22 +61,25 @@ class JobFiles:
         """The document as the job's result, on the disk whole or not at all; its size in bytes. StorageError."""
         path = self.result(job)
         part = path.with_suffix(".part")
+        with _storing("write the result"):
+            self.of(job.job_id).mkdir(mode=0o700, parents=True, exist_ok=True)
+            for left in path.parent.glob("result-*"):
+                left.unlink()  # of an attempt whose worker died
+            file = part.open("wb")
         try:
-            with _storing("write the result"):
-                self._make(job.job_id)
-                file = part.open("wb")
-            with file:
-                for chunk in document:
-                    with _storing("write the result"):
-                        file.write(chunk)
+            for chunk in document:
                 with _storing("write the result"):
-                    size = file.tell()
-                    _to_disk(file)
+                    file.write(chunk)
             with _storing("write the result"):
+                size = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
                 part.replace(path)
                 _folder_to_disk(path.parent)
         finally:
-            with suppress(OSError):  # a folder that cannot be written was told before
+            with suppress(OSError):  # what could not be written was told before
+                file.close()
+            with suppress(OSError):
                 part.unlink(missing_ok=True)
         return size
 
@@ -121,9 +123,6 @@ class JobFiles:
             self.remove(name)
         return len(orphans)
 
-    def _make(self, job_id: str) -> None:
-        self.of(job_id).mkdir(mode=0o700, parents=True, exist_ok=True)
-
 
 @contextmanager
 def _storing(what: str) -> Iterator[None]:
@@ -133,11 +132,6 @@ def _storing(what: str) -> Iterator[None]:
         log.error("cannot %s: %s", what, error)
         reason = error.strerror or type(error).__name__
         raise StorageError(f"The service could not {what} ({reason}). This is not your fault; try again in a while.") from error
-
-
-def _to_disk(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _folder_to_disk(folder: Path) -> None:

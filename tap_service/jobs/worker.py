@@ -163,10 +163,10 @@ class Worker:
             self._stopping = True
 
     def _hear(self, job_id: str, phase: str) -> None:
+        # PENDING, QUEUED and EXECUTING are never the end of what runs here: a thread may have claimed the job before they were heard.
         if phase == Phase.QUEUED:
-            # Never the end of what runs here: a thread may have claimed the job before this was heard.
             self._call(1)
-        elif phase != Phase.EXECUTING:
+        elif phase not in (Phase.PENDING, Phase.EXECUTING):
             for running in list(self._running):
                 if running.job.job_id == job_id:
                     self._end(running, _Why.NOT_OURS)
@@ -282,7 +282,7 @@ class Worker:
     def _failed(self, running: _Running, error: Exception) -> Callable[[], str]:
         job = running.job
         if running.why is _Why.NOT_OURS:
-            return lambda: self._dropped(job)
+            return lambda: self._lost(job)
         if running.why is _Why.STOP:
             return lambda: "back in the queue" if self._table.give_back(job) else self._dropped(job)
         cancelled = isinstance(error, postgres.QueryCanceled)
@@ -304,8 +304,9 @@ class Worker:
         return f"{phase}: {error}" if self._table.fail(job, phase, error, transient=transient) else self._dropped(job)
 
     def _lost(self, job: Job) -> str:
+        """The job may still be this attempt's where its worker's session or its connection broke: then it is found as a lost one."""
         self._table.disown(job)
-        return "lost the database"
+        return self._dropped(job)
 
     def _dropped(self, job: Job) -> str:
         """What nobody waits for any more goes; of a job that was deleted, everything."""

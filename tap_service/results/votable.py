@@ -24,7 +24,7 @@ _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 """
 _RESULTS_END = "</RESOURCE>\n"
 _DOCUMENT_END = "</VOTABLE>\n"
-_SKY = ("pos.eq.", "POS_EQ_", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
+_SKY = ("pos.eq", "pos.outline", "POS_EQ_", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
 """UCDs whose values belong to the coordinate system."""
 
 
@@ -188,7 +188,8 @@ def _field(field: Field, nulls: Mapping[str, str], identifier: str | None) -> st
         "ID": identifier,
         "name": field.name,
         "datatype": field.datatype,
-        "arraysize": field.arraysize,
+        # One element is written without an arraysize (VOTable 1.3, erratum 3).
+        "arraysize": None if field.arraysize == "1" else field.arraysize,
         "xtype": field.xtype,
         "unit": field.unit,
         "ucd": field.ucd,

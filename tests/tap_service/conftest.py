@@ -25,6 +25,7 @@ from catalog.database import Database, Role
 from catalog.migrate import upgrade
 from catalog.releases import add_release
 from catalog.version import ROOT
+from ingest.sky.make import SkySettings, make_sky
 from tap_service.app import BASE, make_app
 from tap_service.jobs.results import JobFiles
 from tap_service.limits import Limits
@@ -163,3 +164,11 @@ def service(stars: Database) -> Iterator[RunningService]:
     """The service over ``stars`` with its ordinary limits."""
     with serving(stars) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a simulated sky of 800 stars with every survey."""
+    folder = tmp_path_factory.mktemp("simulated") / "sky"
+    make_sky(SkySettings(800, 11), folder, workers=1)
+    return folder

@@ -1,5 +1,6 @@
 """Simple Cone Search: parameters, columns, limits and errors as SCS 1.03 and DALI want them."""
 
+import time
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -152,6 +153,24 @@ def test_a_post_and_other_formats(service: Any) -> None:
     posted = httpx.post(url, data={"RA": 45, "DEC": 10, "SR": 1, "VERB": 1, "RESPONSEFORMAT": "csv"})
     assert posted.headers["content-type"] == "text/csv;header=present"
     assert len(posted.text.splitlines()) == len(cells(cone(service, RA=45, DEC=10, SR=1))) + 1
+
+
+def test_head_never_runs_a_cone(service: Any) -> None:
+    answer = httpx.head(f"{service.url.removesuffix('/tap')}/scs/gaiadr3.gaia_source", params={"RA": 45, "DEC": 10, "SR": 1})
+    assert answer.status_code == 405
+
+
+def test_a_client_that_leaves_ends_its_cone(serve: Any, stars: Any) -> None:
+    with serve(stars, Limits(block_rows=1)) as service:
+        url = f"{service.url.removesuffix('/tap')}/scs/gaiadr3.gaia_source"
+        with httpx.stream("GET", url, params={"RA": 45, "DEC": 10, "SR": 180, "VERB": 3}) as answer:
+            next(answer.iter_bytes())
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'COPY%'"
+        with service.database.connect(Role.OWNER, autocommit=True) as connection:
+            until = time.monotonic() + 5
+            while (row := connection.execute(query).fetchone()) != (0,):
+                assert time.monotonic() < until, f"{row} cones still run"
+                time.sleep(0.02)
 
 
 def test_each_table_with_positions_has_its_cone_search(service: Any) -> None:

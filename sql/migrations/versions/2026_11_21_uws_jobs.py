@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("destruction", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("execution_duration", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("parameters", "files", "links")),
+        sa.Column("run_id", sa.Text(), nullable=True),
         sa.Column("turn", sa.BigInteger(), nullable=True),
         *(sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False) for name in ("attempt", "lost")),
         sa.Column("worker", sa.BigInteger(), nullable=True),

@@ -1,11 +1,14 @@
 """ADQL 2.1 section 4, the values: what each function, operator and cast gives on PostgreSQL, and what is an error of the query."""
 
+import decimal
 import math
 import re
 import time
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg import sql
 
 from catalog.database import Database, Role
@@ -412,6 +415,7 @@ def test_in_unit_multiplies_by_the_factor_of_vounits(unit, wanted, factor):
         ("CAST(observed AS BIGINT)", "a timestamp cannot be cast to bigint"),
         ("CAST(cov AS VARCHAR)", "an array of numbers cannot be cast to text"),
         ("CAST(name AS CHAR(0))", "CHAR(0) is no length of a text"),
+        ("CAST(name AS CHAR(10001))", "CHAR(10001) is no length of a text; use 1 to 10000"),
         ("CAST('2016-13-01' AS TIMESTAMP)", "'2016-13-01' is no timestamp; write YYYY-MM-DD"),
         ("CASE WHEN name LIKE 'a' ESCAPE 'ab' THEN 1 END", "ESCAPE takes one character in quotes"),
         ("CASE WHEN ra THEN 1 END", "expected a condition, but this is a number; compare it"),
@@ -484,3 +488,29 @@ def test_what_is_suggested_instead_of_a_function_is_there(table_set: TableSet):
         assert name not in known
         assert {word.upper() for word in re.findall(r"(\w+)\(|\b(?:ivo|gaia|kiel)_\w+", text) if word} <= {*known, "CAST", "ON"}
         assert {word.upper() for word in re.findall(r"\b(?:ivo|gaia|kiel)_\w+", text)} <= known
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.one_of(
+            st.floats(allow_nan=False, allow_infinity=False), st.integers(-(10**6), 10**6).map(lambda n: n / 8), st.floats(-1e4, 1e4)
+        ),
+        min_size=1,
+        max_size=30,
+    ),
+    st.integers(-3, 6),
+)
+def test_numbers_are_rounded_as_they_are_written(rows_of, numbers, places):
+    """The oracle is Python's decimal arithmetic on the shortest text of each number."""
+    rows = [(None, number, None, None, None, n) for n, number in enumerate(numbers)]
+    found = rows_of(
+        f"SELECT ROUND(x) AS a, ROUND(x, {places}) AS b, TRUNCATE(x) AS c, TRUNCATE(x, {places}) AS d FROM t.v ORDER BY v.b", rows
+    )
+    with decimal.localcontext(prec=800):
+        for number, (whole, rounded, cut, truncated) in zip(numbers, found, strict=True):
+            exact, written, unit = decimal.Decimal(number), decimal.Decimal(repr(number)), decimal.Decimal(1).scaleb(-places)
+            assert whole == float(exact.quantize(1, decimal.ROUND_HALF_UP))
+            assert rounded == float(written.quantize(unit, decimal.ROUND_HALF_UP))
+            assert cut == math.trunc(number)
+            assert truncated == float(written.quantize(unit, decimal.ROUND_DOWN))

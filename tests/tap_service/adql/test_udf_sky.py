@@ -11,7 +11,7 @@ from astropy.time import Time
 
 from tap_service.adql import AdqlError, translate
 from tap_service.adql.frames import FRAMES, rotated, rotation
-from tap_service.table_set import TableSet
+from tap_service.table_set import TableSet, TapColumn, TapTable
 
 
 def place(evaluate, expression, rows=None):
@@ -282,3 +282,11 @@ def test_pixels_of_groups_stay_pixels(evaluate):
     rows = [(None, None, None, None, None, pixel << 49) for pixel in (7, 7, 8, 9)]
     tail = "WHERE gaia_healpix_index(5, b) < 9 GROUP BY gaia_healpix_index(5, b) HAVING gaia_healpix_index(5, b) = 7"
     assert evaluate("gaia_healpix_index(5, b) AS pixel, COUNT(*) AS n", rows, tail=tail) == [(7, 2)]
+
+
+def test_functions_of_points_take_columns_of_points():
+    table = TapTable("t", "p", None, (TapColumn("p", "double", "2", "point"),), permanent="pg_temp")
+    query = "SELECT ivo_healpix_index(6, p) AS i, ivo_geom_transform('ICRS', 'GALACTIC', p) AS g FROM t.p"
+    index, turned = translate(query, TableSet(1, (table,))).columns
+    assert index.datatype == "long"
+    assert (turned.datatype, turned.arraysize, turned.xtype) == ("double", "2", "point")

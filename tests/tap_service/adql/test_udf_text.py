@@ -29,6 +29,8 @@ import pytest
         ("ivo_hashlist_has('red', 'red')", 1),
         ("ivo_hashlist_has('', 'red')", 0),
         ("ivo_hashlist_has(NULL, 'red')", None),
+        ("ivo_hashlist_has('', NULL)", None),
+        ("ivo_hashlist_has('red', NULL)", None),
     ],
 )
 def test_text_functions_give_what_the_catalogues_examples_say(evaluate, expression, expected):

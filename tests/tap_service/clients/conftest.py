@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,10 +29,6 @@ from catalog.schema.model_run import NO_LABEL
 from catalog.version import ROOT
 from ingest.linking.release_links import link_release
 from ingest.load import add_paths
-from ingest.sky.make import SkySettings, make_sky
-
-STARS = 800
-"""Simulated stars, a few of them in each of twelve clusters."""
 
 _SEPARATION = """
 CREATE FUNCTION oracle.separation(lon1 double precision, lat1 double precision, lon2 double precision, lat2 double precision)
@@ -55,8 +52,8 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def simulated(postgres: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A published catalogue with STARS simulated stars, their surveys, and two runs of scatter_vae with made-up labels.
+def simulated(postgres: Database, sky: Path) -> Iterator[Database]:
+    """A published catalogue of a simulated sky: its stars, a few in each of twelve clusters, their surveys, and two runs with made-up labels.
 
     The release of the simulated sky is renamed to Gaia DR3's names, so that queries of the archive's users run as they are.
     """
@@ -66,8 +63,6 @@ def simulated(postgres: Database, tmp_path_factory: pytest.TempPathFactory) -> I
     database = postgres.named(name)
     upgrade(database)
     add_release(database, "sim_dr3")
-    sky = tmp_path_factory.mktemp("clients") / "sky"
-    make_sky(SkySettings(STARS, 11), sky, workers=1)
     assert not add_paths(database, "sim_dr3", [sky], work=True).failed
     link_release(database, "sim_dr3")
     for _ in range(2):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import requests
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
@@ -118,10 +119,19 @@ def test_a_job_in_the_background_is_listed_loaded_and_removed(plus: Any) -> None
     again = plus.load_async_job(jobid=job.jobid)
     assert again.get_phase() == "COMPLETED"
     assert len(again.get_results()) == 3
-    # Removing goes by an address of the archive's own (/deletejobs), which is not TAP: the job stays until its destruction.
+    # remove_jobs goes by an address of the archive's own (/deletejobs), which is not TAP.
     with pytest.raises(HTTPError):
         plus.remove_jobs([job.jobid])
-    assert job.get_phase(update=True) == "COMPLETED"
+    requests.delete(job.remoteLocation, timeout=30)
+    assert job.jobid not in {each.jobid for each in plus.list_async_jobs()}
+
+
+def test_abort_aborts_though_it_raises(plus: Any) -> None:
+    """astroquery wants 200 where UWS has 303."""
+    job = plus.launch_job_async("SELECT TOP 3 source_id FROM gaiadr3.gaia_source", autorun=False)
+    with pytest.raises(HTTPError):
+        job.abort()
+    assert job.get_phase(update=True) == "ABORTED"
 
 
 def test_a_job_without_autorun_waits_to_be_started(plus: Any) -> None:

@@ -295,6 +295,7 @@ def test_datalink_leads_from_a_row_to_what_belongs_to_it(service: TAPService, ta
     # Row by row: in batches pyvo compares the numbers it sent with the text that DataLink 1.1 wants back.
     links = list(result.iter_datalinks(preserve_order=True))
     assert len(links) == 3
+    assert links[0].to_table()["ID", "semantics", "description", "access_url"]
     for row, link in zip(result, links, strict=True):
         assert {int(str(record["ID"]).split()[-1]) for record in link} == {int(row["source_id"])}
         assert {record.semantics for record in link}

@@ -2,9 +2,13 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _WANTED = int(os.environ.get("FUZZ_QUERIES", "0"))
+
+SLOW = pytest.mark.timeout(600 + _WANTED // 10)
+"""Seconds that a test of the fuzzer may take: ten queries a second would be slow."""
 
 
 def amount(default: int, share: float = 1.0) -> settings:

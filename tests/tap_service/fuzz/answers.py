@@ -22,7 +22,7 @@ from tap_service.execute import RunningQuery
 from tap_service.limits import Limits
 from tap_service.publication_tables import TableCache
 from tap_service.results.field_types import Field
-from tests.tap_service.fuzz.evaluator import Answer, Row
+from tests.tap_service.fuzz.evaluated_rows import Answer, Row, marked
 
 TYPES = {
     ("short", None): "smallint", ("int", None): "integer", ("long", None): "bigint", ("float", None): "real", ("double", None): "double",
@@ -169,17 +169,17 @@ def _names(fields: tuple[Field, ...], expected: Answer) -> str | None:
 
 def _lacking(found: list[Row], expected: list[Row], types: list[str]) -> list[Row]:
     """The rows found that are not expected, each counted as often as it comes."""
-    known = Counter(map(_marked, expected))
+    known = Counter(map(marked, expected))
     left = []
     for row in found:
-        key = _marked(row)
+        key = marked(row)
         if known[key]:
             known[key] -= 1
         else:
             left.append(row)
     if not left:
         return []
-    rest = [row for row in expected if known[_marked(row)] and not known.subtract((_marked(row),))]
+    rest = [row for row in expected if known[marked(row)] and not known.subtract((marked(row),))]
     lacking = []
     for row in left:
         near = next((number for number, other in enumerate(rest) if _like(row, other, types)), None)
@@ -188,10 +188,6 @@ def _lacking(found: list[Row], expected: list[Row], types: list[str]) -> list[Ro
         else:
             del rest[near]
     return lacking
-
-
-def _marked(row: Row) -> Row:
-    return tuple("NaN" if value != value else value for value in row)
 
 
 def _like(row: Row, other: Row, types: list[str]) -> bool:

@@ -232,7 +232,7 @@ class QueryMaker:
             place = replace(rows, grouped=tuple((item, kind) for item, kind in group_by), aggregates=True)
             having = self.condition(place, 1) if self.choices.chance(30) else None
         items, columns = self.items(place, kinds, having is not None or bool(group_by))
-        keys = tuple(item for item, _ in group_by)
+        keys = tuple(self.group_key(item, items, rows) for item, _ in group_by)
         return tree.Select(items, tables, distinct, None, where, keys, having), columns, place
 
     def group_item(self, place: Place) -> tuple[tree.Expression, str]:
@@ -241,6 +241,15 @@ class QueryMaker:
         if value is None or isinstance(value, tree.NumberLiteral):
             value, kind = self.reference(place, place.visible[0]), place.visible[0].kind
         return value, kind
+
+    def group_key(self, value: tree.Expression, items: tuple[tree.SelectItem, ...], rows: Place) -> tree.Expression:
+        """A value of GROUP BY, by its name in the SELECT list where it has one that is no column's."""
+        for item in items:
+            if item.expression == value and item.alias and self.choices.chance(50):
+                folded = item.alias.text.casefold()
+                if not any(column.label.casefold() == folded for column in rows.visible):
+                    return tree.ColumnReference((item.alias,))
+        return value
 
     def items(self, place: Place, kinds: tuple[str, ...], is_grouped: bool) -> tuple[tuple[tree.SelectItem, ...], tuple[Column, ...]]:
         """The SELECT list; a grouped one without GROUP BY has an aggregate function in it."""
@@ -505,7 +514,20 @@ class QueryMaker:
             if source == "digits":
                 return tree.Cast(tree.StringLiteral(self.choices.of(("1", "-7", " 12 ", "+3", "00"))), type_name)
             return tree.Cast(self.value(source, place, depth), type_name)
+        if form < 94:
+            return self.user_function(place, depth)
         return self.contains(place, depth)
+
+    def user_function(self, place: Place, depth: int) -> tree.Expression:
+        """A user-defined function that gives a whole number."""
+        form = self.choices.below(4)
+        if form == 0:
+            return tree.Call("IVO_NOCASEMATCH", (self.value("text", place, depth), tree.StringLiteral(self.choices.of(_PATTERNS))))
+        if form == 1:
+            return tree.Call("IVO_HASHLIST_HAS", (self.value("text", place, depth), self.value("text", place, 0)))
+        if form == 2:
+            return tree.Call("IVO_INTERVAL_OVERLAPS", tuple(self.value("number", place, 0) for _ in range(4)))
+        return tree.Call("GAIA_HEALPIX_INDEX", (tree.NumberLiteral(self.choices.of(("12", "5", "0"))), self.value("big", place, 0)))
 
     def number(self, place: Place, depth: int) -> tree.Expression:
         form = self.choices.below(100)
@@ -605,7 +627,9 @@ class QueryMaker:
         return tree.Call("INTERSECTS", (self.region(place, self.choices.chance(50)), self.region(place, True)))
 
     def measure(self, place: Place, depth: int) -> tree.Expression:
-        form = self.choices.below(4)
+        form = self.choices.below(5)
+        if form == 4 and isinstance(longitude := self.point(place)[0], tree.ColumnReference):
+            return tree.Call("IN_UNIT", (longitude, tree.StringLiteral(self.choices.of(("arcmin", "rad", "mas", "arcsec")))))
         if form == 0:
             return tree.Call("DISTANCE", (*self.point(place), *self.point(place)))
         if form == 1:

@@ -24,7 +24,9 @@ def vector(lon: Numbers | float, lat: Numbers | float) -> Vectors:
 
 def place(of: Vectors) -> tuple[float, float]:
     """Longitude from 0 to 360 and latitude of one vector, rounded far below an arcsecond: PostgreSQL calls the square of 1e-200 an error."""
-    return round(math.degrees(math.atan2(of[1], of[0])) % 360, 14) % 360, round(math.degrees(math.atan2(of[2], math.hypot(of[0], of[1]))), 14)
+    return round(math.degrees(math.atan2(of[1], of[0])) % 360, 14) % 360, round(
+        math.degrees(math.atan2(of[2], math.hypot(of[0], of[1]))), 14
+    )
 
 
 def separation(first: Vectors, second: Vectors) -> Numbers:

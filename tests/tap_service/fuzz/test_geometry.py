@@ -16,8 +16,10 @@ from catalog.database import Database
 from catalog.schema.column import Position
 from tap_service.adql import AdqlError, translate
 from tap_service.table_set import TableSet, TapColumn, TapTable
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.oracle_geometry import UNSURE, Circle, Polygon, Region, contains, intersects, separation, towards, vector
+
+pytestmark = SLOW
 
 SCHEMA = "places__p0001"
 _COLUMNS = (
@@ -159,7 +161,7 @@ def _same_ids(found: list[int], sky: Sky, margin: np.ndarray, wrong: str) -> Non
     assert must <= set(found) <= may and len(set(found)) == len(found), f"{wrong}: lacks {must - set(found)}, has also {set(found) - may}"
 
 
-@amount(40, 0.02)
+@amount(25, 0.02)
 @given(written=_written_regions())
 def test_places_lie_in_a_region_as_the_oracle_says(sky: Sky, written: tuple[Region, str]) -> None:
     region, text = written
@@ -180,7 +182,7 @@ def test_places_lie_in_a_region_as_the_oracle_says(sky: Sky, written: tuple[Regi
         _same_ids(sky.ids(form), sky, -margin, form)
 
 
-@amount(30, 0.02)
+@amount(20, 0.02)
 @given(written=_written_regions())
 def test_circles_around_places_meet_a_region_as_the_oracle_says(sky: Sky, written: tuple[Region, str]) -> None:
     region, text = written
@@ -196,7 +198,7 @@ def test_circles_around_places_meet_a_region_as_the_oracle_says(sky: Sky, writte
         _same_ids(sky.ids(f"1 = {form}"), sky, margin, form)
 
 
-@amount(120, 0.1)
+@amount(100, 0.1)
 @given(first=_written_regions(), second=_written_regions())
 def test_two_regions_meet_as_the_oracle_says(sky: Sky, first: tuple[Region, str], second: tuple[Region, str]) -> None:
     expected = contains(first[0], second[0]), contains(second[0], first[0]), intersects(first[0], second[0])
@@ -208,7 +210,7 @@ def test_two_regions_meet_as_the_oracle_says(sky: Sky, first: tuple[Region, str]
         assert sure is None or value == sure, f"{found}, expected {expected}: {a}, {b}"
 
 
-@amount(40, 0.05)
+@amount(25, 0.05)
 @given(written=_written_regions(), centre=_CENTRE)
 def test_areas_and_separations_are_those_of_the_oracle(sky: Sky, written: tuple[Region, str], centre: tuple[float, float]) -> None:
     region, text = written
@@ -225,7 +227,7 @@ def test_areas_and_separations_are_those_of_the_oracle(sky: Sky, written: tuple[
         assert [found[key] for key in sky.absent] == [None] * 3
 
 
-@amount(30, 0.02)
+@amount(20, 0.02)
 @given(centre=_CENTRE, radius=_sizes(170), strict=st.booleans())
 def test_a_condition_on_the_distance_is_a_cone(sky: Sky, centre: tuple[float, float], radius: float, strict: bool) -> None:
     lon, lat = centre
@@ -249,8 +251,8 @@ _JOINS = (
 )
 
 
-@amount(15, 0.01)
-@given(radius=_sizes(100), form=st.sampled_from(_JOINS))
+@amount(5, 0.005)
+@given(radius=_sizes(10), form=st.sampled_from(_JOINS))
 def test_a_join_on_position_pairs_what_the_oracle_pairs(sky: Sky, radius: float, form: str) -> None:
     margin = radius - separation(sky.vectors[:, None], sky.vectors[None])
     pairs = sky.rows(form.format(r=repr(radius)))
@@ -262,7 +264,7 @@ def test_a_join_on_position_pairs_what_the_oracle_pairs(sky: Sky, radius: float,
     assert (found <= 1).all() and (found == (margin > 0))[sure].all(), form.format(r=radius)
 
 
-@amount(15, 0.01)
+@amount(4, 0.005)
 @given(factor=st.sampled_from([0.1, 1.0, 3.0]), outer=st.booleans())
 def test_a_join_with_a_radius_of_each_row_pairs_what_the_oracle_pairs(sky: Sky, factor: float, outer: bool) -> None:
     apart = separation(sky.vectors[:, None], sky.vectors[None])

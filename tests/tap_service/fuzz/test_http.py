@@ -19,12 +19,14 @@ from catalog.database import Database
 from tap_service.errors import TapError
 from tap_service.limits import Limits
 from tap_service.results.formats import FORMATS
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import Client
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.malformed import damaged, injected
 from tests.tap_service.fuzz.printer import written
+
+pytestmark = SLOW
 
 FORMAT_NAMES = [name for known in FORMATS for name in (known.media_type, *known.aliases)]
 _NAMESPACE = {"v": "http://www.ivoa.net/xml/VOTable/v1.3"}
@@ -86,8 +88,8 @@ def test_every_answer_is_a_whole_document_of_its_status(http: httpx.Client, clie
 
     @amount(200, 0.05)
     @given(
-        entropy=st.binary(min_size=10, max_size=150),
-        accidents=st.binary(min_size=5, max_size=30),
+        entropy=st.binary(min_size=60, max_size=150),
+        accidents=st.binary(min_size=15, max_size=40),
         broken=st.sampled_from(["no", "no", "damaged", "injected"]),
         method=st.sampled_from(["GET", "POST"]),
         form=st.sampled_from(FORMAT_NAMES),

@@ -12,7 +12,7 @@ from tap_service.adql.functions import FUNCTIONS, SPECIAL
 from tap_service.adql.geometry import GEOMETRY
 from tap_service.adql.udf import UDFS
 from tap_service.errors import TapError
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import Client, Rows
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
@@ -20,14 +20,16 @@ from tests.tap_service.fuzz.malformed import EXTREMES, INJECTIONS, called, damag
 from tests.tap_service.fuzz.printer import written
 from tests.tap_service.fuzz.statement_log import StatementLog, fault
 
+pytestmark = SLOW
+
 VERSIONS = st.sampled_from(["2.1", "2.0"])
 
 
 def test_a_damaged_query_gives_rows_or_an_error_of_the_writer(client: Client, statement_log: StatementLog) -> None:
     asked = 0
 
-    @amount(700)
-    @given(entropy=st.binary(min_size=10, max_size=150), accidents=st.binary(min_size=5, max_size=30), version=VERSIONS)
+    @amount(500)
+    @given(entropy=st.binary(min_size=60, max_size=150), accidents=st.binary(min_size=15, max_size=40), version=VERSIONS)
     def ask(entropy: bytes, accidents: bytes, version: str) -> None:
         nonlocal asked
         text = damaged(written(make_query(entropy), Choices(accidents)), Choices(accidents))
@@ -44,7 +46,7 @@ def test_an_injection_gives_rows_or_an_error_of_the_writer(client: Client, state
     asked = 0
 
     @amount(300, 0.2)
-    @given(accidents=st.binary(min_size=4, max_size=10), version=VERSIONS)
+    @given(accidents=st.binary(min_size=6, max_size=10), version=VERSIONS)
     def ask(accidents: bytes, version: str) -> None:
         nonlocal asked
         client.ask_quickly(injected(Choices(accidents)), version)
@@ -63,7 +65,7 @@ def test_a_function_of_anything_gives_rows_or_an_error_of_the_writer(client: Cli
     answered = Counter[type]()
 
     @amount(600, 0.2)
-    @given(accidents=st.binary(min_size=6, max_size=30))
+    @given(accidents=st.binary(min_size=15, max_size=40))
     def ask(accidents: bytes) -> None:
         answered[type(client.ask_quickly(called(FUNCTION_NAMES, Choices(accidents))))] += 1
         if answered.total() % 2000 == 0:
@@ -78,7 +80,7 @@ def _storable(text: str) -> bool:
     return "\0" not in text and not re.search("[\ud800-\udfff]", text)
 
 
-@amount(200, 0.1)
+@amount(120, 0.1)
 @given(text=st.one_of(st.sampled_from(INJECTIONS), st.text(max_size=30).filter(_storable)))
 def test_a_quoted_text_comes_back_as_it_is(client: Client, text: str) -> None:
     quoted = text.replace("'", "''")
@@ -87,7 +89,7 @@ def test_a_quoted_text_comes_back_as_it_is(client: Client, text: str) -> None:
     assert found.rows == [(text,)]
 
 
-@amount(200, 0.1)
+@amount(120, 0.1)
 @given(text=st.one_of(st.sampled_from(INJECTIONS), st.text(min_size=1, max_size=70).filter(_storable)))
 def test_a_delimited_name_comes_back_as_it_is(client: Client, text: str) -> None:
     quoted = text.replace('"', '""')

@@ -5,15 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_service.adql import AdqlSyntaxError, parse
-from tests.tap_service.fuzz.amount import amount
+from tests.tap_service.fuzz.amount import SLOW, amount
 from tests.tap_service.fuzz.answers import check_place
 from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.malformed import EXTREMES, damaged, injected
 from tests.tap_service.fuzz.printer import written
 
-ENTROPY = st.binary(min_size=10, max_size=250)
-STYLE = st.binary(max_size=60)
+pytestmark = SLOW
+
+ENTROPY = st.binary(min_size=60, max_size=250)
+STYLE = st.binary(min_size=30, max_size=100)
 
 
 def reads(text: str, version: str = "2.1") -> bool:
@@ -27,15 +29,15 @@ def reads(text: str, version: str = "2.1") -> bool:
     return True
 
 
-@amount(700)
+@amount(500)
 @given(entropy=ENTROPY, style=STYLE)
 def test_what_a_tree_is_written_as_means_the_tree(entropy: bytes, style: bytes) -> None:
     query = make_query(entropy)
     assert parse(written(query, Choices(style))) == query
 
 
-@amount(700)
-@given(entropy=ENTROPY, style=STYLE, accidents=st.binary(min_size=5, max_size=30), version=st.sampled_from(["2.1", "2.0"]))
+@amount(500)
+@given(entropy=ENTROPY, style=STYLE, accidents=st.binary(min_size=15, max_size=40), version=st.sampled_from(["2.1", "2.0"]))
 def test_a_damaged_query_is_read_or_refused_with_its_place(entropy: bytes, style: bytes, accidents: bytes, version: str) -> None:
     reads(damaged(written(make_query(entropy), Choices(style)), Choices(accidents)), version)
 
@@ -46,7 +48,7 @@ def test_an_injection_is_read_or_refused_with_its_place(accidents: bytes) -> Non
     reads(injected(Choices(accidents)))
 
 
-@amount(300, 0.2)
+@amount(150, 0.2)
 @given(text=st.text(max_size=200))
 def test_any_text_is_read_or_refused_with_its_place(text: str) -> None:
     reads(text)

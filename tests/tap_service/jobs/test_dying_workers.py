@@ -44,6 +44,7 @@ def test_a_job_survives_a_killed_worker_and_is_never_served_half(jobs: Jobs, wor
     assert jobs.get(f"{job}/results/result").status_code == 404
     with work_here(jobs.service):
         jobs.wait_until(lambda: state(jobs) == [(2, 1, "EXECUTING")])
+        jobs.wait_until(lambda: [path.name for path in folder.iterdir()] == ["result-2.part"])
         assert jobs.get(f"{job}/results/result").status_code == 404
         jobs.client.delete(job)
         jobs.wait_until(lambda: jobs.backends() == 0, SECOND)

@@ -148,7 +148,7 @@ class Story(RuleBasedStateMachine):
             phase = Phase.ABORTED if over else Phase.ERROR
             assert self.table.fail(job, phase, "why\0", transient=False) == (told is not None)
             if told is not None:
-                told.phase, told.error = phase, "why\ufffd"
+                told.phase, told.error = phase, "why"
 
     @rule(job=claimed)
     def give_back(self, job: Job | None) -> None:

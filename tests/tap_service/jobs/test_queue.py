@@ -79,12 +79,13 @@ def test_no_job_runs_twice_when_workers_race(jobs: Jobs, work_here: Any) -> None
     assert len(set(made)) == 60
 
 
-def test_news_of_the_queue_that_comes_late_stops_nothing(jobs: Jobs, work_here: Any) -> None:
-    """A thread may claim a job before the worker hears that it is in the queue."""
+@pytest.mark.parametrize("phase", ["PENDING", "QUEUED", "EXECUTING"])
+def test_news_that_come_late_stop_nothing(jobs: Jobs, work_here: Any, phase: str) -> None:
+    """A thread may claim a job before the worker hears that it was created or queued."""
     with work_here(jobs.service):
         job = jobs.running()
-        jobs.rows("SELECT pg_notify('uws_job', %s)", f"{job.rpartition('/')[2]} QUEUED")
+        jobs.rows("SELECT pg_notify('uws_job', %s)", f"{job.rpartition('/')[2]} {phase}")
         assert jobs.ended(jobs.create(PHASE="RUN")) == "COMPLETED", "heard after it"
-        assert jobs.rows("SELECT attempt, phase FROM store.uws_job WHERE phase <> 'COMPLETED'") == [(1, "EXECUTING")]
+        assert jobs.rows("SELECT attempt, lost, phase FROM store.uws_job WHERE phase <> 'COMPLETED'") == [(1, 0, "EXECUTING")]
         assert jobs.backends() == 1
         jobs.post(f"{job}/phase", PHASE="ABORT")

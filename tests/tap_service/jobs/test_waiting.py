@@ -52,6 +52,20 @@ def test_a_change_of_phase_wakes_all_who_wait(jobs: Jobs) -> None:
     assert still.phase == "PENDING"
 
 
+@pytest.mark.parametrize(("query", "told"), [("QUICK", "COMPLETED"), ("SLOW", "EXECUTING")])
+def test_who_waits_for_a_job_to_begin_hears_of_a_short_one_when_it_is_done(
+    jobs: Jobs, service: Any, work_here: Any, query: str, told: str
+) -> None:
+    """pyvo sleeps for a second whenever it hears of a phase on the way."""
+    job = jobs.create(getattr(jobs, query), PHASE="RUN")
+    client = Waiting(job, WAIT="-1")
+    time.sleep(0.3)
+    with work_here(service):
+        client.join(LONG)
+        jobs.post(f"{job}/phase", PHASE="ABORT")
+    assert client.phase == told
+
+
 def test_a_deletion_wakes_those_who_wait(jobs: Jobs) -> None:
     job = jobs.create()
     answers: list[int] = []

@@ -1,4 +1,4 @@
-"""BINARY2 bytes are exactly those of VOTable 1.4 section 5.4, whatever mixture of nulls and types a block holds."""
+"""BINARY2 and BINARY bytes are exactly those of VOTable 1.4 sections 5.4 and 5.3, whatever mixture of nulls and types a block holds."""
 
 import struct
 from collections.abc import Callable
@@ -72,6 +72,17 @@ def test_a_cell_leaves_as_the_standard_says(copied: Copied, case: str) -> None:
     value, field, expected = CASES[case]
     blocks = copied(f"SELECT {value}")
     assert b"".join(map(Binary2Rows((field,)).rows, blocks)) == b"\0" + expected
+    assert b"".join(map(Binary2Rows((field,), masked=False).rows, blocks)) == expected
+
+
+BINARY_NULLS = {"short": struct.pack(">h", -(2**15)), "int": struct.pack(">i", -(2**31)), "long": struct.pack(">q", -(2**63))}
+
+
+@pytest.mark.parametrize("case", NULLS)
+def test_a_null_without_a_bit_is_the_number_that_stands_for_it(copied: Copied, case: str) -> None:
+    field, expected = NULLS[case]
+    rows = b"".join(map(Binary2Rows((field,), masked=False).rows, copied("SELECT NULL::text")))
+    assert rows == BINARY_NULLS.get(field.datatype, expected)
 
 
 @pytest.mark.parametrize("case", NULLS)

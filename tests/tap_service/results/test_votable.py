@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from astropy.io.votable.tree import TableElement, VOTableFile
 
 from catalog.binary_copy import RawBlock
 from tap_service.results.field_types import Field
-from tap_service.results.votable import Binary2Data, Info, TableData, VOTable, error_document
+from tap_service.results.votable import Binary2Data, BinaryData, Info, TableData, VOTable, error_document
 
 Copied = Callable[..., list[RawBlock]]
+
+SERIALIZATIONS = [Binary2Data, BinaryData, TableData]
 
 FIELDS = (
     Field("source_id", "long", ucd="meta.id;meta.main", description='Identifier <of> the "source" & its pixel'),
@@ -69,7 +72,7 @@ def test_a_small_document_is_exactly_this(copied: Copied) -> None:
 
 
 @pytest.mark.parametrize("block_rows", [1, 2, 10])
-@pytest.mark.parametrize("data", [Binary2Data, TableData])
+@pytest.mark.parametrize("data", SERIALIZATIONS)
 def test_astropy_reads_every_type_back(copied: Copied, data: type[Binary2Data] | type[TableData], block_rows: int) -> None:
     parsed, table = read(document(FIELDS, copied(ROWS, block_rows), data))
     rows = table.array
@@ -97,7 +100,7 @@ def test_astropy_reads_every_type_back(copied: Copied, data: type[Binary2Data] |
     assert parsed.resources[0].infos[1].value == "SELECT 'x' -- a < b\nFROM t"
 
 
-@pytest.mark.parametrize("data", [Binary2Data, TableData])
+@pytest.mark.parametrize("data", SERIALIZATIONS)
 @pytest.mark.parametrize("overflow", [False, True])
 def test_a_cut_result_says_so_after_its_table(copied: Copied, data: type[Binary2Data] | type[TableData], overflow: bool) -> None:
     parsed, table = read(document(FIELDS, copied(ROWS), data, overflow))
@@ -105,14 +108,14 @@ def test_a_cut_result_says_so_after_its_table(copied: Copied, data: type[Binary2
     assert said == (["OK", "OVERFLOW"] if overflow else ["OK"])
 
 
-@pytest.mark.parametrize("data", [Binary2Data, TableData])
+@pytest.mark.parametrize("data", SERIALIZATIONS)
 def test_an_empty_result_has_its_columns(data: type[Binary2Data] | type[TableData]) -> None:
     _, table = read(document(FIELDS, [], data))
     assert [field.name for field in table.fields] == [field.name for field in FIELDS]
     assert len(table.array) == 0
 
 
-@pytest.mark.parametrize("data", [Binary2Data, TableData])
+@pytest.mark.parametrize("data", SERIALIZATIONS)
 def test_a_query_that_breaks_leaves_a_whole_document_with_its_reason(copied: Copied, data: type[Binary2Data] | type[TableData]) -> None:
     writer = VOTable(FIELDS, [], data(FIELDS))
     sent = writer.begin() + writer.rows(copied(ROWS)[0])
@@ -124,7 +127,7 @@ def test_a_query_that_breaks_leaves_a_whole_document_with_its_reason(copied: Cop
     assert (last.value, last.content) == ("ERROR", "too slow: 1 < 2")
 
 
-@pytest.mark.parametrize("data", [Binary2Data, TableData])
+@pytest.mark.parametrize("data", SERIALIZATIONS)
 @pytest.mark.parametrize(("datatype", "expected"), [("char", "n\\xe9 \\u2603"), ("unicodeChar", "né ☃")])
 def test_other_characters_are_never_lost(copied: Copied, data: type[Binary2Data] | type[TableData], datatype: str, expected: str) -> None:
     _, table = read(document((Field("t", datatype, "*"),), copied("SELECT 'né ☃'"), data))
@@ -134,6 +137,16 @@ def test_other_characters_are_never_lost(copied: Copied, data: type[Binary2Data]
 def test_characters_that_xml_forbids_are_dropped(copied: Copied) -> None:
     _, table = read(document((Field("t", "char", "*"),), copied(r"SELECT E'a\x01b\x0cc'"), TableData))
     assert str(table.array["t"][0]) == "abc"
+
+
+@pytest.mark.parametrize("data", SERIALIZATIONS)
+def test_one_character_has_no_arraysize(copied: Copied, data: Any) -> None:
+    written = document((Field("band", "char", "1"),), copied("SELECT 'g' UNION ALL SELECT NULL"), data)
+    assert b'<FIELD name="band" datatype="char"' in written
+    assert b"arraysize" not in written
+    with pytest.warns(astropy_votable.exceptions.W47):
+        parsed = astropy_votable.parse(io.BytesIO(written))
+    assert str(parsed.get_first_table().array["band"][0]) == "g"
 
 
 def test_an_error_document_says_its_message_where_clients_look() -> None:
