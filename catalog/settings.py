@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     job_retention_days: float = Field(30.0, gt=0, description="The longest that an asynchronous TAP job and its result are kept.")
     tap_results: Path | None = Field(None, description="Folder of the jobs' results and uploads; default: tap_results in the home folder.")
     tap_list_jobs: bool = Field(True, description="Whether /async lists, to an address, the jobs that came from there.")
+    tap_upload_hosts: str = Field("", description="Hosts (or HOST:PORT) that uploads are fetched from though not public, with commas.")
     tap_trusted_proxies: str = Field("", description="Addresses or networks of proxies whose X-Forwarded-For is believed, with commas.")
 
     @property

@@ -9,7 +9,7 @@ Polygons are drawn on the plane that touches the sphere at their middle (gnomoni
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ WIDEST = 89.9
 _ROUNDING = 1e-12
 """Of the square of a polygon's size: areas below it are the rounding of places on one line."""
 _TOWARDS_FURTHEST = 100
-_ELEMENTS_AT_A_TIME = 1 << 20
+_ELEMENTS_AT_A_TIME = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -48,22 +48,21 @@ class SphericalPolygon:
     def holds(self, places: Float64[np.ndarray, "m 2"]) -> Bool[np.ndarray, " m"]:
         """Whether places (lon, lat in degrees) lie within; on the border the answer may be either."""
         at, above = _plane(places, self.middle)
-        start = self.on_plane()
-        end = np.roll(start, -1, axis=0)
-        inside = np.zeros(len(places), bool)
-        for first, last in zip(start, end, strict=True):  # a ray to the east crosses the border an odd number of times
-            straddles = (first[1] > at[:, 1]) != (last[1] > at[:, 1])
-            rise = last[1] - first[1]
-            side = (at[:, 1] - first[1]) * (last[0] - first[0]) - (at[:, 0] - first[0]) * rise
-            inside ^= straddles & ((side > 0) == (rise > 0))
-        return inside & (above > 0)
+        (x, y), start = at.T[:, :, None], self.on_plane()
+        (x1, y1), (x2, y2) = start.T, np.roll(start, -1, axis=0).T
+        # A ray to the east crosses the border an odd number of times.
+        straddles = (y1 > y) != (y2 > y)
+        side = (y - y1) * (x2 - x1) - (x - x1) * (y2 - y1)
+        crossings = straddles & ((side > 0) == (y2 > y1))
+        return (crossings.sum(axis=1) % 2 == 1) & (above > 0)
 
     def separation(self, places: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, " m"]:
-        """Angle in degrees between places (lon, lat in degrees) and the border, negative inside."""
-        step = max(1, _ELEMENTS_AT_A_TIME // len(self.vertices))
-        border = [self._border(unit_vectors(places[at : at + step])) for at in range(0, len(places), step)]
-        found = np.concatenate(border) if border else np.empty(0)
-        return np.where(self.holds(places), -found, found)
+        """Angle in degrees between places (lon, lat in degrees) and the border, negative inside; right to 0.003 arcsec."""
+        found = [
+            np.where(self.holds(places[rows]), -1, 1) * self._border(unit_vectors(places[rows]))
+            for rows in _blocks(len(places), len(self.vertices))
+        ]
+        return np.concatenate(found) if found else np.empty(0)
 
     def _border(self, places: Float64[np.ndarray, "m 3"]) -> Float64[np.ndarray, " m"]:
         start = unit_vectors(np.array(self.vertices))
@@ -72,9 +71,11 @@ class SphericalPolygon:
         size = np.linalg.norm(pole, axis=1)
         pole /= np.where(size > 0, size, 1)[:, None]
         beside = (size > 0) & (places @ np.cross(pole, start).T >= 0) & (places @ np.cross(end, pole).T >= 0)
-        across = np.where(beside, np.abs(np.arcsin(np.clip(places @ pole.T, -1, 1))), np.pi)
-        chord = np.linalg.norm(places[:, None, :] - start, axis=2).min(axis=1)
-        return np.degrees(np.minimum(across.min(axis=1), 2 * np.arcsin(np.minimum(chord / 2, 1))))
+        across = np.where(beside, np.abs(places @ pole.T), 2).min(axis=1)
+        nearest = start[(places @ start.T).argmax(axis=1)]
+        chord = np.linalg.norm(places - nearest, axis=1)
+        ends = 2 * np.arcsin(np.minimum(chord / 2, 1))
+        return np.degrees(np.where(across <= 1, np.minimum(np.arcsin(np.minimum(across, 1)), ends), ends))
 
 
 def polygon(coordinates: Sequence[float]) -> SphericalPolygon:
@@ -181,14 +182,29 @@ def _twice_area(at: Float64[np.ndarray, "n 2"]) -> float:
 
 def _edges_cross(at: Float64[np.ndarray, "n 2"]) -> bool:
     """Whether two edges of a polygon on the plane cross; those that only touch do not."""
-    start, end = at, np.roll(at, -1, axis=0)
     rounding = _ROUNDING * float((at**2).sum(axis=1).max())
-    for first, last in zip(start, end, strict=True):
-        sides = [_side(first, last, start), _side(first, last, end), _side(start, end, first), _side(start, end, last)]
-        (a, b), (c, d) = [np.where(np.abs(pair) <= rounding, 0, np.sign(pair)) for pair in (sides[:2], sides[2:])]
-        if ((a * b < 0) & (c * d < 0)).any():
+    west_to_east = np.argsort(np.minimum(at[:, 0], np.roll(at[:, 0], -1)))
+    start, end = at[west_to_east], np.roll(at, -1, axis=0)[west_to_east]
+    # Only edges that begin before one ends, going east, can cross it.
+    until = np.searchsorted(np.minimum(start[:, 0], end[:, 0]), np.maximum(start[:, 0], end[:, 0]), side="right")
+
+    def sides(first: np.ndarray, last: np.ndarray, of: np.ndarray) -> np.ndarray:
+        found = _side(first, last, of)
+        return np.where(np.abs(found) <= rounding, 0, np.sign(found))
+
+    for edge, (first, last) in enumerate(zip(start, end, strict=True)):
+        others = slice(edge + 1, until[edge])
+        across = sides(first, last, start[others]) * sides(first, last, end[others])
+        along = sides(start[others], end[others], first) * sides(start[others], end[others], last)
+        if ((across < 0) & (along < 0)).any():
             return True
     return False
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Rows of a table of so many columns, few enough at a time for memory."""
+    step = max(1, _ELEMENTS_AT_A_TIME // columns)
+    return (slice(at, at + step) for at in range(0, rows, step))
 
 
 def _side(first: np.ndarray, last: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -94,6 +94,7 @@ def _limits(found: Settings) -> Limits:
         retention_seconds=min(limits.retention_seconds, retention),
         retention_hard_seconds=retention,
         list_jobs=found.tap_list_jobs,
+        upload_hosts=frozenset(host.strip().lower() for host in found.tap_upload_hosts.split(",") if host.strip()),
     )
 
 

@@ -9,6 +9,9 @@ from functools import cached_property
 from catalog.schema.column import ColumnType, Position
 from tap_service.names import close_names, same_name
 
+UPLOADS = "tap_upload"
+"""The schema of tables that come with a query (TAP 1.1 section 2.5)."""
+
 _SCALARS = {
     "boolean": ColumnType.BOOLEAN,
     "short": ColumnType.SMALLINT,

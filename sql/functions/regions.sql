@@ -19,6 +19,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN abs(lon) < 'Infinity' AND abs(lat) <= 90 THEN ARRAY[functions.longitude(lon), lat] END
 $$;
 
+CREATE OR REPLACE FUNCTION functions.sky_point(point double precision[]) RETURNS double precision[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT functions.sky_point(point[1], point[2])
+$$;
+
 CREATE OR REPLACE FUNCTION functions.sky_circle(lon double precision, lat double precision, radius double precision) RETURNS double precision[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN abs(lon) < 'Infinity' AND abs(lat) <= 90 AND radius >= 0 AND radius < 'Infinity' THEN ARRAY[functions.longitude(lon), lat, radius] END
@@ -92,19 +97,22 @@ DECLARE
     size double precision;
     least_cosine double precision;
     furthest integer;
-    middle double precision[];
+    lon double precision;
+    lat double precision;
     radius double precision := 0;
 BEGIN
     IF n < 3 OR array_length(polygon, 1) <> 2 * n THEN
         RETURN NULL;
     END IF;
     FOR i IN 1 .. n LOOP
-        IF functions.sky_point(polygon[2 * i - 1], polygon[2 * i]) IS NULL THEN
+        IF (abs(polygon[2 * i - 1]) < 'Infinity' AND abs(polygon[2 * i]) <= 90) IS NOT TRUE THEN
             RETURN NULL;
         END IF;
-        x[i] := cos(radians(polygon[2 * i])) * cos(radians(polygon[2 * i - 1]));
-        y[i] := cos(radians(polygon[2 * i])) * sin(radians(polygon[2 * i - 1]));
-        z[i] := sin(radians(polygon[2 * i]));
+        lon := radians(polygon[2 * i - 1]);
+        lat := radians(polygon[2 * i]);
+        x[i] := cos(lat) * cos(lon);
+        y[i] := cos(lat) * sin(lon);
+        z[i] := sin(lat);
         mx := mx + x[i] / n;
         my := my + y[i] / n;
         mz := mz + z[i] / n;
@@ -130,11 +138,13 @@ BEGIN
     IF least_cosine < 0.001745 THEN  -- 89.9 degrees
         RETURN NULL;
     END IF;
-    middle := functions.sky_point(degrees(atan2(my, mx)), degrees(atan2(mz, sqrt(mx * mx + my * my))));
-    FOR i IN 1 .. n LOOP
-        radius := greatest(radius, functions.separation(polygon[2 * i - 1], polygon[2 * i], middle[1], middle[2]));
+    FOR i IN 1 .. n LOOP  -- the longest chord to the middle
+        radius := greatest(radius, power(x[i] - mx / size, 2) + power(y[i] - my / size, 2) + power(z[i] - mz / size, 2));
     END LOOP;
-    RETURN CASE WHEN radius > 0 THEN middle || radius END;
+    lon := degrees(atan2(my, mx));
+    RETURN CASE WHEN radius > 0 THEN
+        ARRAY[CASE WHEN lon < 0 THEN lon + 360 ELSE lon END, degrees(atan2(mz, sqrt(mx * mx + my * my))), degrees(2 * asin(sqrt(radius) / 2))]
+    END;
 END
 $$;
 
@@ -323,6 +333,8 @@ BEGIN
     middle := functions.polygon_middle(region);
     IF middle IS NULL THEN
         RETURN NULL;
+    ELSIF functions.separation(middle[1], middle[2], lon, lat) > middle[3] + 1e-6 THEN
+        RETURN false;
     END IF;
     unit := 20000 / tan(radians(middle[3]));
     RETURN functions.outline_holds(functions.outline(functions.on_plane(region, middle), unit), unit, middle[1], middle[2], lon, lat);
@@ -386,6 +398,13 @@ DECLARE
     n_one integer := array_length(one, 1);
     n_other integer := array_length(other, 1);
     held boolean;
+    -- Circles around polygons, and their outlines.
+    m_one double precision[];
+    m_other double precision[];
+    u_one double precision;
+    u_other double precision;
+    o_one polygon;
+    o_other polygon;
 BEGIN
     IF n_one IS NULL OR n_other IS NULL THEN
         RETURN NULL;
@@ -401,16 +420,25 @@ BEGIN
         held := functions.region_holds(other, one[1], one[2]);
         RETURN (held OR functions.edge_separation(other, one[1], one[2]) <= CASE WHEN held IS NOT NULL AND one[3] >= 0 THEN one[3] END)::integer;
     END IF;
+    m_one := functions.polygon_middle(one);
+    m_other := functions.polygon_middle(other);
+    IF m_one IS NULL OR m_other IS NULL THEN
+        RETURN NULL;
+    ELSIF functions.separation(m_one, m_other) > m_one[3] + m_other[3] + 1e-6 THEN
+        RETURN 0;
+    END IF;
+    u_one := 20000 / tan(radians(m_one[3]));
+    u_other := 20000 / tan(radians(m_other[3]));
+    o_one := functions.outline(functions.on_plane(one, m_one), u_one);
+    o_other := functions.outline(functions.on_plane(other, m_other), u_other);
     FOR i IN 1 .. n_one / 2 LOOP
-        held := functions.region_holds(other, one[2 * i - 1], one[2 * i]);
-        IF held IS NOT FALSE THEN
-            RETURN held::integer;
+        IF functions.outline_holds(o_other, u_other, m_other[1], m_other[2], one[2 * i - 1], one[2 * i]) THEN
+            RETURN 1;
         END IF;
     END LOOP;
     FOR i IN 1 .. n_other / 2 LOOP
-        held := functions.region_holds(one, other[2 * i - 1], other[2 * i]);
-        IF held IS NOT FALSE THEN
-            RETURN held::integer;
+        IF functions.outline_holds(o_one, u_one, m_one[1], m_one[2], other[2 * i - 1], other[2 * i]) THEN
+            RETURN 1;
         END IF;
     END LOOP;
     RETURN functions.edges_cross(one, other)::integer;
@@ -564,6 +592,7 @@ $$;
 COMMENT ON FUNCTION functions.rotated_region(double precision[], double precision[]) IS 'A region in axes turned by a rotation matrix, row by row.';
 COMMENT ON FUNCTION functions.longitude(double precision) IS 'A longitude between 0 (inclusive) and 360 degrees (exclusive).';
 COMMENT ON FUNCTION functions.sky_point(double precision, double precision) IS 'A point; null for what is no place on the sky.';
+COMMENT ON FUNCTION functions.sky_point(double precision[]) IS 'A point that is a place on the sky, or null.';
 COMMENT ON FUNCTION functions.sky_circle(double precision, double precision, double precision) IS 'A circle; null for a radius below 0.';
 COMMENT ON FUNCTION functions.sky_circle(double precision[], double precision) IS 'A circle around a point.';
 COMMENT ON FUNCTION functions.separation(double precision, double precision, double precision, double precision) IS 'Angle between two places, degrees.';

@@ -27,6 +27,9 @@ from tap_service.adql.value_types import Meaning
 MOST_RANGES = 60
 """Up to so many ranges PostgreSQL plans an OR of BETWEENs well: milliseconds, and a true estimate of the rows."""
 
+MOST_VERTICES = 500
+"""Polygons with more are covered by the circle around them, because their own ranges would take longer to find than they save."""
+
 
 @dataclass(frozen=True)
 class Cover:
@@ -79,6 +82,8 @@ class Patch(Cover):
         """The padded polygon's ranges."""
         if self.polygon.radius + self.reach >= 180:
             return None
+        if len(self.polygon.vertices) > MOST_VERTICES:
+            return _inclusive(cone_ranges(*self.polygon.middle, self.polygon.radius + self.reach, self.sky_key.padding))
         return _inclusive(polygon_ranges(self.polygon, self.reach + self.sky_key.padding, MOST_RANGES))
 
 
@@ -144,12 +149,6 @@ def find_cover(condition: Expression) -> Cover | None:
     if isinstance(left, Overlap) and _holds(1, operator, number) and not _holds(0, operator, number):
         return _overlapping(left, settles=True)
     return None
-
-
-def find_cone(condition: Comparison) -> Cone | None:
-    """The cone that a comparison asks for and no more than that, or None."""
-    cover = find_cover(condition)
-    return cover if isinstance(cover, Cone) and cover.settles else None
 
 
 def _holds(value: int, operator: str, number: float) -> bool:

@@ -11,7 +11,7 @@ from tap_service.adql.constants import constant
 from tap_service.adql.conversions import comparable, converted, in_one_type, require, timestamp
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
 from tap_service.adql.functions import FUNCTIONS, SPECIAL, alternatives, call, unknown_function
-from tap_service.adql.geometry import GEOMETRY, region_from_text, text_of_region
+from tap_service.adql.geometry import GEOMETRY, call_geometry, region_from_text, text_of_region
 from tap_service.adql.key_ranges import BETWEEN
 from tap_service.adql.scope import Scope
 from tap_service.adql.typed_tree import (
@@ -160,7 +160,7 @@ class ExpressionResolver:
             self.source.fail(AdqlTypeError, f"{node.function} takes neither DISTINCT nor *", node.place)
         if node.function in UDFS:
             return UDFS[node.function].call(arguments, self.source, node.place)
-        return GEOMETRY[node.function](arguments, self.source, node.place)
+        return call_geometry(node.function, arguments, self.source, node.place)
 
     @resolve.register
     def _(self, node: tree.Cast) -> Expression:

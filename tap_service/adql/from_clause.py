@@ -28,7 +28,7 @@ from tap_service.adql.typed_tree import (
 )
 from tap_service.adql.value_types import Internal, Meaning, common_type
 from tap_service.names import close_names, same_name
-from tap_service.table_set import TableSet, TapTable
+from tap_service.table_set import UPLOADS, TableSet, TapTable
 
 _CONDITION = Meaning(Internal.CONDITION)
 
@@ -156,6 +156,15 @@ class FromResolver:
         if found:
             names = " or ".join(table.qualified_name for table in found)
             self.source.fail(AdqlNameError, f"{written} may mean {names}; write the schema too", node.place)
+        if schema is not None and same_name(UPLOADS, schema.text, schema.delimited):
+            uploads = [table.qualified_name for table in self.table_set.tables if table.schema == UPLOADS]
+            meant = close_names(written, uploads, 1) or tuple(uploads)
+            guess = (
+                f"did you mean {' or '.join(meant)}?"
+                if uploads
+                else f"no table came with the request: UPLOAD={name.text},param:... sends one"
+            )
+            self.source.fail(AdqlNameError, f"there is no table {written}; {guess}", node.place)
         near = [*self.table_set.suggest(name.text, schema.text if schema else None)]
         near += close_names(written, (common.name.text for common in self.common), 1)
         guess = f"; did you mean {' or '.join(near)}?" if near else "; TAP_SCHEMA.tables lists what there is"

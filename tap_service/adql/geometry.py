@@ -43,6 +43,20 @@ Values = tuple[Expression, ...]
 Build = Callable[[Values, QueryText, int], Expression]
 
 
+def call_geometry(name: str, arguments: Values, source: QueryText, place: int) -> Expression:
+    """A function of GEOMETRY applied to its arguments; columns of float32 numbers with an xtype of geometry are regions too."""
+    return GEOMETRY[name](tuple(map(_double_region, arguments)), source, place)
+
+
+def _double_region(value: Expression) -> Expression:
+    meaning = {type_.xtype: type_ for type_ in REGIONS}.get(value.meaning.xtype)
+    if value.meaning.type is not ColumnType.VECTOR or meaning is None:
+        return value
+    return Operation(
+        replace(value.meaning, type=meaning), "CAST(functions.unpack_vector({0}) AS double precision[])", (value,), place=value.place
+    )
+
+
 # -- regions made
 
 
@@ -309,7 +323,7 @@ def _centroid(region: Expression, place: int) -> Expression:
 def _coordinate(number: int) -> Callable[[Expression, int], Expression]:
     def build(point: Expression, place: int) -> Expression:
         if not isinstance(point, Cap):
-            return Operation(_DEGREES, f"({{0}})[{number}]", (point,), place=place)
+            return Operation(_DEGREES, f"(functions.sky_point({{0}}))[{number}]", (point,), place=place)
         value = (point.lon, point.lat)[number - 1]
         meaning = Meaning.of(_DOUBLE, "deg", value.meaning.ucd)
         degrees = constant(point.lon), constant(point.lat)

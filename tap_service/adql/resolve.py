@@ -129,17 +129,20 @@ class _QueryResolver:
         """The items with every star written out, and the columns that they make."""
         items: list[Expression] = []
         labels: list[str] = []
+        starred: list[str | None] = []
         for node in nodes:
             if isinstance(node, tree.Star):
                 columns = scope.table(node.qualifier, self.source).columns if node.qualifier else scope.columns
                 for column in columns:
                     items.append(replace(column.value, place=node.place))
                     labels.append(column.label)
+                    starred.append(column.value.relation.alias if isinstance(column.value, ColumnValue) else None)
                 continue
             item = self.as_output(resolver.value(node.expression))
             items.append(item)
             labels.append(node.alias.text if node.alias else self.label(node.expression, scope, len(items)))
-        return tuple(items), tuple(outputs_of(items, labels))
+            starred.append(None)
+        return tuple(items), tuple(outputs_of(items, labels, starred))
 
     def as_output(self, item: Expression) -> Expression:
         """A value as a result column can hold it."""
@@ -217,16 +220,16 @@ class _QueryResolver:
         return found[0] if found else None
 
 
-def outputs_of(items: list[Expression], labels: list[str]) -> Iterator[Output]:
+def outputs_of(items: list[Expression], labels: list[str], starred: list[str | None]) -> Iterator[Output]:
     """Columns with names that differ (without regard to case), valid as identifiers where they were made here.
 
-    Only the columns of one uploaded table keep names that differ by case alone: they are what its writer called them.
+    ``starred`` is the relation of an item that a star stands for. The columns of one table keep names that differ by case alone: those of
+    an uploaded table are what its writer called them.
     """
     taken = {label.casefold() for label in labels}
     used: dict[str, dict[str, str | None]] = {}
-    for number, (item, label) in enumerate(zip(items, labels, strict=True), 1):
+    for number, (item, label, table) in enumerate(zip(items, labels, starred, strict=True), 1):
         name, again = label, 2
-        table = item.relation.alias if isinstance(item, ColumnValue) and item.name == label else None
         others = used.get(name.casefold(), {})
         if others and (table is None or name in others or set(others.values()) != {table}):
             while name.casefold() in used or (name != label and name.casefold() in taken):

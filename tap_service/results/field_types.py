@@ -80,11 +80,9 @@ class Field:
         if self.datatype in ("char", "unicodeChar"):
             of_time = self.xtype == "timestamp" if self.type is None else self.type is ColumnType.TIMESTAMP
             return CellForm.TIMESTAMP if of_time else CellForm.TEXT
-        one = self.length == 1 and self.datatype not in ("floatComplex", "doubleComplex")
         if self.datatype not in ELEMENT_BYTES:
             raise InternalError(f"Column {self.name} has the type {self.datatype}[{self.arraysize or ''}], which no result format knows.")
-        # An array of one element may be stored as a plain number.
-        if one and (self.arraysize is None or (self.type is not None and not self.type.is_array)):
+        if self.arraysize is None and self.datatype not in ("floatComplex", "doubleComplex"):
             return {"boolean": CellForm.BOOLEAN, "bit": CellForm.SMALL, "unsignedByte": CellForm.SMALL}.get(self.datatype, CellForm.FIXED)
         if self.datatype == "double":
             return CellForm.DOUBLE_ARRAY

@@ -38,7 +38,7 @@ def _column(field: Field, cells: BlockCells, i: int, ascii_only: bool) -> pa.Arr
             return pa.array(np.ascontiguousarray(cells.fixed(i)).view("u1").astype(bool), mask=cells.null[:, i])
         case CellForm.SMALL:
             return _numbers(cells.fixed(i).view(">i2"), cells.null[:, i])
-        case CellForm.FIXED if field.length == 1 and field.datatype in _SINGLE:
+        case CellForm.FIXED if field.arraysize is None and field.datatype in _SINGLE:
             return _numbers(cells.fixed(i).view(_NUMBERS[field.datatype]), cells.null[:, i])
         case CellForm.FIXED:
             values = cells.fixed(i)

@@ -24,7 +24,7 @@ _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 """
 _RESULTS_END = "</RESOURCE>\n"
 _DOCUMENT_END = "</VOTABLE>\n"
-_SKY = ("pos.eq.", "POS_EQ_", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
+_SKY = ("pos.eq", "pos.outline", "POS_EQ_", "pos.pm", "pos.parallax", "spect.dopplerVeloc")
 """UCDs whose values belong to the coordinate system."""
 
 

@@ -21,6 +21,9 @@ _LETTERS = np.zeros(256, np.uint8)
 for _bytes, _letter in ((_TRUE, b"T"), (_FALSE, b"F"), (_UNKNOWN, b"?")):
     _LETTERS[list(_bytes)] = ord(_letter)
 
+_BATCH_BYTES = 1 << 21
+"""Bytes that are gone through at a time: whole rows are looked for once in each."""
+
 Columns = tuple[dict[str, np.ndarray[Any, Any]], dict[str, np.ndarray[Any, Any]], int]
 
 
@@ -31,7 +34,9 @@ class BinaryCells:
         self._columns = columns
         self._mask_bytes = (len(columns) + 7) // 8 if with_mask else 0
         self._waiting = ""
-        self._data = b""
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._enough = _BATCH_BYTES
         widths = [column.cell_bytes(column.length) if column.length is not None else None for column in columns]
         self._widths = widths
         self._stride = self._mask_bytes + sum(width for width in widths if width is not None) if None not in widths else None
@@ -41,11 +46,15 @@ class BinaryCells:
         text = self._waiting + "".join(text.split())
         whole = len(text) if last else len(text) - len(text) % 4
         self._waiting = text[whole:]
-        self._data += binascii.a2b_base64(text[:whole].encode("ascii"), strict_mode=True) if whole else b""
+        piece = binascii.a2b_base64(text[:whole].encode("ascii"), strict_mode=True) if whole else b""
+        self._pieces.append(piece)
+        self._size += len(piece)
 
     def take(self, most_rows: int, rows_before: int, *, last: bool) -> Columns | None:
-        """Values and nulls of the next whole rows, and how many; None where there is none yet. ParameterError where the last row is cut."""
-        data = self._data
+        """Values and nulls of the next whole rows, and how many; None until enough has come. ParameterError where the last row is cut."""
+        if not last and self._size < self._enough:
+            return None
+        data = b"".join(self._pieces)
         if self._stride is not None:
             if self._stride == 0 and data:
                 raise ParameterError("its rows have no bytes, but its STREAM has.")
@@ -57,10 +66,9 @@ class BinaryCells:
         if count == 0:
             if last and data:
                 raise ParameterError(f"its STREAM ends within row {rows_before + 1}: it is damaged or was cut.")
+            self._pieces, self._enough = [data], 2 * len(data)  # a row longer than that
             return None
-        if not last and count < most_rows:
-            return None  # more may come: few large blocks are quicker than many small ones
-        self._data = data[end:]
+        self._pieces, self._size, self._enough = [data[end:]], len(data) - end, _BATCH_BYTES
         raw = np.frombuffer(data, np.uint8)
         values, nulls = {}, {}
         row_starts = starts[:, 0] - self._mask_bytes if self._mask_bytes else None

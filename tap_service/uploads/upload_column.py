@@ -130,6 +130,8 @@ def upload_column(attributes: dict[str, str], description: str | None, null: str
     arraysize = attributes.get("arraysize", "").replace(" ", "") or None
     if arraysize is not None and not (len(arraysize) < 100 and _ARRAYSIZE.fullmatch(arraysize)):
         raise ParameterError(f"FIELD {name:.100} has the arraysize {arraysize!r:.50}; it should be as 12, 12*, * or 3x4.")
+    if arraysize == "1":
+        arraysize = None  # older tools write it for scalars; deprecated by erratum 3 of VOTable 1.3
     xtype = attributes.get("xtype") or None
     stands_for_itself = _PLAIN_NAME.fullmatch(name) and name not in _NOT_FOR_COLUMNS and all(name != other.name for other in before)
     column = UploadColumn(
@@ -154,16 +156,16 @@ _PLACES = {"point": ("2", ColumnType.POINT), "circle": ("3", ColumnType.CIRCLE)}
 
 
 def _type(datatype: str, arraysize: str | None, xtype: str | None) -> ColumnType:
-    """The type that holds the values. An array of one element is a number: older tools write arraysize 1 for scalars."""
+    """The type that holds the values."""
     if datatype in ("char", "unicodeChar"):
         one_time = xtype == "timestamp" and arraysize is not None and "x" not in arraysize
         return ColumnType.TIMESTAMP if one_time else ColumnType.TEXT
     if datatype == "double" and arraysize is not None and "x" not in arraysize:
-        if xtype == "polygon" and arraysize != "1":
+        if xtype == "polygon":
             return ColumnType.POLYGON
         if xtype in _PLACES and _PLACES[xtype][0] == arraysize:
             return _PLACES[xtype][1]
-    return (_SCALARS if arraysize in (None, "1") else _ARRAYS)[datatype]
+    return (_SCALARS if arraysize is None else _ARRAYS)[datatype]
 
 
 def _null_number(null: str | None, datatype: str, name: str) -> int | None:

@@ -214,3 +214,14 @@ def test_regions_find_real_sources_outside_their_pixel(sources: Sources, real_da
             where = f"1 = CONTAINS(POINT(ra, dec), {region})"
             assert int(source_id[row]) in sources.found(where, table), region
             assert sources.found(where, table) == sources.found(where, PLAIN)
+
+
+def test_a_polygon_of_many_corners_is_covered_by_its_circle(sources: Sources) -> None:
+    azimuth = np.linspace(0, 360, 800, endpoint=False)
+    corners = oracle.moved(np.repeat([[30.0, 10.0]], 800, axis=0), 1.0 + 0.3 * np.sin(np.radians(9 * azimuth)), azimuth)
+    where = f"1 = CONTAINS(POINT(ra, dec), POLYGON({', '.join(repr(float(number)) for number in corners.ravel())}))"
+    source_id, places = scattered(np.array([[30.0, 10.0]]), 1.0, np.random.default_rng(6))
+    sources.fill(source_id, places)
+    statement = translate(f"SELECT ra FROM t.s WHERE {where}", TableSet(1, (COVERED,))).statement.as_string(None)
+    assert 1 <= statement.count('"source_id" BETWEEN') <= MOST_RANGES
+    assert sources.found(where, COVERED) == sources.found(where, PLAIN) != []

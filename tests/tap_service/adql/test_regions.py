@@ -280,6 +280,13 @@ VALUES = {
     "area of a large box": ("AREA(BOX(40, 70, 90, 90))", 360 * 360 / math.pi / 6),
     "area of a circle": ("AREA(CIRCLE(40, 70, 90))", 180 * 360 / math.pi),
     "area of a circle beyond the sky": ("AREA(CIRCLE(40, 70, 400))", 360 * 360 / math.pi),
+    "area in another frame": ("AREA(ivo_geom_transform('GALACTIC', 'ICRS', POLYGON(0, 0, 90, 0, 0, 90)))", 360 * 360 / math.pi / 8),
+    "area of a row in another frame": (
+        "AREA(ivo_geom_transform('GALACTIC', 'ICRS', POLYGON(lon, 0, 90, 0, 0, 90)))",
+        360 * 360 / math.pi / 8,
+    ),
+    "area of a box in another frame": ("AREA(BOX('GALACTIC', lon, 70, 90, 90))", 360 * 360 / math.pi / 6),
+    "pixel of a point": ("ivo_healpix_index(0, CAST('45 41' AS POINT)) + ivo_healpix_index(0, COALESCE(POINT(lon, 90), spot))", 0),
     "area of a point": ("AREA(POINT(40, 70))", 0.0),
     "latitude of a centroid": ("COORD2(CENTROID(POLYGON(0, 0, 90, 0, 0, 90)))", math.degrees(math.asin(1 / math.sqrt(3)))),
     "longitude of a box": ("COORD1(CENTROID(BOX(359.9999, 70, 1, 1)))", 359.9999),

@@ -34,7 +34,9 @@ def elements(datatype: str) -> st.SearchStrategy[Any]:
 def cells(column: Column) -> st.SearchStrategy[Any]:
     """Values of a column, None among them."""
     if column.xtype == "timestamp":
-        years = st.datetimes(min_value=np.datetime64("1000-01-01T00:00:00").astype(object), max_value=np.datetime64("3000-01-01T00:00:00").astype(object))
+        years = st.datetimes(
+            min_value=np.datetime64("1000-01-01T00:00:00").astype(object), max_value=np.datetime64("3000-01-01T00:00:00").astype(object)
+        )
         return st.none() | years.map(lambda moment: moment.isoformat(timespec="microseconds"))
     if column.datatype in ("char", "unicodeChar"):
         longest = column.length or (7 if column.arraysize == "7*" else 12)
@@ -70,7 +72,9 @@ def tables(draw: st.DrawFn) -> tuple[list[Column], list[list[Any]]]:
     return columns, rows
 
 
-def sent(service: Any, table: bytes, output: str = "votable", query: str = "SELECT * FROM TAP_UPLOAD.t1") -> tuple[list[Column], list[list[Any]]]:
+def sent(
+    service: Any, table: bytes, output: str = "votable", query: str = "SELECT * FROM TAP_UPLOAD.t1"
+) -> tuple[list[Column], list[list[Any]]]:
     """FIELDs and rows of the answer."""
     form = {"QUERY": query, "UPLOAD": "t1,param:t1", "FORMAT": output}
     answer = httpx.post(f"{service.url}/sync", data=form, files={"t1": ("t1", table)}, timeout=60)

@@ -73,7 +73,9 @@ def _cell(column: Column, text: str) -> Any:
         return text
     words = list(text.replace(" ", "")) if column.datatype == "bit" else text.split()
     if column.datatype == "boolean":
-        elements: list[Any] = [{"t": True, "true": True, "1": True, "f": False, "false": False, "0": False, "?": None}[word.lower()] for word in words]
+        elements: list[Any] = [
+            {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False, "?": None}[word.lower()] for word in words
+        ]
     elif column.datatype in ("float", "double", "floatComplex", "doubleComplex"):
         elements = [float(word.replace("Inf", "inf")) for word in words]
         if column.datatype in ("float", "floatComplex"):
