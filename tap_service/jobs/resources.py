@@ -315,7 +315,7 @@ def _wait(pairs: Iterable[tuple[str, str]], longest: float) -> tuple[float | Non
     phase: str | None = None
     for name, value in pairs:
         if name.upper() == "WAIT":
-            asked = whole_number("WAIT", value, -(10**18))
+            asked = whole_number("WAIT", value)
             asked_seconds = min(float(asked), longest) if asked >= 0 else longest
             seconds = asked_seconds if seconds is None else min(seconds, asked_seconds)
         elif name.upper() == "PHASE":

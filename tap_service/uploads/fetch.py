@@ -89,7 +89,7 @@ class TableFetch:
                 connection.request("GET", path + query, headers=_HEADERS)
                 response = connection.getresponse()
                 if response.status in _REDIRECTS and (location := response.getheader("Location")):
-                    url = urljoin(url, location)
+                    url = _redirected(url, location)
                     continue
                 if response.status != HTTPStatus.OK:
                     raise ParameterError(f"{url:.200} answers {response.status} {response.reason:.100}.")
@@ -154,6 +154,13 @@ class TableFetch:
         return family, address  # type: ignore[return-value]
 
 
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise ParameterError(f"{url:.200} redirects to {location!r:.200}, which is no address: {error}.") from error
+
+
 def is_public(address: str) -> bool:
     """Whether an address is one of the public internet, also where an IPv6 address only wraps one of IPv4."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -163,11 +170,15 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if parsed not in _GLOBAL_UNICAST:
+            return False
     return parsed.is_global and not parsed.is_multicast
 
 
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 addresses as a translating gateway writes them (RFC 6052)."""
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that has ever been given out for the internet; ``is_global`` takes the old site-local addresses (fec0::/10) for it too."""
 
 
 def _split(url: str) -> SplitResult:
