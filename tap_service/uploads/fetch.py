@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from typing import BinaryIO
@@ -40,17 +41,19 @@ _REDIRECTS = (
 
 
 class TableFetch:
-    """Fetches one table. ``fetch`` blocks; ``stop`` may be called from any thread and ends it at once."""
+    """Fetches the tables of one request, which share its limits of size and time. ``fetch`` blocks; ``stop`` may be called from any thread and ends it at once."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._until = time.monotonic() + limits.upload_seconds
+        self._size = 0
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._stopped = self._too_slow = False
 
     def fetch(self, url: str, target: BinaryIO) -> None:
         """The bytes at an address into ``target``; ParameterError or TooLargeError in words that name the address."""
-        watch = threading.Timer(self._limits.upload_seconds, self._end, (True,))
+        watch = threading.Timer(max(0.0, self._until - time.monotonic()), self._end, (True,))
         watch.daemon = True
         watch.start()
         try:
@@ -100,11 +103,12 @@ class TableFetch:
         raise ParameterError(f"{url:.200} redirects more than {_MOST_REDIRECTS} times.")
 
     def _copy(self, url: str, response: http.client.HTTPResponse, target: BinaryIO) -> None:
-        size = 0
         while chunk := response.read1(_CHUNK):
-            size += len(chunk)
-            if size > self._limits.upload_bytes:
-                raise TooLargeError(f"{url:.200} has more than {self._limits.upload_bytes} bytes, the most that this service takes.")
+            self._size += len(chunk)
+            if self._size > self._limits.upload_bytes:
+                raise TooLargeError(
+                    f"With {url:.200} the request's tables have more than {self._limits.upload_bytes} bytes, the most that this service takes."
+                )
             target.write(chunk)
         if self._stopped or self._too_slow:
             raise ConnectionAbortedError

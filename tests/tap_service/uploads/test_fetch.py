@@ -190,6 +190,20 @@ def test_a_fetch_that_is_stopped_ends_at_once(tables: str) -> None:
     assert time.monotonic() - began < 5
 
 
+def test_the_tables_of_a_request_share_its_limits(tables: str) -> None:
+    allowed = frozenset({tables})
+    fetch = TableFetch(Limits(upload_hosts=allowed, upload_bytes=2 * len(TABLE) + 1))
+    for _ in range(2):
+        fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
+    with pytest.raises(TooLargeError, match=f"the request's tables have more than {2 * len(TABLE) + 1} bytes"):
+        fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
+    fetch = TableFetch(Limits(upload_hosts=allowed, upload_seconds=0.5))
+    fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
+    time.sleep(0.5)
+    with pytest.raises(ParameterError, match=r"longer than 0\.5 s in all"):
+        fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
+
+
 # -- through the service
 
 
