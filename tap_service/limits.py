@@ -25,7 +25,7 @@ class Limits:
     """Bytes of the uploaded tables of one request, compressed and not; the most that is fetched from an address."""
     upload_rows: int = 2_000_000
     """Rows of one uploaded table."""
-    upload_seconds: float = 60.0
+    upload_seconds: float = 30.0
     """The longest that fetching a table from an address may take."""
     upload_hosts: frozenset[str] = frozenset()
     """Hosts (a name or address, or with a port behind a colon) that tables may be fetched from although they are not public."""

@@ -5,7 +5,7 @@
 --     1.4519  nearer the poles: with s = sqrt(6) sin(c/2) at the colatitude c, columns and rows are t s and (1 - t) s, 0 <= t <= 1,
 --             and the gradient's square t^2 3/2 cos^2(c/2) + 6/pi^2 / cos^2(c/2) is largest at t = 1 and c = 0.
 -- So a disc lies in the square of that half width around its centre's column and row, if the square lies within the face.
--- A pixel's range is told by its middle m: the lowest bit of m is half of the range's length.
+-- Rounding is left to the caller, who adds a margin to the radius. A pixel's range is told by its middle m: the lowest bit of m is half of the range's length.
 
 CREATE OR REPLACE FUNCTION functions.sky_pixels(lon double precision, lat double precision, reach double precision) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

@@ -4,8 +4,9 @@ All are in ICRS degrees. The deprecated coordinate system before the arguments m
 in it is turned to ICRS at once. Where the standard leaves it open:
 
 - A longitude may be any number; it comes out between 0 and 360. A latitude beyond 90 degrees, a radius below 0, sizes of a box that do
-  not lie between 0 and 180, and a polygon that ``catalog.spherical_polygon`` knows none for are refused where they are constant, and NULL
-  where they come from rows; so is every place with a NULL coordinate.
+  not lie between 0 and 180, and a polygon that no hemisphere holds are refused where they are constant, and NULL where they come from
+  rows; so is every place with a NULL coordinate. A polygon whose edges cross is refused where it is constant; one from a row holds
+  what its border winds around, and its AREA and CENTROID take what it winds around clockwise from what it winds around the other way.
 - A polygon is the side of its edges that lies within a hemisphere, whichever way round it is written. It comes out as DALI 1.1 section
   3.3.7 has it, counter-clockwise as seen from inside the sphere.
 - The border of a region belongs to it. Two points contain each other where they are one.
@@ -88,6 +89,8 @@ def _placed(lon: Expression, lat: Expression, frame: str, what: str, source: Que
         source.fail(AdqlTypeError, f"a latitude of {degrees[1]:g} degrees is not on the sky; it lies between -90 and 90", lat.place)
     if degrees[0] is not None:
         lon = Constant(lon.meaning, longitude(float(degrees[0])), place=lon.place)
+    if degrees[1] is not None:
+        lat = Constant(lat.meaning, float(degrees[1]), place=lat.place)
     return (lon, lat) if frame == "ICRS" else _turned(lon, lat, rotation(frame, "ICRS"))
 
 

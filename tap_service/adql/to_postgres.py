@@ -171,11 +171,11 @@ def _sky_join(join: SkyJoin) -> sql.Composed:
 
 
 def _in_order_of_the_sky(source: Source, join: SkyJoin) -> sql.Composed:
-    """An upload in strips of a quarter of a degree, so that rows looked up one after the other lie near one another in the index."""
+    """An upload in strips of a degree, so that rows looked up one after the other lie near one another in the index."""
     if not isinstance(source, StoredTable) or source.schema != UPLOADS:
         return _source(source)
     alias = sql.Identifier(source.relation.alias)
-    strips = SQL("floor(4 * {}) * 360 + {}").format(_value(join.lat), _value(join.lon))
+    strips = SQL("floor({}) * 360 + {}").format(_value(join.lat), _value(join.lon))
     return SQL("(SELECT * FROM {} ORDER BY {}) AS {}").format(_source(source), strips, alias)
 
 

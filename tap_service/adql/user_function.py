@@ -101,7 +101,11 @@ class Signature:
                 source.fail(AdqlTypeError, f"{name} of {self.name} is {takes.words}, and cannot be NULL here", argument.place)
             return converted(argument, read_as)
         if given not in takes.types:
-            source.fail(AdqlTypeError, f"{name} of {self.name} is {takes.words}, but this is {in_words(given)}", argument.place)
+            source.fail(
+                AdqlTypeError,
+                f"{name} of {self.name} is {takes.words}, but this is {in_words(given)}; it is called as {self}",
+                argument.place,
+            )
         if takes.read_as is ColumnType.TIMESTAMP and isinstance(argument, Constant) and given is ColumnType.TEXT:
             return timestamp(argument, source)
         return argument if takes.read_as is None else converted(argument, takes.read_as)

@@ -7,5 +7,6 @@ votable            a VOTable document as columns and blocks of rows
 upload_column      a FIELD, and the column that holds its values
 text_cells         cells of TABLEDATA to values
 binary_cells       rows of BINARY and BINARY2 to values
+fits_cells         a FITS table inside a VOTable to values
 temporary_table    the rows as a temporary table of the query's own connection
 """

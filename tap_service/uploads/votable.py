@@ -55,6 +55,8 @@ class VOTableReader:
         self._text: list[str] = []
         self._cells: list[str] = []
         self._binary: BinaryCells | None = None
+        self._fits = False
+        self._extension: int | None = None
         self._parser = parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.buffer_size = _CHUNK
@@ -109,6 +111,8 @@ class VOTableReader:
         elif local == "VALUES" and self._path[-2] == "FIELD":
             self._null = attributes.get("null", self._null)
         elif local == "DATA":
+            if self.columns:
+                raise ParameterError("its TABLE has more than one DATA.")
             self._begin_data()
         elif local == "TABLEDATA" and self._path[-2] == "DATA":
             self._parser.StartElementHandler, self._parser.EndElementHandler = self._cell_handlers(prefix + colon)
@@ -116,8 +120,9 @@ class VOTableReader:
         elif local in ("BINARY", "BINARY2") and self._path[-2] == "DATA":
             self._binary = BinaryCells(self.columns, with_mask=local == "BINARY2")
         elif local == "FITS" and self._path[-2] == "DATA":
-            raise ParameterError("its rows are a FITS stream; send TABLEDATA, BINARY or BINARY2.")
-        elif local == "STREAM" and self._binary is not None:
+            number = attributes.get("extnum", "").strip()
+            self._fits, self._extension = True, int(number) if number.isdecimal() and len(number) < 9 else None
+        elif local == "STREAM" and (self._fits or self._binary is not None):
             self._begin_stream(attributes)
 
     def _end(self, name: str) -> None:
@@ -215,12 +220,30 @@ class VOTableReader:
             yield self._rows_of(values, nulls)
 
     def _finished(self) -> Iterator[Rows]:
-        if self._binary is not None:
+        if self._fits:
+            yield from self._fits_rows()
+        elif self._binary is not None:
             yield from self._binary_rows(last=True)
         elif self._cells:
             yield self._text_rows()
 
-    # -- both
+    # -- FITS
+
+    def _fits_rows(self) -> Iterator[Rows]:
+        try:
+            content = binascii.a2b_base64("".join("".join(self._text).split()).encode("ascii"), strict_mode=True)
+        except (binascii.Error, ValueError) as error:
+            raise ParameterError(f"its STREAM is no base64 text: {error}.") from error
+        from tap_service.uploads.fits_cells import fits_cells  # astropy is slow to load, and hardly any upload needs it
+
+        values, nulls, self.rows = fits_cells(self.columns, content, self._extension)
+        self._check_rows(self.rows)
+        for column in self.columns:
+            if column.is_text:
+                self._look_at_texts(column, [text for text in values[column.stored_name].tolist() if isinstance(text, str)])
+        yield self._rows_of(values, nulls)
+
+    # -- all
 
     def _look_at_texts(self, column: UploadColumn, texts: list[str]) -> None:
         ascii_only = all(map(str.isascii, texts))

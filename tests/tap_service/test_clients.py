@@ -53,7 +53,8 @@ def test_pyvo_warns_of_a_cut_result(serve: Any, stars: Any) -> None:
 def test_pyvo_understands_what_the_service_declares(service: Any) -> None:
     tap = pyvo.dal.TAPService(service.url)
     assert (tap.maxrec, tap.hardlimit) == (1_000_000, 20_000_000)
-    assert tap.upload_methods == []
+    ways = [method.ivo_id.rpartition("#")[2] for method in tap.upload_methods]
+    assert ways == ["upload-inline", "upload-http", "upload-https"]
     assert "gaiadr3.gaia_source" in tap.tables
     assert {column.name for column in tap.tables["gaiadr3.gaia_source"].columns} >= {"source_id", "ra", "dec"}
     assert tap.get_tap_capability().get_adql().get_feature("ivo://ivoa.net/std/tapregext#features-adqlgeo", "DISTANCE")

@@ -199,7 +199,7 @@ def test_any_story_of_jobs_ends_as_the_standard_says(jobs: Jobs) -> None:
         run_state_machine_as_test(
             HereStory,
             settings=settings(
-                max_examples=int(os.environ.get("JOB_STORIES", "12")),
+                max_examples=int(os.environ.get("JOB_STORIES", "8")),
                 stateful_step_count=40,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -223,3 +223,13 @@ def test_a_client_that_leaves_ends_the_fetch(fetching: Any, tables: str) -> None
 def _fetches() -> bool:
     """Whether a fetch waits: each has a timer of its own."""
     return any(isinstance(thread, threading.Timer) for thread in threading.enumerate())
+
+
+def test_a_job_fetches_its_table_when_it_runs(stars: Any, serve: Any, work: Any, tables: str) -> None:
+    fields = {"QUERY": "SELECT * FROM TAP_UPLOAD.t1", "UPLOAD": f"t1,http://{tables}/t.xml", "FORMAT": "csv", "PHASE": "RUN"}
+    with serve(stars) as service, work(service, environment={"KIEL_TAP_UPLOAD_HOSTS": f"elsewhere.example, {tables}"}):
+        job = httpx.post(f"{service.url}/async", data=fields).headers["location"]
+        deadline = time.monotonic() + 60
+        while (phase := httpx.get(f"{job}/phase").text) in ("QUEUED", "EXECUTING") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert (phase, httpx.get(f"{job}/results/result").text) == ("COMPLETED", "a\n1\n2\n")

@@ -1,5 +1,6 @@
 """The reader alone: documents of every version and shape, and anything else, which it refuses in words."""
 
+import base64
 import gzip
 import io
 import re
@@ -114,6 +115,68 @@ def test_rows_longer_than_a_batch_are_read(size: int) -> None:
     for serialization in ("TABLEDATA", "BINARY", "BINARY2"):
         _, rows = read(document([Column("t", "char", "*"), Column("n", "int")], [[text, 1] for text in texts], serialization))
         assert rows["t"].tolist() == texts
+
+
+def fits_document(table: Table, fields: list[Column], extension: str = "") -> bytes:
+    """A VOTable whose rows are a FITS table, as TOPCAT's fits-inline writes it."""
+    out = io.BytesIO()
+    table.write(out, format="fits")
+    stream = base64.b64encode(out.getvalue()).decode()
+    xml = "".join(field.xml() for field in fields)
+    return f'<VOTABLE><RESOURCE><TABLE>{xml}<DATA><FITS{extension}><STREAM encoding="base64">{stream}</STREAM></FITS></DATA></TABLE></RESOURCE></VOTABLE>'.encode()
+
+
+@pytest.mark.parametrize("extension", ["", ' extnum="1"'])
+def test_a_fits_table_inside_is_read(extension: str) -> None:
+    names = ("u1", "i2", "i8", "f4", "f8", "text", "vector", "complex")
+    kinds = (
+        ("unsignedByte", None),
+        ("short", None),
+        ("long", None),
+        ("float", None),
+        ("double", None),
+        ("char", "*"),
+        ("float", "3"),
+        ("doubleComplex", None),
+    )
+    fields = [Column(name, datatype, arraysize) for name, (datatype, arraysize) in zip(names, kinds, strict=True)]
+    _, rows = read(fits_document(MADE_BY_ASTROPY[names], fields, extension))
+    assert rows.null("i2").tolist() == rows.null("i8").tolist() == rows.null("f4").tolist() == MASK
+    assert (rows["u1"].tolist(), rows["i8"][0], rows["f8"][2]) == ([0, 255, 7], 2**62 + 1, 1e300)
+    assert rows["text"].tolist() == ["a", "bcd", "x < y & z"]
+    assert [np.frombuffer(cell, ">f4").tolist() for cell in rows["vector"]] == MADE_BY_ASTROPY["vector"].tolist()
+    assert [np.frombuffer(cell, ">c16").tolist() for cell in rows["complex"]] == [[1 + 2j], [3], [4j]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "extension", "said"),
+    [
+        ([Column("u1", "unsignedByte")], "", "has 2 columns, but there are 1 FIELDs"),
+        ([Column("u1", "unsignedByte"), Column("text", "int")], "", "is not of its type in its FITS table"),
+        ([Column("u1", "char", "*"), Column("text", "char", "*")], "", "is no text in its FITS table"),
+        ([Column("u1", "unsignedByte"), Column("text", "double")], "", "is no number in its FITS table"),
+        ([Column("u1", "unsignedByte"), Column("text", "char", "*")], ' extnum="7"', "holds no table that can be read"),
+        ([Column("u1", "unsignedByte"), Column("text", "char", "*")], ' extnum="0"', "holds no table that can be read"),
+    ],
+)
+def test_a_fits_table_that_does_not_fit_is_refused(fields: list[Column], extension: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        read(fits_document(MADE_BY_ASTROPY["u1", "text"], fields, extension))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_damaged_fits_table_is_read_or_refused(data: st.DataObject) -> None:
+    out = io.BytesIO()
+    MADE_BY_ASTROPY["u1", "text"].write(out, format="fits")
+    content = bytearray(out.getvalue())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(32, 126))
+    stream = base64.b64encode(bytes(content[: data.draw(st.integers(0, len(content)))])).decode()
+    fields = Column("u1", "unsignedByte").xml() + Column("text", "char", "*").xml()
+    _read_or_refused(
+        f'<VOTABLE><RESOURCE><TABLE>{fields}<DATA><FITS><STREAM encoding="base64">{stream}</STREAM></FITS></DATA></TABLE></RESOURCE></VOTABLE>'.encode()
+    )
 
 
 ALPHABET = st.sampled_from(
