@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION functions.healpix_index(level integer, lon double pre
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     nside bigint;
-    colatitude double precision := pi() / 2 - radians(lat);
+    -- Angles below 1e-290 degrees are 0: PostgreSQL refuses products that no double holds.
+    colatitude double precision := pi() / 2 - CASE WHEN abs(lat) < 1e-290 THEN 0 ELSE radians(lat) END;
     z double precision;          -- sine of the latitude
     quarters double precision;   -- longitude in quarters of a turn, 0 to 4
     from_pole double precision;
@@ -25,7 +26,7 @@ BEGIN
     END IF;
     nside := 1::bigint << level;
     z := cos(colatitude);
-    quarters := radians(lon) * 0.63661977236758134308;
+    quarters := CASE WHEN abs(lon) < 1e-290 THEN 0 ELSE radians(lon) * 0.63661977236758134308 END;
     quarters := quarters - 4 * floor(quarters / 4);
     IF quarters >= 4 THEN
         quarters := 0;  -- a longitude just below 0
