@@ -77,7 +77,7 @@ class TapColumn:
         return known
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself alone, so that what is made of one is found again without a look at its columns
 class TapTable:
     """A table or view that people query.
 

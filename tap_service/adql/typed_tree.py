@@ -69,6 +69,10 @@ class ColumnValue(Expression):
     name: str
     is_json: bool = field(default=False, compare=False)
 
+    def children(self) -> Iterator[Expression]:
+        """None; SELECT * asks hundreds of columns."""
+        return iter(())
+
 
 @dataclass(frozen=True)
 class Constant(Expression):
