@@ -95,6 +95,8 @@ class TapTable:
     position: Position | None = None
     padding: float = 0.0
     displaced: tuple[int, ...] = ()
+    is_union: bool = False
+    """Whether it is a view of several tables' rows one after the other (UNION ALL)."""
     source_release: str | None = None
     """The schema of the release that the table's source_id belongs to, such as gaiadr3."""
 

@@ -204,7 +204,7 @@ class FromResolver:
 @lru_cache(maxsize=256)
 def columns_as(table: TapTable, alias: str) -> tuple[Relation, tuple[VisibleColumn, ...]]:
     """A table under an alias and its columns: the same for every query, and wide tables would be slow to make anew."""
-    relation = Relation(alias, SkyKey(table.position, table.padding, table.displaced) if table.position else None)
+    relation = Relation(alias, SkyKey(table.position, table.padding, table.displaced) if table.position else None, table.is_union)
     columns = tuple(
         VisibleColumn(
             column.name,

@@ -7,6 +7,7 @@ from psycopg import sql
 from catalog.healpix import MARGIN
 from catalog.schema.column import ColumnType
 from tap_service.adql.covers import find_cover, without_not
+from tap_service.adql.implied_ranges import with_implied_ranges
 from tap_service.adql.key_ranges import key_condition
 from tap_service.adql.region_sql import GEOMETRY_NODES, covered, geometry
 from tap_service.adql.sky_joins import UPLOADS, with_lookups
@@ -104,7 +105,7 @@ def _order(item: TypedOrder) -> sql.Composed:
 
 
 def _select(select: TypedSelect) -> sql.Composed:
-    select = with_lookups(select)
+    select = with_lookups(with_implied_ranges(select))
     items = [_item(item, output.sql_name) for item, output in zip(select.items, select.outputs, strict=True)]
     statement = SQL("SELECT DISTINCT " if select.distinct else "SELECT ") + _COMMA.join(items)
     statement += SQL(" FROM ") + _COMMA.join(_source(source) for source in select.sources)

@@ -43,6 +43,8 @@ class Relation:
 
     alias: str
     sky_key: SkyKey | None = field(default=None, compare=False, repr=False)
+    is_union: bool = field(default=False, compare=False)
+    """Whether it is a view of several tables' rows one after the other."""
 
 
 @dataclass(frozen=True)
