@@ -4,6 +4,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -80,7 +81,8 @@ class Client:
         try:
             translation = translate(text, self._table_set, version, self._limits.default_rows + 1)
             fields = tuple(Field(c.name, c.datatype, c.arraysize, c.xtype) for c in translation.columns)
-            return Rows(fields, [row for block in raw_blocks(self._reader, translation.statement) for row in _rows(block, fields)])
+            with closing(raw_blocks(self._reader, translation.statement)) as blocks:
+                return Rows(fields, [row for block in blocks for row in _rows(block, fields)])
         except (AdqlError, psycopg.Error) as error:
             return self._told(error, text)
 
@@ -102,7 +104,9 @@ def check_place(error: AdqlError, text: str) -> None:
 
 def _rows(block: RawBlock, fields: tuple[Field, ...]) -> Iterator[Row]:
     """The rows of a block of binary COPY, read one cell after the other."""
-    readers = [_READERS[TYPES[field.datatype, field.xtype]] for field in fields]
+    readers = [
+        _READERS[TYPES[field.datatype, field.xtype]] if field.arraysize is None or field.datatype == "char" else bytes for field in fields
+    ]
     at, buffer = 0, block.buffer
     while at < len(buffer):
         assert int.from_bytes(buffer[at : at + 2], "big") == len(fields)
