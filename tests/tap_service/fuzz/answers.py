@@ -1,5 +1,6 @@
 """A query through the service's own way of running it, its rows as Python values, and whether they are those of the evaluator."""
 
+import contextlib
 import math
 import struct
 from collections import Counter
@@ -75,12 +76,17 @@ class Client:
         finally:
             query.close()
 
-    def ask_quickly(self, text: str, version: str = "2.1") -> Rows | TapError:
-        """The same with the tables of the first query, and each statement in a transaction of its own: a tenth of the journeys."""
+    def ask_quickly(self, text: str, version: str = "2.1", maxrec: int | None = None) -> Rows | TapError:
+        """The same with the tables of the first query, and each statement in a transaction of its own: a tenth of the journeys.
+
+        One row more than ``maxrec`` is asked for, as the service does, and given: the rows behind are never computed.
+        """
         try:
-            translation = translate(text, self._table_set, version, self._limits.default_rows + 1)
+            translation = translate(text, self._table_set, version, self._limits.rows(maxrec) + 1)
             fields = tuple(Field(c.name, c.datatype, c.arraysize, c.xtype) for c in translation.columns)
-            return Rows(fields, [row for block in raw_blocks(self._reader, translation.statement) for row in _rows(block, fields)])
+            # Closed at once where a row cannot be read: the connection would wait for the rest of the rows for ever.
+            with contextlib.closing(raw_blocks(self._reader, translation.statement)) as blocks:
+                return Rows(fields, [row for block in blocks for row in _rows(block, fields)])
         except (AdqlError, psycopg.Error) as error:
             return self._told(error, text)
 
@@ -102,7 +108,7 @@ def check_place(error: AdqlError, text: str) -> None:
 
 def _rows(block: RawBlock, fields: tuple[Field, ...]) -> Iterator[Row]:
     """The rows of a block of binary COPY, read one cell after the other."""
-    readers = [_READERS[TYPES[field.datatype, field.xtype]] for field in fields]
+    readers = [_reader(field) for field in fields]
     at, buffer = 0, block.buffer
     while at < len(buffer):
         assert int.from_bytes(buffer[at : at + 2], "big") == len(fields)
@@ -114,6 +120,12 @@ def _rows(block: RawBlock, fields: tuple[Field, ...]) -> Iterator[Row]:
             cells.append(None if size < 0 else read(buffer[at : at + size]))
             at += max(size, 0)
         yield tuple(cells)
+
+
+def _reader(field: Field) -> Callable[[bytes], Any]:
+    """What reads a cell; arrays and regions, which the evaluator knows nothing of, stay the bytes that they are."""
+    is_array = field.arraysize is not None and field.datatype not in ("char", "unicodeChar")
+    return bytes if is_array else _READERS[TYPES[field.datatype, field.xtype]]
 
 
 def _number(form: str) -> Callable[[bytes], Any]:
