@@ -16,11 +16,9 @@ from psycopg import sql
 from catalog.binary_copy import write_rows
 from tap_service.errors import ParameterError, TooLargeError
 from tap_service.limits import Limits
-from tap_service.table_set import UPLOADS, TapTable
+from tap_service.table_set import STORED_UPLOADS, UPLOADS, TapTable
 from tap_service.uploads.upload_column import UploadColumn
 from tap_service.uploads.votable import VOTableReader
-
-_STORED_SCHEMA = "pg_temp"
 
 
 def load(connection: psycopg.Connection[Any], name: str, stream: BinaryIO, limits: Limits, stopped: Callable[[], bool]) -> TapTable:
@@ -37,7 +35,7 @@ def load(connection: psycopg.Connection[Any], name: str, stream: BinaryIO, limit
         ParameterError, TooLargeError: the document cannot be read; the message names the table.
         psycopg.errors.QueryCanceled: ``stopped`` said so.
     """
-    table = sql.Identifier(_STORED_SCHEMA, name)
+    table = sql.Identifier(STORED_UPLOADS, name)
     reader = VOTableReader(stream, limits)
     made = False
     try:
@@ -63,7 +61,7 @@ def load(connection: psycopg.Connection[Any], name: str, stream: BinaryIO, limit
         column.tap_column(beyond_ascii=column.stored_name in reader.beyond_ascii, too_long=column.stored_name in reader.too_long)
         for column in reader.columns
     )
-    return TapTable(UPLOADS, name, None, columns, "table", permanent=_STORED_SCHEMA)
+    return TapTable(UPLOADS, name, None, columns, "table", permanent=STORED_UPLOADS)
 
 
 def _make(connection: psycopg.Connection[Any], table: sql.Identifier, columns: tuple[UploadColumn, ...]) -> None:
