@@ -1,10 +1,10 @@
 """A query through the service's own way of running it, its rows as Python values, and whether they are those of the evaluator."""
 
-import contextlib
 import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -85,7 +85,7 @@ class Client:
             translation = translate(text, self._table_set, version, self._limits.rows(maxrec) + 1)
             fields = tuple(Field(c.name, c.datatype, c.arraysize, c.xtype) for c in translation.columns)
             # Closed at once where a row cannot be read: the connection would wait for the rest of the rows for ever.
-            with contextlib.closing(raw_blocks(self._reader, translation.statement)) as blocks:
+            with closing(raw_blocks(self._reader, translation.statement)) as blocks:
                 return Rows(fields, [row for block in blocks for row in _rows(block, fields)])
         except (AdqlError, psycopg.Error) as error:
             return self._told(error, text)
@@ -108,7 +108,9 @@ def check_place(error: AdqlError, text: str) -> None:
 
 def _rows(block: RawBlock, fields: tuple[Field, ...]) -> Iterator[Row]:
     """The rows of a block of binary COPY, read one cell after the other."""
-    readers = [_reader(field) for field in fields]
+    readers = [
+        _READERS[TYPES[field.datatype, field.xtype]] if field.arraysize is None or field.datatype == "char" else bytes for field in fields
+    ]
     at, buffer = 0, block.buffer
     while at < len(buffer):
         assert int.from_bytes(buffer[at : at + 2], "big") == len(fields)
@@ -120,12 +122,6 @@ def _rows(block: RawBlock, fields: tuple[Field, ...]) -> Iterator[Row]:
             cells.append(None if size < 0 else read(buffer[at : at + size]))
             at += max(size, 0)
         yield tuple(cells)
-
-
-def _reader(field: Field) -> Callable[[bytes], Any]:
-    """What reads a cell; arrays and regions, which the evaluator knows nothing of, stay the bytes that they are."""
-    is_array = field.arraysize is not None and field.datatype not in ("char", "unicodeChar")
-    return bytes if is_array else _READERS[TYPES[field.datatype, field.xtype]]
 
 
 def _number(form: str) -> Callable[[bytes], Any]:

@@ -25,6 +25,7 @@ from tests.tap_service.fuzz.choices import Choices
 from tests.tap_service.fuzz.grammar import make_query
 from tests.tap_service.fuzz.malformed import damaged, injected
 from tests.tap_service.fuzz.printer import written
+from tests.tap_service.fuzz.statement_log import StatementLog
 
 pytestmark = SLOW
 
@@ -83,7 +84,7 @@ def row_count(answer: httpx.Response, columns: int) -> int | None:
     return len(document.findall(".//v:TR", _NAMESPACE)) if "TABLEDATA" in kind or "text/xml" in kind else None
 
 
-def test_every_answer_is_a_whole_document_of_its_status(http: httpx.Client, client: Client) -> None:
+def test_every_answer_is_a_whole_document_of_its_status(http: httpx.Client, client: Client, statement_log: StatementLog) -> None:
     outcomes: Counter[str] = Counter()
 
     @amount(200, 0.05)
@@ -102,6 +103,8 @@ def test_every_answer_is_a_whole_document_of_its_status(http: httpx.Client, clie
         parameters = {"RESPONSEFORMAT": form} | ({} if maxrec is None else {"MAXREC": str(maxrec)})
         answer = _ask(http, text, method, parameters)
         outcomes[f"{answer.status_code}"] += 1
+        if outcomes.total() % 2000 == 0:
+            statement_log.check()
         if answer.status_code != 200:
             check_error(answer)
             return
@@ -113,4 +116,5 @@ def test_every_answer_is_a_whole_document_of_its_status(http: httpx.Client, clie
         assert counted in (None, min(len(found.rows), 100000 if maxrec is None else maxrec)), text
 
     ask()
+    statement_log.check()
     assert outcomes["200"] > 0.3 * outcomes.total()
