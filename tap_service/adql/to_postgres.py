@@ -10,7 +10,7 @@ from tap_service.adql.covers import find_cover, without_not
 from tap_service.adql.implied_ranges import with_implied_ranges
 from tap_service.adql.key_ranges import key_condition
 from tap_service.adql.region_sql import GEOMETRY_NODES, covered, geometry
-from tap_service.adql.sky_joins import UPLOADS, with_lookups
+from tap_service.adql.sky_joins import with_lookups
 from tap_service.adql.typed_tree import (
     Arithmetic,
     ColumnValue,
@@ -35,6 +35,7 @@ from tap_service.adql.typed_tree import (
     TypedSelect,
     TypedSetOperation,
 )
+from tap_service.table_set import STORED_UPLOADS
 
 SQL = sql.SQL
 _COMMA = SQL(", ")
@@ -178,7 +179,7 @@ def _sky_join(join: SkyJoin) -> sql.Composed:
 
 def _in_order_of_the_sky(source: Source, join: SkyJoin) -> sql.Composed:
     """An upload in strips of a degree, so that rows looked up one after the other lie near one another in the index."""
-    if not isinstance(source, StoredTable) or source.schema != UPLOADS:
+    if not isinstance(source, StoredTable) or source.schema != STORED_UPLOADS:
         return _source(source)
     alias = sql.Identifier(source.relation.alias)
     strips = SQL("floor({}) * 360 + {}").format(_value(join.lat), _value(join.lon))
