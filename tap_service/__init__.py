@@ -14,10 +14,9 @@ Sits on catalog alone; imports neither torch nor gaiaxpy, nor ingest or models.
     execute               one query, one transaction, one publication, as tap_reader
     publication_tables    a publication's TAP_SCHEMA rows as the tables that a query is resolved against
     vosi, capabilities, xml_document   /tables, /availability, /capabilities
-    cone_search           Simple Cone Search on each table with positions
-    datalink              what there is about a source
+    cone_search           /scs/{table}: Simple Cone Search on each table with positions
+    datalink              /datalink/links: what there is about a source
     examples, examples_page            example queries, and where they stand
-    cone_search, datalink              /scs/{table}; /datalink/links
     errors                whose fault, and the HTTP status that says so
     adql/, table_set      ADQL to PostgreSQL
     names                 what a name means, and what was meant by a wrong one

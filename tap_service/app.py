@@ -39,11 +39,10 @@ from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
 from tap_service.limits import Limits
 from tap_service.publication_tables import PublicationTables
-from tap_service.results.votable import error_document
+from tap_service.results.votable import MEDIA_TYPE, error_document
 from tap_service.service import Service
 from tap_service.sync import SyncAnswer, SyncQuery, query_route, send_error
 
-BASE = TAP
 SERVER = f"kiel/{VERSION} (IVOA-TAP)"
 
 
@@ -61,7 +60,7 @@ def make_app(
     """
     service = Service(database, limits)
     changes = PhaseChanges(database)
-    jobs = JobResources(service, files, changes, trusts_proxies=trusts_proxies).routes(f"{BASE}/async") if files else []
+    jobs = JobResources(service, files, changes, trusts_proxies=trusts_proxies).routes(f"{TAP}/async") if files else []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -140,12 +139,12 @@ def _documents(service: Service) -> list[BaseRoute]:
 
     return [
         Route("/", page),
-        Route(BASE, page),
-        Route(f"{BASE}/capabilities", capabilities),
-        *(Route(f"{path}/availability", availability) for path in (BASE, f"{CONES}/{{table}}", DATALINK)),
-        Route(f"{BASE}/tables", tables),
-        Route(f"{BASE}/tables/{{name}}", one_table),
-        Route(f"{BASE}/examples", examples),
+        Route(TAP, page),
+        Route(f"{TAP}/capabilities", capabilities),
+        *(Route(f"{path}/availability", availability) for path in (TAP, f"{CONES}/{{table}}", DATALINK)),
+        Route(f"{TAP}/tables", tables),
+        Route(f"{TAP}/tables/{{name}}", one_table),
+        Route(f"{TAP}/examples", examples),
     ]
 
 
@@ -155,7 +154,7 @@ def sync_route(service: Service) -> Route:
     async def sync(request: Request) -> Response:
         return SyncAnswer(SyncQuery(request, service))
 
-    return query_route(f"{BASE}/sync", sync)
+    return query_route(f"{TAP}/sync", sync)
 
 
 class ErrorResponse(Response):
@@ -187,7 +186,7 @@ async def _not_offered(request: Request, error: Exception) -> Response:
         message = str(error.detail)
     if "text/html" in request.headers.get("accept", ""):
         return PlainTextResponse(f"{message}\n", error.status_code, headers)
-    return Response(error_document(message), error.status_code, headers, "application/x-votable+xml")
+    return Response(error_document(message), error.status_code, headers, MEDIA_TYPE)
 
 
 def _methods_at(request: Request) -> list[str]:

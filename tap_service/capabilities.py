@@ -11,6 +11,8 @@ from tap_service.adql.geometry import GEOMETRY
 from tap_service.adql.udf import UDFS
 from tap_service.limits import Limits
 from tap_service.results.formats import FORMATS
+from tap_service.results.service_descriptor import DATALINK_STANDARD, DATALINK_TYPE
+from tap_service.results.votable import MEDIA_TYPE
 from tap_service.xml_document import CAPABILITIES, XSI_TYPE, add, document, root
 
 _FEATURE = "ivo://ivoa.net/std/TAPRegExt#features-"
@@ -64,7 +66,7 @@ def cone_capabilities(base: str, max_rows: int) -> bytes:
     cone = _capability(element, "ivo://ivoa.net/std/ConeSearch", "cs:ConeSearch")
     interface = _interface(cone, base, "base")
     add(interface, "queryType", "GET")
-    add(interface, "resultType", "application/x-votable+xml")
+    add(interface, "resultType", MEDIA_TYPE)
     add(cone, "maxSR", "180")
     add(cone, "maxRecords", str(max_rows))
     add(cone, "verbosity", "true")
@@ -78,8 +80,8 @@ def cone_capabilities(base: str, max_rows: int) -> bytes:
 def datalink_capabilities(base: str) -> bytes:
     """Capabilities of the DataLink service at ``base``, whose documents come from ``{base}/links`` (DataLink 1.1 section 2.1)."""
     element = root(CAPABILITIES, "capabilities", "vr", "vs")
-    interface = _interface(_capability(element, "ivo://ivoa.net/std/DataLink#links-1.1"), f"{base}/links", "base", "1.1")
-    add(interface, "resultType", "application/x-votable+xml;content=datalink")
+    interface = _interface(_capability(element, DATALINK_STANDARD), f"{base}/links", "base", "1.1")
+    add(interface, "resultType", DATALINK_TYPE)
     _resources(element, base)
     return document(element)
 

@@ -22,8 +22,9 @@ from catalog.embedded_server import open_database
 from catalog.errors import TransientError, UsageError
 from catalog.publish import pinned_publication
 from catalog.settings import Settings, settings
+from tap_service.address import TAP
 from tap_service.adql import parse, translate
-from tap_service.app import BASE, make_app
+from tap_service.app import make_app
 from tap_service.connections import Connections
 from tap_service.jobs.expiry import expire as expire_jobs
 from tap_service.jobs.job_table import JobTable
@@ -74,7 +75,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     with listener, WorkerProcesses(workers, threads):
-        _AnnouncingServer(config, f"http://{address}:{listener.getsockname()[1]}{BASE}").run([listener])
+        _AnnouncingServer(config, f"http://{address}:{listener.getsockname()[1]}{TAP}").run([listener])
 
 
 def _log() -> None:

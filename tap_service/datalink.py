@@ -27,14 +27,12 @@ from tap_service.parameters import maxrec_of, request_content
 from tap_service.publication_tables import PublicationTables
 from tap_service.results.field_types import Field
 from tap_service.results.formats import format_named
-from tap_service.results.votable import Info, TableData, VOTable
+from tap_service.results.service_descriptor import DATALINK_STANDARD, DATALINK_TYPE
+from tap_service.results.votable import MEDIA_TYPE, Info, TableData, VOTable
 from tap_service.results.xml_text import content
 from tap_service.service import Service
 from tap_service.table_set import TapTable
 
-STANDARD = "ivo://ivoa.net/std/DataLink#links-1.1"
-MEDIA_TYPE = "application/x-votable+xml;content=datalink"
-_VOTABLE = "application/x-votable+xml"
 _BIGGEST = 2**63 - 1
 _WITH_RELEASE = re.compile(r"(?:ivo://[^?#\s]*/)?(\w+)[/?](\d+)")
 _IDS_A_PART = 500
@@ -120,7 +118,7 @@ def datalink_routes(service: Service) -> list[BaseRoute]:
         maxrec = maxrec_of(values.get("MAXREC"))
         async with service.place():
             found = await service.in_thread(_look_up, service, identifiers, values.get("RELEASE"))
-        return StreamingResponse(_in_parts(service, _document(found, tap_address(request), maxrec)), media_type=MEDIA_TYPE)
+        return StreamingResponse(_in_parts(service, _document(found, tap_address(request), maxrec)), media_type=DATALINK_TYPE)
 
     async def capabilities(request: Request) -> Response:
         return Document(datalink_capabilities(f"{root_address(request)}{DATALINK}")).response(request)
@@ -136,8 +134,8 @@ async def _in_parts(service: Service, document: Iterator[bytes]) -> AsyncIterato
 
 def _check_format(named: str) -> None:
     plain = named.replace(" ", "").lower()
-    if plain not in ("votable", _VOTABLE, MEDIA_TYPE, "text/xml") and not format_named(named).media_type.startswith(_VOTABLE):
-        raise ParameterError(f"RESPONSEFORMAT {named!r} is not offered for links; they are a VOTable ({MEDIA_TYPE}).")
+    if plain not in ("votable", MEDIA_TYPE, DATALINK_TYPE, "text/xml") and not format_named(named).media_type.startswith(MEDIA_TYPE):
+        raise ParameterError(f"RESPONSEFORMAT {named!r} is not offered for links; they are a VOTable ({DATALINK_TYPE}).")
 
 
 def _asked(identifier: str, release: str | None, published: PublicationTables) -> _Asked:
@@ -200,7 +198,11 @@ def _rows(connection: psycopg.Connection[Any], tables: list[tuple[Link, TapTable
 
 def _document(found: _Found, tap: str, maxrec: int | None) -> Iterator[bytes]:
     """The document in parts; all links of one identifier stand together (DataLink 1.1 section 3.1)."""
-    infos = (Info("standardID", STANDARD), Info("server_software", f"kiel/{VERSION}"), Info("publication", str(found.published.serial)))
+    infos = (
+        Info("standardID", DATALINK_STANDARD),
+        Info("server_software", f"kiel/{VERSION}"),
+        Info("publication", str(found.published.serial)),
+    )
     writer = VOTable(FIELDS, infos, TableData(FIELDS))
     yield writer.begin()
     tables = {release: _tables_of(release, found.published) for release in {one.release for one in found.asked if not one.fault}}
@@ -231,4 +233,4 @@ def _links(one: _Asked, there: list[str], tables: list[tuple[Link, TapTable]], t
         if link.table in there:
             query = f"SELECT * FROM {table.qualified_name} WHERE source_id = {one.source_id}"  # noqa: S608 - a number, and a name of our own
             url = f"{tap}/sync?{urlencode({'LANG': 'ADQL', 'QUERY': query})}"
-            yield one.identifier, url, "", "", link.description, link.semantics, _VOTABLE, ""
+            yield one.identifier, url, "", "", link.description, link.semantics, MEDIA_TYPE, ""

@@ -4,6 +4,7 @@
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -12,6 +13,7 @@ from catalog.version import ROOT
 from tap_service.examples import EXAMPLES, GUIDE_SCHEMA, Example
 
 GUIDE = ROOT / "docs" / "query_guide.md"
+_GUIDE_WIDTH = 150
 _BEGIN, _END = "<!-- examples: python -m tap_service.examples_page -->", "<!-- end of examples -->"
 
 _PAGE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -54,7 +56,7 @@ def guide_section() -> str:
     for example in EXAMPLES:
         shown = example.on(GUIDE_SCHEMA)
         indented = "\n".join(f"    {line}" for line in shown.query.splitlines())
-        parts.append(f"### {shown.name}\n\n{shown.text}\n\n{indented}")
+        parts.append(f"### {shown.name}\n\n{textwrap.fill(shown.text, _GUIDE_WIDTH, break_on_hyphens=False)}\n\n{indented}")
     return "\n\n".join([*parts, _END])
 
 

@@ -24,7 +24,7 @@ from tap_service.address import links_address
 from tap_service.answer import Answer
 from tap_service.errors import BusyError, TapError, as_tap_error
 from tap_service.parameters import QueryParameters, RequestContent, read_parameters, request_content
-from tap_service.results.votable import error_document
+from tap_service.results.votable import MEDIA_TYPE, error_document
 from tap_service.service import Service
 
 log = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ async def send_error(send: Send, error: TapError) -> None:
 
 async def send_document(send: Send, error: TapError, status: int, body: bytes) -> None:
     """Answers with a document that tells of the error."""
-    headers = [(b"content-type", b"application/x-votable+xml"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

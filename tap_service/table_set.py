@@ -11,8 +11,10 @@ from tap_service.names import close_names, same_name
 
 UPLOADS = "tap_upload"
 """The schema of tables that come with a query (TAP 1.1 section 2.5)."""
+STORED_UPLOADS = "pg_temp"
+"""What the database calls that schema."""
 
-_SCALARS = {
+SCALARS = {
     "boolean": ColumnType.BOOLEAN,
     "short": ColumnType.SMALLINT,
     "int": ColumnType.INTEGER,
@@ -24,7 +26,8 @@ _SCALARS = {
     "floatComplex": ColumnType.COMPLEX,
     "doubleComplex": ColumnType.DOUBLE_COMPLEX,
 }
-_ARRAYS = {
+"""The stored type of one number by its VOTable datatype."""
+ARRAYS = {
     "boolean": ColumnType.BOOLEAN_ARRAY,
     "bit": ColumnType.BIT_ARRAY,
     "unsignedByte": ColumnType.BYTES,
@@ -36,6 +39,7 @@ _ARRAYS = {
     "floatComplex": ColumnType.COMPLEX,
     "doubleComplex": ColumnType.DOUBLE_COMPLEX,
 }
+"""The stored type of an array by the VOTable datatype of its elements."""
 _GEOMETRY = {"point": ColumnType.POINT, "circle": ColumnType.CIRCLE, "polygon": ColumnType.POLYGON}
 _CHARACTERS = {"timestamp": ColumnType.TIMESTAMP, "json": ColumnType.JSON}
 
@@ -71,13 +75,13 @@ class TapColumn:
             return _CHARACTERS.get(self.xtype or "", ColumnType.TEXT)
         if self.datatype == "double" and self.arraysize is not None and self.xtype in _GEOMETRY:
             return _GEOMETRY[self.xtype]
-        known = (_SCALARS if self.arraysize is None else _ARRAYS).get(self.datatype)
+        known = (SCALARS if self.arraysize is None else ARRAYS).get(self.datatype)
         if known is None:
             raise ValueError(f"column {self.name} has datatype {self.datatype} and arraysize {self.arraysize}, which no stored type gives")
         return known
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself alone, so that what is made of one is found again without a look at its columns
 class TapTable:
     """A table or view that people query.
 
@@ -95,6 +99,8 @@ class TapTable:
     position: Position | None = None
     padding: float = 0.0
     displaced: tuple[int, ...] = ()
+    is_union: bool = False
+    """Whether it is a view of several tables' rows one after the other (UNION ALL)."""
     source_release: str | None = None
     """The schema of the release that the table's source_id belongs to, such as gaiadr3."""
 

@@ -2,10 +2,6 @@
 -- One linking at a time in a release; a linker that died has let go of it.
 SELECT pg_advisory_lock(%(class)s, %(release_id)s);
 
--- name: linking_unlock
--- Let the next linking begin.
-SELECT pg_advisory_unlock(%(class)s, %(release_id)s);
-
 -- name: files_behind_a_link
 -- The loaded files of some products: tables are the same whenever these are.
 SELECT product, sha256, rows_loaded FROM store.ingest_file

@@ -36,9 +36,7 @@ from tap_service.adql.typed_tree import (
     every_column,
 )
 from tap_service.adql.value_types import Internal, Meaning
-
-UPLOADS = "pg_temp"
-"""The schema in which uploaded tables stand."""
+from tap_service.table_set import STORED_UPLOADS
 
 _CONDITION = Meaning(Internal.CONDITION)
 _DOUBLE = Meaning.of(ColumnType.DOUBLE)
@@ -219,7 +217,7 @@ def _weight(source: Source, limited: set[str]) -> int:
     if limited:
         return 0
     if isinstance(source, StoredTable):
-        return 1 if source.schema == UPLOADS else 3
+        return 1 if source.schema == STORED_UPLOADS else 3
     return 2
 
 

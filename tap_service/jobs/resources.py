@@ -21,7 +21,7 @@ from tap_service.jobs.job_table import JobTable, new_job_id
 from tap_service.jobs.results import JobFiles
 from tap_service.jobs.waiting import PhaseChanges
 from tap_service.parameters import request_content
-from tap_service.results.votable import error_document
+from tap_service.results.votable import MEDIA_TYPE, error_document
 from tap_service.service import Service
 
 T = TypeVar("T")
@@ -191,13 +191,13 @@ class JobResources:
         path = self._files.uploads(job).get(request.path_params["part"])
         if path is None:
             raise NoSuchJobError(f"No file came with the job as {request.path_params['part']}.")
-        return _JobFile(path, media_type="application/x-votable+xml", headers={"X-Content-Type-Options": "nosniff"})
+        return _JobFile(path, media_type=MEDIA_TYPE, headers={"X-Content-Type-Options": "nosniff"})
 
     async def _error(self, request: Request) -> Response:
         job = await self._read(request)
         if job.error is None:
             raise NoSuchJobError(f"The job is {job.phase}; it has no error.")
-        return Response(error_document(job.error), media_type="application/x-votable+xml")
+        return Response(error_document(job.error), media_type=MEDIA_TYPE)
 
     async def _results(self, request: Request) -> Response:
         return Response(results_document(await self._read(request), _url(request)), media_type=_XML)

@@ -53,6 +53,13 @@ NULL_INTEGERS = {"short": b"\x80" + bytes(1), "int": b"\x80" + bytes(3), "long":
 """What stands for a null in BINARY, which has no mask: the smallest number of each type."""
 
 
+def element_count(arraysize: str | None) -> int | None:
+    """Number of elements of a cell: 1 for scalars, None where it varies from row to row (VOTable 1.4 section 2.2)."""
+    if arraysize is None:
+        return 1
+    return None if arraysize.endswith("*") else prod(map(int, arraysize.split("x")))
+
+
 @dataclass(frozen=True)
 class Field:
     """A FIELD of the result (VOTable 1.4 section 4.1), as TAP_SCHEMA or the query's expression gives it.
@@ -93,9 +100,7 @@ class Field:
     @cached_property
     def length(self) -> int | None:
         """Number of elements: 1 for scalars, None where it varies from row to row."""
-        if self.arraysize is None:
-            return 1
-        return None if self.arraysize.endswith("*") else prod(map(int, self.arraysize.split("x")))
+        return element_count(self.arraysize)
 
     @property
     def element_bytes(self) -> int:

@@ -9,7 +9,7 @@ from tap_service.errors import ParameterError
 from tap_service.results.delimited import Csv, Tsv
 from tap_service.results.field_types import Field
 from tap_service.results.gzipped import Gzipped
-from tap_service.results.votable import Binary2Data, BinaryData, Info, Serialization, TableData, VOTable
+from tap_service.results.votable import MEDIA_TYPE, Binary2Data, BinaryData, Info, Serialization, TableData, VOTable
 
 
 class ResultWriter(Protocol):
@@ -56,13 +56,13 @@ def _gzipped(fields: tuple[Field, ...], infos: Iterable[Info], epoch: float | No
 
 
 BINARY2 = ResultFormat(
-    "application/x-votable+xml;serialization=BINARY2",
-    ("votable", "votable/b2", "vot", "votable/binary2", "application/x-votable+xml"),
+    f"{MEDIA_TYPE};serialization=BINARY2",
+    ("votable", "votable/b2", "vot", "votable/binary2", MEDIA_TYPE),
     _votable(Binary2Data),
     "ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
 )
 TABLEDATA = ResultFormat(
-    "application/x-votable+xml;serialization=TABLEDATA",
+    f"{MEDIA_TYPE};serialization=TABLEDATA",
     ("votable/td", "votable_plain", "votable/tabledata"),
     _votable(TableData),
     "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
@@ -71,7 +71,7 @@ FORMATS: tuple[ResultFormat, ...] = (
     BINARY2,
     TABLEDATA,
     ResultFormat(
-        "application/x-votable+xml;serialization=BINARY",
+        f"{MEDIA_TYPE};serialization=BINARY",
         ("votable/b", "votable/binary"),
         _votable(BinaryData),
         "ivo://ivoa.net/std/TAPRegExt#output-votable-binary",
@@ -92,7 +92,7 @@ def format_named(name: str) -> ResultFormat:
     asked = ";".join(part.strip() for part in name.split(";")).lower().replace("x-votable xml", "x-votable+xml")
     for result_format in FORMATS:
         if asked == result_format.media_type.lower() or asked in result_format.aliases:
-            plain = asked == "application/x-votable+xml"
+            plain = asked == MEDIA_TYPE
             return replace(result_format, media_type=asked) if plain else result_format
     short = ", ".join(alias for result_format in FORMATS for alias in result_format.aliases[:1])
     raise ParameterError(f"RESPONSEFORMAT {name!r} is not offered; choose one of {short}, or a media type that /capabilities lists.")

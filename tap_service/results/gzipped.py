@@ -1,29 +1,20 @@
 """A document in gzip (RFC 1952) as a format of its own: what astroquery.gaia asks for by default, and unpacks itself."""
 
 import zlib
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from catalog.binary_copy import RawBlock
 
+if TYPE_CHECKING:
+    from tap_service.results.formats import ResultWriter
+
 _GZIP = 16 + zlib.MAX_WBITS
-
-
-class _Writer(Protocol):
-    """What writes the document that is compressed."""
-
-    def begin(self) -> bytes: ...
-
-    def rows(self, block: RawBlock) -> bytes: ...
-
-    def end(self, overflow: bool) -> bytes: ...
-
-    def fail(self, message: str) -> bytes | None: ...
 
 
 class Gzipped:
     """Another writer's document, compressed as it flows; bytes come when enough of it has passed."""
 
-    def __init__(self, writer: _Writer) -> None:
+    def __init__(self, writer: "ResultWriter") -> None:
         self._writer = writer
         self._gzip = zlib.compressobj(wbits=_GZIP)
 

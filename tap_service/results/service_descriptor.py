@@ -9,12 +9,15 @@ from tap_service.results.xml_text import attribute
 SKY_SYSTEM, TIME_SYSTEM = "ICRS", "UTC"
 """IDs of the systems that positions and times of a document are in."""
 SYSTEMS = (SKY_SYSTEM, TIME_SYSTEM)
+DATALINK_STANDARD = "ivo://ivoa.net/std/DataLink#links-1.1"
+DATALINK_TYPE = "application/x-votable+xml;content=datalink"
+"""Media type of a links document."""
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _DESCRIPTOR = """<RESOURCE type="meta" utype="adhoc:service" name="links_{column}">
 <DESCRIPTION>Spectra, labels, surveys and other rows of a source.</DESCRIPTION>
-<PARAM name="standardID" datatype="char" arraysize="*" value="ivo://ivoa.net/std/DataLink#links-1.1"/>
+<PARAM name="standardID" datatype="char" arraysize="*" value="{standard}"/>
 <PARAM name="accessURL" datatype="char" arraysize="*" value={address}/>
-<PARAM name="contentType" datatype="char" arraysize="*" value="application/x-votable+xml;content=datalink"/>
+<PARAM name="contentType" datatype="char" arraysize="*" value="{media_type}"/>
 <GROUP name="inputParams">
 <PARAM name="ID" datatype="char" arraysize="*" value="" ref="{column}"/>
 <PARAM name="RELEASE" datatype="char" arraysize="*" value={release}/>
@@ -38,7 +41,13 @@ def field_id(fields: Sequence[Field], number: int) -> str | None:
 def descriptors(fields: Sequence[Field], address: str) -> str:
     """A descriptor for each such column; ``address`` is that of the links service."""
     return "".join(
-        _DESCRIPTOR.format(column=column, address=attribute(address), release=attribute(field.source_release or ""))
+        _DESCRIPTOR.format(
+            column=column,
+            standard=DATALINK_STANDARD,
+            media_type=DATALINK_TYPE,
+            address=attribute(address),
+            release=attribute(field.source_release or ""),
+        )
         for number, field in enumerate(fields)
         if (column := field_id(fields, number)) is not None
     )

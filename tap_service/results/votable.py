@@ -18,6 +18,7 @@ from tap_service.results.service_descriptor import SKY_SYSTEM, TIME_SYSTEM, desc
 from tap_service.results.text_columns import columns, text
 from tap_service.results.xml_text import NOT_XML, attribute, content
 
+MEDIA_TYPE = "application/x-votable+xml"
 _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
 <RESOURCE type="results">

@@ -15,11 +15,9 @@ from psycopg import sql
 
 from catalog.binary_copy import write_rows
 from tap_service.errors import ParameterError, TooLargeError
-from tap_service.table_set import UPLOADS, TapTable
+from tap_service.table_set import STORED_UPLOADS, UPLOADS, TapTable
 from tap_service.uploads.upload_column import UploadColumn
 from tap_service.uploads.votable import VOTableReader
-
-_STORED_SCHEMA = "pg_temp"
 
 
 def load(connection: psycopg.Connection[Any], name: str, reader: VOTableReader, stopped: Callable[[], bool]) -> TapTable:
@@ -35,7 +33,7 @@ def load(connection: psycopg.Connection[Any], name: str, reader: VOTableReader, 
         ParameterError, TooLargeError: the document cannot be read; the message names the table.
         psycopg.errors.QueryCanceled: ``stopped`` said so; it may also raise an error of its own.
     """
-    table = sql.Identifier(_STORED_SCHEMA, name)
+    table = sql.Identifier(STORED_UPLOADS, name)
     made = False
     try:
         with connection.transaction():
@@ -60,7 +58,7 @@ def load(connection: psycopg.Connection[Any], name: str, reader: VOTableReader, 
         column.tap_column(beyond_ascii=column.stored_name in reader.beyond_ascii, too_long=column.stored_name in reader.too_long)
         for column in reader.columns
     )
-    return TapTable(UPLOADS, name, None, columns, "table", permanent=_STORED_SCHEMA)
+    return TapTable(UPLOADS, name, None, columns, "table", permanent=STORED_UPLOADS)
 
 
 def _make(connection: psycopg.Connection[Any], table: sql.Identifier, columns: tuple[UploadColumn, ...]) -> None:

@@ -8,8 +8,8 @@ from math import prod
 from catalog.binary_copy import CopyField
 from catalog.schema.column import ColumnType
 from tap_service.errors import ParameterError
-from tap_service.results.field_types import ELEMENT_BYTES
-from tap_service.table_set import TapColumn
+from tap_service.results.field_types import ELEMENT_BYTES, element_count
+from tap_service.table_set import ARRAYS, SCALARS, TapColumn
 
 MOST_COLUMNS = 1500
 _WIDEST_CELL = 1 << 20
@@ -18,31 +18,6 @@ _ARRAYSIZE = re.compile(r"(?:(\d+)x)*(?:\d+\*?|\*)")
 _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _NOT_FOR_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 """What PostgreSQL calls columns of its own."""
-
-_SCALARS = {
-    "boolean": ColumnType.BOOLEAN,
-    "bit": ColumnType.BIT,
-    "unsignedByte": ColumnType.UNSIGNED_BYTE,
-    "short": ColumnType.SMALLINT,
-    "int": ColumnType.INTEGER,
-    "long": ColumnType.BIGINT,
-    "float": ColumnType.REAL,
-    "double": ColumnType.DOUBLE,
-    "floatComplex": ColumnType.COMPLEX,
-    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
-}
-_ARRAYS = {
-    "boolean": ColumnType.BOOLEAN_ARRAY,
-    "bit": ColumnType.BIT_ARRAY,
-    "unsignedByte": ColumnType.BYTES,
-    "short": ColumnType.SMALLINT_ARRAY,
-    "int": ColumnType.INTEGER_ARRAY,
-    "long": ColumnType.BIGINT_ARRAY,
-    "float": ColumnType.VECTOR,
-    "double": ColumnType.DOUBLE_ARRAY,
-    "floatComplex": ColumnType.COMPLEX,
-    "doubleComplex": ColumnType.DOUBLE_COMPLEX,
-}
 
 
 @dataclass(frozen=True)
@@ -64,9 +39,7 @@ class UploadColumn:
     @property
     def length(self) -> int | None:
         """Number of elements of a cell: 1 for scalars, None where it varies from row to row."""
-        if self.arraysize is None:
-            return 1
-        return None if self.arraysize.endswith("*") else prod(map(int, self.arraysize.split("x")))
+        return element_count(self.arraysize)
 
     @property
     def element_bytes(self) -> int:
@@ -165,7 +138,7 @@ def _type(datatype: str, arraysize: str | None, xtype: str | None) -> ColumnType
             return ColumnType.POLYGON
         if xtype in _PLACES and _PLACES[xtype][0] == arraysize:
             return _PLACES[xtype][1]
-    return (_SCALARS if arraysize is None else _ARRAYS)[datatype]
+    return (SCALARS if arraysize is None else ARRAYS)[datatype]
 
 
 def _null_number(null: str | None, datatype: str, name: str) -> int | None:

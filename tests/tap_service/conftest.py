@@ -26,7 +26,8 @@ from catalog.migrate import upgrade
 from catalog.releases import add_release
 from catalog.version import ROOT
 from ingest.sky.make import SkySettings, make_sky
-from tap_service.app import BASE, make_app
+from tap_service.address import TAP
+from tap_service.app import make_app
 from tap_service.jobs.results import JobFiles
 from tap_service.limits import Limits
 
@@ -95,7 +96,7 @@ def serving(
         folder = results or Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="kiel-test-")))
         app = make_app(database, limits, JobFiles(folder), public_url=public_url, trusts_proxies=trusts_proxies)
         with _answering(app) as place:
-            yield RunningService(f"{place}{BASE}", database, folder)
+            yield RunningService(f"{place}{TAP}", database, folder)
 
 
 @contextlib.contextmanager

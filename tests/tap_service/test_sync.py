@@ -277,7 +277,7 @@ def test_a_csv_that_breaks_on_its_way_never_looks_whole(serve: Any, stars: Any) 
 
 
 def test_a_full_service_asks_to_come_back(serve: Any, stars: Any) -> None:
-    with serve(stars, Limits(concurrent_queries=1, wait_seconds=0.2, seconds=5)) as service, httpx.Client(timeout=30) as client:
+    with serve(stars, Limits(concurrent_queries=1, wait_seconds=0.2, seconds=2)) as service, httpx.Client(timeout=30) as client:
         taken = threading.Thread(target=lambda: client.get(f"{service.url}/sync", params={"QUERY": SLOW}))
         taken.start()
         try:

@@ -28,7 +28,8 @@ from ingest.archive.options import FetchOptions
 from ingest.linking.release_links import link_release
 from ingest.load import add_paths
 from ingest.sky.make import SkySettings, make_sky
-from tap_service.app import BASE, make_app
+from tap_service.address import TAP
+from tap_service.app import make_app
 from tap_service.limits import Limits
 
 RELEASE = "sim_dr3"
@@ -90,7 +91,7 @@ def _served(database: Database, limits: Limits | None = None) -> Iterator[str]:
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}{BASE}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}{TAP}"
     finally:
         server.should_exit = True
         thread.join(10)
@@ -220,7 +221,7 @@ def proxy(archive_url: str) -> Iterator[FaultyProxy]:
     """A proxy before the archive's service."""
     found = FaultyProxy(archive_url)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
-    found.url = f"http://127.0.0.1:{server.server_address[1]}{BASE}"
+    found.url = f"http://127.0.0.1:{server.server_address[1]}{TAP}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     yield found

@@ -146,7 +146,7 @@ def elsewhere() -> Iterator[str]:
             raise AssertionError(f"the service fetched {self.path} from this machine")
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"{server.server_port}/t.xml"
     server.shutdown()

@@ -76,11 +76,15 @@ class Client:
         finally:
             query.close()
 
-    def ask_quickly(self, text: str, version: str = "2.1") -> Rows | TapError:
-        """The same with the tables of the first query, and each statement in a transaction of its own: a tenth of the journeys."""
+    def ask_quickly(self, text: str, version: str = "2.1", maxrec: int | None = None) -> Rows | TapError:
+        """The same with the tables of the first query, and each statement in a transaction of its own: a tenth of the journeys.
+
+        One row more than ``maxrec`` is asked for, as the service does, and given: the rows behind are never computed.
+        """
         try:
-            translation = translate(text, self._table_set, version, self._limits.default_rows + 1)
+            translation = translate(text, self._table_set, version, self._limits.rows(maxrec) + 1)
             fields = tuple(Field(c.name, c.datatype, c.arraysize, c.xtype) for c in translation.columns)
+            # Closed at once where a row cannot be read: the connection would wait for the rest of the rows for ever.
             with closing(raw_blocks(self._reader, translation.statement)) as blocks:
                 return Rows(fields, [row for block in blocks for row in _rows(block, fields)])
         except (AdqlError, psycopg.Error) as error:

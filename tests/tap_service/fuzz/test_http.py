@@ -108,7 +108,7 @@ def test_every_answer_is_a_whole_document_of_its_status(http: httpx.Client, clie
         if answer.status_code != 200:
             check_error(answer)
             return
-        found = client.ask_quickly(text)
+        found = client.ask_quickly(text, maxrec=maxrec)
         if isinstance(found, TapError):
             assert maxrec == 0 or "time limit" in str(found), f"{found}, but over HTTP there are rows\n{text}"
             return

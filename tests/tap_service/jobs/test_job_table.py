@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from catalog.database import Database, Role
+from catalog.schema.uws_job import JOB_PHASES
 from tap_service.connections import Connections
 from tap_service.jobs.job import NewJob, NoSuchJobError, Phase
 from tap_service.jobs.job_table import LOSSES, JobTable, live_worker, new_job_id, recover_lost
@@ -17,6 +18,10 @@ def table(any_database: Database) -> Iterator[JobTable]:
     connections = Connections(any_database, keep=2)
     yield JobTable(connections, Limits())
     connections.close()
+
+
+def test_the_phases_of_the_table_are_those_that_jobs_reach() -> None:
+    assert tuple(Phase)[: len(JOB_PHASES)] == JOB_PHASES
 
 
 def test_the_life_of_a_job(any_database: Database, table: JobTable) -> None:

@@ -72,7 +72,7 @@ def tables() -> Iterator[str]:
     """The address of such a server on this machine, HOST:PORT."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tables)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
