@@ -28,6 +28,8 @@ _BLOCK_ROWS = 10_000
 _BLOCK_CELLS = 200_000
 _DEEPEST = 100
 _LONGEST_DESCRIPTION = 10_000
+_LONGEST_TAG = 1 << 20
+"""Bytes of one tag or comment. expat reads what has not ended again with every chunk, so a tag of 100 MB would take minutes."""
 
 
 class VOTableReader:
@@ -59,6 +61,7 @@ class VOTableReader:
         self._binary: BinaryCells | None = None
         self._fits = False
         self._extension: int | None = None
+        self._parsed = 0
         self._parser = parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.buffer_size = _CHUNK
@@ -86,6 +89,7 @@ class VOTableReader:
     # -- XML
 
     def _parse(self, chunk: bytes, *, last: bool) -> None:
+        self._parsed += len(chunk)
         try:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as error:
@@ -93,6 +97,8 @@ class VOTableReader:
             raise ParameterError(f"it is no VOTable: line {error.lineno}, column {error.offset + 1}: {reason}.") from error
         except (LookupError, ValueError) as error:  # of its character set
             raise ParameterError(f"it is no VOTable: {error}.") from error
+        if self._parsed - self._parser.CurrentByteIndex > _LONGEST_TAG + _CHUNK:
+            raise ParameterError(f"it has a tag or a comment of more than {_LONGEST_TAG} bytes (line {self._parser.CurrentLineNumber}).")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         prefix, colon, local = name.rpartition(":")

@@ -1,13 +1,17 @@
 """Uploads that are refused: with a sentence that names the table and the place, as the client's fault, and the service goes on."""
 
 import gzip
+import io
 import re
+import time
 from typing import Any
 
 import httpx
 import pytest
 
+from tap_service.errors import ParameterError
 from tap_service.limits import Limits
+from tap_service.uploads.votable import VOTableReader
 from tests.tap_service.uploads.votable_writer import Column, document
 
 QUERY = "SELECT COUNT(*) AS n FROM TAP_UPLOAD.t1"
@@ -174,6 +178,23 @@ def test_one_file_as_many_tables_is_as_large_as_all_of_them(serve: Any, stars: A
             }
             answer = httpx.post(f"{service.url}/sync", data=fields, files={"a": ("a", table)})
             assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+@pytest.mark.parametrize("begun", [b'<A b="', b"<!--", b"<?pi ", b"<A "])
+def test_a_tag_without_an_end_is_refused_before_it_takes_minutes(begun: bytes) -> None:
+    reader, began = VOTableReader(io.BytesIO(b"<VOTABLE>" + begun + b"x" * 20_000_000), Limits()), time.monotonic()
+    with pytest.raises(ParameterError, match="a tag or a comment of more than 1048576 bytes"):
+        list(reader.blocks())
+    assert time.monotonic() - began < 1
+
+
+def test_long_texts_are_no_tags() -> None:
+    text = "x" * 5_000_000
+    content = document([Column("a", "char", "*")], [[text], ["y"]]).replace(
+        b"<RESOURCE", f"<!-- a --><DESCRIPTION>{text}<![CDATA[{text}]]></DESCRIPTION><RESOURCE".encode(), 1
+    )
+    reader = VOTableReader(io.BytesIO(content), Limits())
+    assert [len(text) for rows in reader.blocks() for text in next(iter(rows.values.values()))] == [5_000_000, 1]
 
 
 def test_reading_tables_has_the_time_of_a_query(serve: Any, stars: Any) -> None:
