@@ -17,9 +17,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catalog.database import Database
@@ -86,7 +86,13 @@ def make_app(
                 expose_headers=["*"],
             ),
         ],
-        exception_handlers={HTTPException: _not_offered, KielError: failed, psycopg.Error: failed, Exception: failed},
+        exception_handlers={
+            HTTPException: _not_offered,
+            ClientDisconnect: _client_left,
+            KielError: failed,
+            psycopg.Error: failed,
+            Exception: failed,
+        },
         lifespan=lifespan,
     )
     app.state.public_url = public_url
@@ -166,9 +172,11 @@ class ErrorResponse(Response):
 async def _not_offered(request: Request, error: Exception) -> Response:
     """404 and 405: a VOTable where programs read, a sentence for browsers; the methods that there are for OPTIONS."""
     assert isinstance(error, HTTPException)
-    allowed = (error.headers or {}).get("Allow", "")
-    if error.status_code == 405 and request.method == "OPTIONS":
-        return Response(status_code=204, headers={"Allow": f"{allowed}, OPTIONS"})
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = allowed = ", ".join(_methods_at(request))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": f"{allowed}, OPTIONS"})
     path = request.url.path
     if error.status_code == 404:
         message = f"There is nothing at {path}; {tap_address(request)}/capabilities lists what there is."
@@ -177,8 +185,19 @@ async def _not_offered(request: Request, error: Exception) -> Response:
     else:
         message = str(error.detail)
     if "text/html" in request.headers.get("accept", ""):
-        return PlainTextResponse(f"{message}\n", error.status_code, error.headers)
-    return Response(error_document(message), error.status_code, error.headers, MEDIA_TYPE)
+        return PlainTextResponse(f"{message}\n", error.status_code, headers)
+    return Response(error_document(message), error.status_code, headers, MEDIA_TYPE)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What a path takes: several routes may have it, each with methods of its own."""
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in route.methods or ()})
+
+
+async def _client_left(request: Request, error: Exception) -> Response:
+    """Nobody reads this; without it the log would call a client that leaves in the middle of its request a failure of the service."""
+    return Response(status_code=400)
 
 
 class _ServerHeader:

@@ -118,7 +118,7 @@ def datalink_routes(service: Service) -> list[BaseRoute]:
         maxrec = maxrec_of(values.get("MAXREC"))
         async with service.place():
             found = await service.in_thread(_look_up, service, identifiers, values.get("RELEASE"))
-        return StreamingResponse(_in_parts(_document(found, tap_address(request), maxrec)), media_type=DATALINK_TYPE)
+        return StreamingResponse(_in_parts(service, _document(found, tap_address(request), maxrec)), media_type=DATALINK_TYPE)
 
     async def capabilities(request: Request) -> Response:
         return Document(datalink_capabilities(f"{root_address(request)}{DATALINK}")).response(request)
@@ -126,9 +126,9 @@ def datalink_routes(service: Service) -> list[BaseRoute]:
     return [Route(f"{DATALINK}/links", links, methods=["GET", "POST"]), Route(f"{DATALINK}/capabilities", capabilities)]
 
 
-async def _in_parts(document: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The parts as they are made, so that a client that leaves ends the making."""
-    for part in document:
+async def _in_parts(service: Service, document: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The parts as they are made, each in a thread: a client that leaves ends the making, and nobody else waits for it."""
+    while (part := await service.in_thread(next, document, None)) is not None:
         yield part
 
 

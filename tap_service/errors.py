@@ -133,5 +133,5 @@ def as_tap_error(error: Exception, timeout_seconds: float) -> TapError:
     else:
         found = InternalError("The service failed on this request; this is not your fault, and it has been logged.")
     if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s", found, exc_info=error)
+        log.error("%s", found, exc_info=None if isinstance(found, BusyError) else error)
     return found

@@ -7,6 +7,7 @@ A query whose client has left is cancelled from another thread and its connectio
 """
 
 import threading
+import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from catalog.publish import pinned_publication
 from catalog.statements import statement
 from tap_service.adql import parse, translate
 from tap_service.connections import Connections
+from tap_service.errors import LimitError
 from tap_service.limits import Limits
 from tap_service.publication_tables import TableCache
 from tap_service.results.field_types import Field
@@ -29,6 +31,7 @@ from tap_service.table_set import TapTable
 from tap_service.uploads.fetch import TableFetch
 from tap_service.uploads.temporary_table import load
 from tap_service.uploads.upload import Upload
+from tap_service.uploads.votable import VOTableReader
 
 _CANCEL_SECONDS = 2.0
 _CANCEL_AGAIN_SECONDS = 0.1
@@ -101,23 +104,39 @@ class RunningQuery:
     def _open(self, uploads: tuple[Upload, ...]) -> dict[str, BinaryIO]:
         """The documents of the uploads by their tables' names; those at an address are fetched first, while no connection is held."""
         streams: dict[str, BinaryIO] = {}
+        fetch = self._fetch = TableFetch(self._limits)
+        if self.cancelled:
+            fetch.stop()
         for upload in uploads:
             if isinstance(upload.source, Path):
                 streams[upload.table] = self._ended.enter_context(upload.source.open("rb"))
                 continue
             stream = streams[upload.table] = self._ended.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
-            self._fetch = TableFetch(self._limits)
-            if self.cancelled:
-                self._fetch.stop()
-            self._fetch.fetch(upload.source, stream)
+            fetch.fetch(upload.source, stream)
             stream.seek(0)
         return streams
 
     def _load(self, connection: psycopg.Connection[Any], streams: dict[str, BinaryIO]) -> tuple[TapTable, ...]:
         """The uploads as tables of this connection; they go when the query does, not only when the connection is used again."""
-        if streams:
-            self._ended.callback(self._drop_uploads)
-        return tuple(load(connection, table, stream, self._limits, lambda: self.cancelled) for table, stream in streams.items())
+        if not streams:
+            return ()
+        self._ended.callback(self._drop_uploads)
+        until = time.monotonic() + self._seconds
+
+        def stopped() -> bool:
+            if time.monotonic() > until:
+                raise LimitError(
+                    f"Reading the uploaded tables took longer than the {self._seconds:g} s that a query may take; send fewer rows."
+                )
+            return self.cancelled
+
+        tables: list[TapTable] = []
+        bytes_read = 0
+        for name, stream in streams.items():
+            reader = VOTableReader(stream, self._limits, bytes_read)
+            tables.append(load(connection, name, reader, stopped))
+            bytes_read = reader.bytes
+        return tuple(tables)
 
     def blocks(self) -> Iterator[RawBlock]:
         """The rows in blocks, at most as many as the limit lets through; psycopg.Error when PostgreSQL ends the query."""

@@ -22,11 +22,11 @@ class Limits:
     request_bytes: int = 2 << 20
     """Bytes of a request's body."""
     upload_bytes: int = 128 << 20
-    """Bytes of the uploaded tables of one request, compressed and not; the most that is fetched from an address."""
+    """Bytes of the uploaded tables of one request together, compressed and not, sent or fetched."""
     upload_rows: int = 2_000_000
     """Rows of one uploaded table."""
     upload_seconds: float = 30.0
-    """The longest that fetching a table from an address may take."""
+    """The longest that fetching the tables of one request from their addresses may take."""
     upload_hosts: frozenset[str] = frozenset()
     """Hosts (a name or address, or with a port behind a colon) that tables may be fetched from although they are not public."""
     job_seconds: int = 1800

@@ -26,6 +26,8 @@ LANGUAGES = {"ADQL": "2.1", "ADQL-2.0": "2.0", "ADQL-2.1": "2.1"}
 _DISCARD_SECONDS = 30.0
 """How long the rest of a request that was refused is still taken."""
 
+_FORM = "application/x-www-form-urlencoded"
+
 _SINGLE = ("QUERY", "LANG", "MAXREC", "RESPONSEFORMAT", "FORMAT", "RUNID", "REQUEST")
 
 
@@ -111,7 +113,7 @@ async def request_content(request: Request, limits: Limits, folder: Path | None)
             if folder is not None:
                 _values_to_files(content, folder)
         else:
-            form = Request(request.scope, await _read_body(body, limits))
+            form = Request(request.scope, await _read_body(body, limits, content_type))
             async with form.form(max_part_size=limits.request_bytes, max_fields=limits.datalink_ids + 100) as fields:
                 content.pairs.extend((name, value) for name, value in fields.multi_items() if isinstance(value, str))
     except RequestError:
@@ -179,11 +181,15 @@ class _Replay:
         return {"type": "http.request", "body": self._body, "more_body": False}
 
 
-async def _read_body(content: _Body, limits: Limits) -> _Replay:
-    """The whole body, as long as it is not longer than the service reads."""
+async def _read_body(content: _Body, limits: Limits, content_type: str) -> _Replay:
+    """The whole body of a form, as long as it is not longer than the service reads; ParameterError for a body of another type."""
     body = bytearray()
     async for chunk in content.chunks():
         body += chunk
         if len(body) > limits.request_bytes:
             raise TooLargeError(f"The request's body is longer than {limits.request_bytes} bytes, the most that this service reads.")
+    if body and content_type.partition(";")[0].strip().lower() != _FORM:
+        raise ParameterError(
+            f"A body of the type {content_type!r:.100} is not read; send the parameters as {_FORM}, or with tables as multipart/form-data."
+        )
     return _Replay(bytes(body))

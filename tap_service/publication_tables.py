@@ -15,7 +15,7 @@ import psycopg
 
 from catalog.healpix import MAX_PADDING
 from catalog.publish import Publication
-from catalog.schema.column import Position
+from catalog.schema.column import PublicView
 from catalog.schema.public_views import PER_RELEASE, PUBLIC_VIEWS
 from catalog.statements import statement
 from tap_service.errors import NotFoundError
@@ -148,6 +148,7 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
     gaia = {publication.schemas[schema].release_id: schema for schema, qualified, *_ in described if qualified == f"{schema}.gaia_source"}
     for schema, qualified, table_type, _utype, description in described:
         name = qualified.removeprefix(f"{schema}.")
+        view = _view(publication, schema, name)
         tables.append(
             TapTable(
                 schema,
@@ -156,7 +157,8 @@ def read_tables(connection: psycopg.Connection[Any], publication: Publication) -
                 tuple(columns.get(qualified, ())),
                 table_type,
                 permanent=publication.schemas[schema].permanent,
-                position=_position(publication, schema, name),
+                position=view.position if view else None,
+                is_union=view is not None and view.is_union,
                 source_release=gaia.get(publication.schemas[schema].release_id),
             )
         )
@@ -186,12 +188,12 @@ def _keys(connection: psycopg.Connection[Any], key: dict[str, int]) -> tuple[Tap
     return tuple(found.values())
 
 
-def _position(publication: Publication, schema: str, name: str) -> Position | None:
-    """How a view's position is found, as its description says; views of a release stand under the kind of their schema there."""
+def _view(publication: Publication, schema: str, name: str) -> PublicView | None:
+    """The description of a view; views of a release stand under the kind of their schema there."""
     kind = schema
     if publication.schemas[schema].release_id is not None:
         kind = next((kind for kind in PER_RELEASE if schema.startswith(kind)), schema)
-    return next((view.position for view in PUBLIC_VIEWS if (view.schema, view.name) == (kind, name)), None)
+    return next((view for view in PUBLIC_VIEWS if (view.schema, view.name) == (kind, name)), None)
 
 
 def _read_sky(connection: psycopg.Connection[Any]) -> dict[int, _ReleaseSky]:

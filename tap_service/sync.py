@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
+from psycopg import errors as postgres
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,7 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tap_service.address import links_address
 from tap_service.answer import Answer
-from tap_service.errors import TapError, as_tap_error
+from tap_service.errors import BusyError, TapError, as_tap_error
 from tap_service.parameters import QueryParameters, RequestContent, read_parameters, request_content
 from tap_service.results.votable import MEDIA_TYPE, error_document
 from tap_service.service import Service
@@ -61,7 +62,8 @@ class SyncQuery:
             await self._run(self._answer(parameters), receive, send)
         finally:
             if folder.exists():
-                shutil.rmtree(folder, ignore_errors=True)
+                with anyio.CancelScope(shield=True):
+                    await self._service.in_thread(shutil.rmtree, folder, True)
 
     async def _run(self, answer: Answer, receive: Receive, send: Send) -> None:
         began, outcome = time.monotonic(), "client left"
@@ -105,8 +107,10 @@ class SyncQuery:
     async def _send_answer(self, answer: Answer, send: Send) -> str:
         """Sends the document or the error; in a word, how it ended."""
         begun = False
+        started = float("inf")
         try:
             async with self._service.place():
+                started = time.monotonic()
                 # PostgreSQL does not end a backend that waits for a client to take its rows, so the sending has a limit of its own.
                 limits = self._service.limits
                 deadline = anyio.current_time() + limits.seconds
@@ -127,6 +131,8 @@ class SyncQuery:
         except Exception as error:
             if self._query.cancelled:
                 return "client left"
+            if isinstance(error, postgres.QueryCanceled) and time.monotonic() - started < self._service.limits.seconds:
+                error = BusyError("The operators of the database stopped the query; it may run at another time.")
             return await self._fail(answer, as_tap_error(error, self._service.limits.seconds), begun, send)
         finally:
             self._ended = True

@@ -81,7 +81,7 @@ class TapColumn:
         return known
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself alone, so that what is made of one is found again without a look at its columns
 class TapTable:
     """A table or view that people query.
 
@@ -99,6 +99,8 @@ class TapTable:
     position: Position | None = None
     padding: float = 0.0
     displaced: tuple[int, ...] = ()
+    is_union: bool = False
+    """Whether it is a view of several tables' rows one after the other (UNION ALL)."""
     source_release: str | None = None
     """The schema of the release that the table's source_id belongs to, such as gaiadr3."""
 

@@ -213,6 +213,8 @@ class PublicView:
     position: Position | None = None
     indexed: tuple[str, ...] = ("source_id",)
     archive_schema: str | None = None
+    is_union: bool = False
+    """Whether its rows are those of several tables, one after the other (UNION ALL)."""
 
 
 def names(columns: Iterable[Column]) -> list[str]:

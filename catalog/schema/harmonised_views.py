@@ -69,6 +69,7 @@ SURVEY_LABELS = PublicView(
     ),
     "survey_labels",
     indexed=("source_id",),
+    is_union=True,
 )
 
 HARMONISED_VIEWS: tuple[PublicView, ...] = (SURVEY_LABELS,)

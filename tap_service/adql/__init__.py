@@ -10,6 +10,7 @@ udf, user_function             the user-defined functions, and what one is: sign
 udf_sky, udf_numbers, udf_text, udf_labels   them by theme; frames are the rotations between reference frames
 constants, covers, region_sql  what literals come to; constant regions as HEALPix ranges; geometry in SQL
 key_ranges                     conditions on a source_id's pixel as ranges of source_id
+implied_ranges                 what regions say of the keys of unions that are joined
 sky_joins                      joins on position as lookups by the key
 typed_tree, to_postgres        what the resolver makes, and its SQL
 """

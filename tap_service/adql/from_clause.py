@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from catalog.schema.column import ColumnType
 from tap_service.adql import tree
@@ -67,10 +68,10 @@ class FromResolver:
         self.resolve_query = resolve_query
         self.relations = 0
 
-    def relation(self, sky_key: SkyKey | None) -> Relation:
-        """A relation under a new alias."""
+    def alias(self) -> str:
+        """A new alias for a relation."""
         self.relations += 1
-        return Relation(f"t{self.relations}", sky_key)
+        return f"t{self.relations}"
 
     def resolve(self, nodes: tuple[tree.TableReference, ...], parent: Scope | None) -> FromClause:
         """A whole FROM clause; ``parent`` is the scope of the query around."""
@@ -95,7 +96,7 @@ class FromResolver:
             return self.join(node, parent)
         if isinstance(node, tree.DerivedTable):
             query = self.resolve_query(node.query, parent)
-            relation = self.relation(carried_key(query))
+            relation = Relation(self.alias(), carried_key(query))
             columns = columns_of(query, relation)
             return FromClause((SubqueryTable(relation, query),), (VisibleTable(node.alias.text, None, columns),), columns)
         if not isinstance(node, tree.TableName):
@@ -108,35 +109,12 @@ class FromResolver:
         if len(node.parts) == 1:
             for common in reversed(self.common):
                 if same_name(common.name.text, name.text, name.delimited):
-                    relation = self.relation(carried_key(common.query))
+                    relation = Relation(self.alias(), carried_key(common.query))
                     columns = columns_of(common.query, relation)
                     visible = VisibleTable(node.alias.text if node.alias else common.name.text, None, columns)
                     return FromClause((CommonTableUse(relation, common.sql_name, common.query),), (visible,), columns)
         table = self.stored_table(node)
-        sky_key = SkyKey(table.position, table.padding, table.displaced) if table.position else None
-        relation = self.relation(sky_key)
-        columns = tuple(
-            VisibleColumn(
-                column.name,
-                ColumnValue(
-                    Meaning(
-                        text_if_json(column.type),
-                        column.arraysize,
-                        column.xtype,
-                        column.unit,
-                        column.ucd,
-                        column.utype,
-                        column.description,
-                        column.datatype if column.datatype == "unicodeChar" else None,
-                        table.source_release if column.name == "source_id" else None,
-                    ),
-                    relation,
-                    column.stored_name or column.name,
-                    column.type is ColumnType.JSON,
-                ),
-            )
-            for column in table.columns
-        )
+        relation, columns = columns_as(table, self.alias())
         visible = VisibleTable(table.name, table.schema, columns)
         if node.alias:
             visible = VisibleTable(node.alias.text, None, columns, table.qualified_name)
@@ -221,6 +199,35 @@ class FromResolver:
             return None, rest
         condition = conditions[0] if len(conditions) == 1 else Connective(_CONDITION, "AND", tuple(conditions), place=node.place)
         return condition, (*shared, *rest)
+
+
+@lru_cache(maxsize=256)
+def columns_as(table: TapTable, alias: str) -> tuple[Relation, tuple[VisibleColumn, ...]]:
+    """A table under an alias and its columns: the same for every query, and wide tables would be slow to make anew."""
+    relation = Relation(alias, SkyKey(table.position, table.padding, table.displaced) if table.position else None, table.is_union)
+    columns = tuple(
+        VisibleColumn(
+            column.name,
+            ColumnValue(
+                Meaning(
+                    text_if_json(column.type),
+                    column.arraysize,
+                    column.xtype,
+                    column.unit,
+                    column.ucd,
+                    column.utype,
+                    column.description,
+                    column.datatype if column.datatype == "unicodeChar" else None,
+                    table.source_release if column.name == "source_id" else None,
+                ),
+                relation,
+                column.stored_name or column.name,
+                column.type is ColumnType.JSON,
+            ),
+        )
+        for column in table.columns
+    )
+    return relation, columns
 
 
 def text_if_json(type_: ColumnType) -> ColumnType:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NoReturn
 
 from tap_service.adql.errors import AdqlNameError, QueryText
@@ -17,6 +19,11 @@ class VisibleColumn:
 
     label: str
     value: Expression
+
+    @cached_property
+    def folded(self) -> str:
+        """The label without case."""
+        return self.label.casefold()
 
 
 @dataclass(frozen=True)
@@ -62,14 +69,22 @@ class Scope:
             if qualifier:
                 if table := scope._table(qualifier, source):
                     return _one(name, table.columns, source, f"table {table}")
-            elif any(same_name(column.label, name.text, name.delimited) for column in scope.columns):
-                return _one(name, scope.columns, source, "FROM")
-            elif any(same_name(column.label, name.text, name.delimited) for column in scope.aliases):
-                return _one(name, scope.aliases, source, "the SELECT list")
+            elif found := _called(name, scope._by_label.get(name.text.casefold(), ())):
+                return _one(name, found, source, "FROM")
+            elif found := _called(name, scope.aliases):
+                return _one(name, found, source, "the SELECT list")
             scope = scope.parent
         if qualifier:
             self._no_table(qualifier, source)
         return self._no_column(name, source)
+
+    @cached_property
+    def _by_label(self) -> dict[str, list[VisibleColumn]]:
+        """The columns by their labels without case."""
+        found: dict[str, list[VisibleColumn]] = {}
+        for column in self.columns:
+            found.setdefault(column.folded, []).append(column)
+        return found
 
     def table(self, qualifier: tuple[Name, ...], source: QueryText) -> VisibleTable:
         """The table of this scope that ``t.*`` means."""
@@ -113,9 +128,17 @@ class Scope:
         return tables
 
 
-def _one(name: Name, columns: tuple[VisibleColumn, ...], source: QueryText, where: str) -> VisibleColumn:
+def _called(name: Name, columns: Iterable[VisibleColumn]) -> list[VisibleColumn]:
+    """The columns that a name may mean."""
+    if name.delimited:
+        return [column for column in columns if column.label == name.text]
+    folded = name.text.casefold()
+    return [column for column in columns if column.folded == folded]
+
+
+def _one(name: Name, columns: Sequence[VisibleColumn], source: QueryText, where: str) -> VisibleColumn:
     """The only column of that name."""
-    found = [column for column in columns if same_name(column.label, name.text, name.delimited)]
+    found = _called(name, columns)
     if not found:
         near = close_names(name.text, (column.label for column in columns))
         guess = f"; did you mean {' or '.join(near)}?" if near else ""

@@ -7,6 +7,7 @@ from psycopg import sql
 from catalog.healpix import MARGIN
 from catalog.schema.column import ColumnType
 from tap_service.adql.covers import find_cover, without_not
+from tap_service.adql.implied_ranges import with_implied_ranges
 from tap_service.adql.key_ranges import key_condition
 from tap_service.adql.region_sql import GEOMETRY_NODES, covered, geometry
 from tap_service.adql.sky_joins import with_lookups
@@ -38,6 +39,7 @@ from tap_service.table_set import STORED_UPLOADS
 
 SQL = sql.SQL
 _COMMA = SQL(", ")
+_AS = SQL(" AS ")
 
 
 def to_postgres(query: TypedQuery, limit: int | None = None) -> sql.Composed:
@@ -55,7 +57,7 @@ def _flat(composed: sql.Composable) -> Iterator[sql.Composable]:
     pending = [composed]
     while pending:
         part = pending.pop()
-        if isinstance(part, sql.Composed):
+        if type(part) is sql.Composed:  # isinstance() of psycopg's abstract classes takes ten times as long
             pending.extend(reversed(list(part)))
         else:
             yield part
@@ -104,11 +106,8 @@ def _order(item: TypedOrder) -> sql.Composed:
 
 
 def _select(select: TypedSelect) -> sql.Composed:
-    select = with_lookups(select)
-    items = [
-        SQL("{} AS {}").format(_value(item), sql.Identifier(output.sql_name))
-        for item, output in zip(select.items, select.outputs, strict=True)
-    ]
+    select = with_lookups(with_implied_ranges(select))
+    items = [_item(item, output.sql_name) for item, output in zip(select.items, select.outputs, strict=True)]
     statement = SQL("SELECT DISTINCT " if select.distinct else "SELECT ") + _COMMA.join(items)
     statement += SQL(" FROM ") + _COMMA.join(_source(source) for source in select.sources)
     if select.where is not None:
@@ -118,6 +117,13 @@ def _select(select: TypedSelect) -> sql.Composed:
     if select.having is not None:
         statement += SQL(" HAVING ") + _value(select.having)
     return statement
+
+
+def _item(item: Expression, name: str) -> sql.Composable:
+    """A value of the SELECT list under its name, which a column has already."""
+    if isinstance(item, ColumnValue) and item.name == name and not item.is_json:
+        return sql.Identifier(item.relation.alias, name)
+    return sql.Composed([_value(item), _AS, sql.Identifier(name)])
 
 
 def _source(source: Source) -> sql.Composed:

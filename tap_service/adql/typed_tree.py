@@ -43,6 +43,8 @@ class Relation:
 
     alias: str
     sky_key: SkyKey | None = field(default=None, compare=False, repr=False)
+    is_union: bool = field(default=False, compare=False)
+    """Whether it is a view of several tables' rows one after the other."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,10 @@ class ColumnValue(Expression):
     relation: Relation
     name: str
     is_json: bool = field(default=False, compare=False)
+
+    def children(self) -> Iterator[Expression]:
+        """None; SELECT * asks hundreds of columns."""
+        return iter(())
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,15 @@ def _parameters(job: Job, url: str, namespaces: str) -> str:
         for value in ([";".join(given)] if name == "UPLOAD" else given)
     )
     files = "".join(
-        f'<uws:parameter id={attribute(part)} byReference="true">{content(f"{url}/parameters/{quote(part)}")}</uws:parameter>\n'
+        f'<uws:parameter id={attribute(part)} byReference="true">{content(_file_address(url, part))}</uws:parameter>\n'
         for part in job.files
     )
     return f"<uws:parameters{namespaces}>\n{shown}{files}</uws:parameters>\n"
+
+
+def _file_address(url: str, part: str) -> str:
+    """Where a part's file is; slashes are coded too, since clients take /../ out of an address."""
+    return f"{url}/parameters/{quote(part, safe='')}"
 
 
 def _results(job: Job, url: str, namespaces: str) -> str:

@@ -135,9 +135,9 @@ def read_time(name: str, text: str) -> datetime:
         raise wrong from error
 
 
-def whole_number(name: str, text: str, least: int) -> int:
+def whole_number(name: str, text: str, least: int | None = None) -> int:
     """A whole number that a client gives; ParameterError names the parameter. No more digits than PostgreSQL's bigint holds."""
     text = text.strip()
-    if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) is None or int(text) < least:
-        raise ParameterError(f"{name}={text} is not a whole number from {least} on.")
+    if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) is None or (least is not None and int(text) < least):
+        raise ParameterError(f"{name}={text} is not a whole number{'' if least is None else f' from {least} on'}.")
     return int(text)

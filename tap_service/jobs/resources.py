@@ -11,6 +11,7 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from tap_service.address import links_address, tap_address
 from tap_service.errors import ParameterError
@@ -188,9 +189,9 @@ class JobResources:
         """A table that came with the job: what ``parameters`` gives by reference."""
         job = await self._read(request)
         path = self._files.uploads(job).get(request.path_params["part"])
-        if path is None or not await self._in_thread(path.is_file):
+        if path is None:
             raise NoSuchJobError(f"No file came with the job as {request.path_params['part']}.")
-        return FileResponse(path, media_type=MEDIA_TYPE, headers={"X-Content-Type-Options": "nosniff"})
+        return _JobFile(path, media_type=MEDIA_TYPE, headers={"X-Content-Type-Options": "nosniff"})
 
     async def _error(self, request: Request) -> Response:
         job = await self._read(request)
@@ -204,12 +205,12 @@ class JobResources:
     async def _result(self, request: Request) -> Response:
         job = await self._read(request)
         path = self._files.result(job)
-        if job.phase is not Phase.COMPLETED or not await self._in_thread(path.is_file):
+        if job.phase is not Phase.COMPLETED:
             # astroquery asks for the result of a failed job, and shows what it gets, before it asks for the error.
             raise NoSuchJobError(f"The job is {job.phase}; it has no result{f': {job.error}' if job.error else '.'}")
         # CSV and TSV have no place to say that rows were cut.
         headers = {"Kiel-Rows": str(job.result_rows), "Kiel-Overflow": "true" if job.overflow else "false"}
-        response = FileResponse(path, headers=headers)
+        response = _JobFile(path, headers=headers)
         response.headers["content-type"] = job.result_type or "application/octet-stream"
         return response
 
@@ -234,6 +235,19 @@ class JobResources:
     def _comes_from_client(self, request: Request) -> bool:
         """Whether the address is the client's own: behind a proxy that nobody declared it is the proxy's, which many share."""
         return _client(request) != "" and (self._trusts_proxies or not any(name in request.headers for name in _FORWARDED))
+
+
+class _JobFile(FileResponse):
+    """A file of a job, which may be deleted at any moment: one that is gone before its first byte is not found."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it; NoSuchJobError."""
+        try:
+            await super().__call__(scope, receive, send)
+        except (RuntimeError, FileNotFoundError) as error:
+            if Path(self.path).exists():
+                raise
+            raise NoSuchJobError("The file is not there any more; the job may have been deleted just now.") from error
 
 
 def _client(request: Request) -> str:
@@ -315,7 +329,7 @@ def _wait(pairs: Iterable[tuple[str, str]], longest: float) -> tuple[float | Non
     phase: str | None = None
     for name, value in pairs:
         if name.upper() == "WAIT":
-            asked = whole_number("WAIT", value, -(10**18))
+            asked = whole_number("WAIT", value)
             asked_seconds = min(float(asked), longest) if asked >= 0 else longest
             seconds = asked_seconds if seconds is None else min(seconds, asked_seconds)
         elif name.upper() == "PHASE":

@@ -63,8 +63,10 @@ class JobFiles:
         part = path.with_suffix(".part")
         with _storing("write the result"):
             self.of(job.job_id).mkdir(mode=0o700, parents=True, exist_ok=True)
-            for left in path.parent.glob("result-*"):
-                left.unlink()  # of an attempt whose worker died
+            # What workers that died left; never a later attempt's: this one may be the one that was taken for dead.
+            for attempt in range(1, job.attempt):
+                for left in (f"result-{attempt}", f"result-{attempt}.part"):
+                    (path.parent / left).unlink(missing_ok=True)
             file = part.open("wb")
         try:
             for chunk in document:

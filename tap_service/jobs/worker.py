@@ -137,12 +137,19 @@ class Worker:
                     self._call(1)
                     look = now + _TICK_SECONDS
                 if now >= expiry:
-                    expire(self._table, self._files)
+                    self._expire()
                     expiry = now + _EXPIRE_SECONDS
                 for told in connection.notifies(timeout=0):
                     self._hear(*told.payload.split())
                 busy = self._cancel()
                 self._wait(connection, lifeline, _CANCEL_AGAIN_SECONDS if busy else min(look, *self._deadlines()) - time.monotonic())
+
+    def _expire(self) -> None:
+        """Removes what is past its time; a failure (no connection to be had) can wait, and is no reason to let go of what runs."""
+        try:
+            expire(self._table, self._files)
+        except (psycopg.Error, TransientError) as error:
+            log.warning("expired jobs cannot be removed just now: %s", " ".join(str(error).split()))
 
     def _warm(self, connection: psycopg.Connection[Any]) -> None:
         """What the first job would wait for: the tables of the current publication."""

@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from typing import BinaryIO
@@ -40,17 +41,19 @@ _REDIRECTS = (
 
 
 class TableFetch:
-    """Fetches one table. ``fetch`` blocks; ``stop`` may be called from any thread and ends it at once."""
+    """Fetches the tables of one request, which share its limits of size and time. ``fetch`` blocks; ``stop`` may be called from any thread and ends it at once."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._until = time.monotonic() + limits.upload_seconds
+        self._size = 0
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._stopped = self._too_slow = False
 
     def fetch(self, url: str, target: BinaryIO) -> None:
         """The bytes at an address into ``target``; ParameterError or TooLargeError in words that name the address."""
-        watch = threading.Timer(self._limits.upload_seconds, self._end, (True,))
+        watch = threading.Timer(max(0.0, self._until - time.monotonic()), self._end, (True,))
         watch.daemon = True
         watch.start()
         try:
@@ -89,7 +92,7 @@ class TableFetch:
                 connection.request("GET", path + query, headers=_HEADERS)
                 response = connection.getresponse()
                 if response.status in _REDIRECTS and (location := response.getheader("Location")):
-                    url = urljoin(url, location)
+                    url = _redirected(url, location)
                     continue
                 if response.status != HTTPStatus.OK:
                     raise ParameterError(f"{url:.200} answers {response.status} {response.reason:.100}.")
@@ -100,11 +103,12 @@ class TableFetch:
         raise ParameterError(f"{url:.200} redirects more than {_MOST_REDIRECTS} times.")
 
     def _copy(self, url: str, response: http.client.HTTPResponse, target: BinaryIO) -> None:
-        size = 0
         while chunk := response.read1(_CHUNK):
-            size += len(chunk)
-            if size > self._limits.upload_bytes:
-                raise TooLargeError(f"{url:.200} has more than {self._limits.upload_bytes} bytes, the most that this service takes.")
+            self._size += len(chunk)
+            if self._size > self._limits.upload_bytes:
+                raise TooLargeError(
+                    f"With {url:.200} the request's tables have more than {self._limits.upload_bytes} bytes, the most that this service takes."
+                )
             target.write(chunk)
         if self._stopped or self._too_slow:
             raise ConnectionAbortedError
@@ -154,6 +158,13 @@ class TableFetch:
         return family, address  # type: ignore[return-value]
 
 
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise ParameterError(f"{url:.200} redirects to {location!r:.200}, which is no address: {error}.") from error
+
+
 def is_public(address: str) -> bool:
     """Whether an address is one of the public internet, also where an IPv6 address only wraps one of IPv4."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -163,11 +174,15 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if parsed not in _GLOBAL_UNICAST:
+            return False
     return parsed.is_global and not parsed.is_multicast
 
 
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 addresses as a translating gateway writes them (RFC 6052)."""
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that has ever been given out for the internet; ``is_global`` takes the old site-local addresses (fec0::/10) for it too."""
 
 
 def _split(url: str) -> SplitResult:

@@ -8,35 +8,32 @@ identifiers and a million sources: an index costs 0.15 s of 0.35 s of loading an
 """
 
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from catalog.binary_copy import write_rows
 from tap_service.errors import ParameterError, TooLargeError
-from tap_service.limits import Limits
 from tap_service.table_set import STORED_UPLOADS, UPLOADS, TapTable
 from tap_service.uploads.upload_column import UploadColumn
 from tap_service.uploads.votable import VOTableReader
 
 
-def load(connection: psycopg.Connection[Any], name: str, stream: BinaryIO, limits: Limits, stopped: Callable[[], bool]) -> TapTable:
+def load(connection: psycopg.Connection[Any], name: str, reader: VOTableReader, stopped: Callable[[], bool]) -> TapTable:
     """Make TAP_UPLOAD.name of a VOTable document, readable to tap_reader, with the planner's statistics.
 
     Args:
         connection: as tap_service, in autocommit mode and outside a transaction.
         name: what UPLOAD calls the table.
-        stream: the document.
-        limits: rows and bytes.
+        reader: of the document.
         stopped: asked between blocks; true ends the loading.
 
     Raises:
         ParameterError, TooLargeError: the document cannot be read; the message names the table.
-        psycopg.errors.QueryCanceled: ``stopped`` said so.
+        psycopg.errors.QueryCanceled: ``stopped`` said so; it may also raise an error of its own.
     """
     table = sql.Identifier(STORED_UPLOADS, name)
-    reader = VOTableReader(stream, limits)
     made = False
     try:
         with connection.transaction():

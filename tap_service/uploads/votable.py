@@ -31,18 +31,20 @@ _LONGEST_DESCRIPTION = 10_000
 
 
 class VOTableReader:
-    """Reads one document. After the last block ``columns`` is complete, and ``beyond_ascii`` and ``too_long`` name those whose texts are more than their FIELD says.
+    """Reads one document. After the last block ``columns`` is complete, ``bytes`` are those of the document and ``bytes_before``, and ``beyond_ascii`` and ``too_long`` name those whose texts are more than their FIELD says.
 
     Args:
         stream: the document, plain or gzipped.
-        limits: ``upload_rows`` and ``upload_bytes``, the latter of the document after decompression.
+        limits: ``upload_rows`` and ``upload_bytes``, the latter after decompression.
+        bytes_before: how many bytes the request's tables before this one have had, of which there is one limit for all.
     """
 
-    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
+    def __init__(self, stream: BinaryIO, limits: Limits, bytes_before: int = 0) -> None:
         self.columns: tuple[UploadColumn, ...] = ()
         self.beyond_ascii: set[str] = set()
         self.too_long: set[str] = set()
         self.rows = 0
+        self.bytes = bytes_before
         self._stream = stream
         self._limits = limits
         self._path: list[str] = []
@@ -66,11 +68,11 @@ class VOTableReader:
 
     def blocks(self) -> Iterator[Rows]:
         """The rows in their order; ParameterError or TooLargeError for what is no such document."""
-        seen = 0
+        before = "with the tables before it, " if self.bytes else ""
         for chunk in _chunks(self._stream):
-            seen += len(chunk)
-            if seen > self._limits.upload_bytes:
-                raise TooLargeError(f"it has more than {self._limits.upload_bytes} bytes, the most that this service takes.")
+            self.bytes += len(chunk)
+            if self.bytes > self._limits.upload_bytes:
+                raise TooLargeError(f"{before}it has more than {self._limits.upload_bytes} bytes, the most that this service takes.")
             self._parse(chunk, last=False)
             if len(self._cells) >= min(_BLOCK_ROWS * len(self.columns), _BLOCK_CELLS) > 0:
                 yield self._text_rows()

@@ -1,6 +1,8 @@
 """DataLink: every identifier gets an answer, a link leads to rows, and a result's descriptor leads to the links."""
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -138,3 +140,18 @@ def test_a_result_leads_to_the_links_of_its_rows(service: Any, case: str, named:
         found[parameters["ID"].get("ref")] = parameters["RELEASE"].get("value")
     assert found == expected
     assert {field.get("ID") for field in root.iter(f"{VOTABLE}FIELD") if field.get("ID")} == set(expected)
+
+
+def test_a_long_answer_holds_nobody_up(service: Any, stars_ids: list[int]) -> None:
+    """Ten thousand identifiers take a while; whoever asks something else meanwhile does not wait for them."""
+    root = service.url.removesuffix("/tap")
+    waited: list[float] = []
+    with ThreadPoolExecutor(1) as others, httpx.Client() as client:
+        client.get(f"{service.url}/nothing")
+        asked = others.submit(httpx.post, f"{root}/datalink/links", data={"ID": [str(i) for i in stars_ids * 2000]}, timeout=60)
+        while not asked.done():
+            began = time.monotonic()
+            client.get(f"{service.url}/nothing")
+            waited.append(time.monotonic() - began)
+        assert asked.result().status_code == 200
+    assert max(waited) < 0.25 * sum(waited), waited

@@ -3,6 +3,7 @@
 import resource
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -116,3 +117,15 @@ def test_a_client_that_stops_reading_loses_its_place_at_the_time_limit(serve: An
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
             wait_until(lambda: not active(stars), 10)
             wait_until(lambda: small_query(service).status_code == 200, 5)
+
+
+def test_a_query_that_operators_stop_is_not_called_too_slow(serve: Any, stars: Database) -> None:
+    query, _ = QUERIES["while_the_query_still_computes"]
+    with serve(stars) as service, ThreadPoolExecutor(1) as others:
+        asked = others.submit(httpx.get, f"{service.url}/sync", params={"QUERY": query}, timeout=60)
+        wait_until(lambda: active(stars), 10)
+        with stars.connect(None, autocommit=True) as connection:
+            connection.execute("SELECT pg_cancel_backend(%s)", (active(stars)[0],))
+        answer = asked.result()
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert "operators of the database stopped the query" in answer.text

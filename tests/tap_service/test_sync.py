@@ -84,6 +84,17 @@ def test_a_body_too_long_is_refused(service: Any) -> None:
     assert "longer than" in answer.text
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+def test_a_body_of_another_type_is_told_not_passed_over(service: Any, kind: str) -> None:
+    answer = httpx.post(f"{service.url}/sync", content=b'{"QUERY": "SELECT 1"}', headers={"Content-Type": kind} if kind else {})
+    assert answer.status_code == 400
+    assert f"A body of the type '{kind}' is not read" in answer.text
+    empty = httpx.post(
+        f"{service.url}/sync", params={"QUERY": "SELECT TOP 1 ra FROM gaiadr3.gaia_source"}, headers={"Content-Type": kind} if kind else {}
+    )
+    assert empty.status_code == 200, "a POST whose parameters are in its address has no body"
+
+
 @pytest.mark.parametrize("form", ["urlencoded", "multipart"])
 def test_a_list_of_fifty_thousand_identifiers_is_answered(service: Any, form: str) -> None:
     with service.database.connect(Role.TAP_READER) as connection:

@@ -1,13 +1,17 @@
 """Workers, services and connections that end in the middle: no job is lost, none is served half."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from catalog.database import Database
-from tap_service.jobs.job_table import LOSSES, WORKER_LOCK_CLASS
+from tap_service.connections import Connections
+from tap_service.jobs.job_table import LOSSES, WORKER_LOCK_CLASS, JobTable
+from tap_service.jobs.results import JobFiles
+from tap_service.limits import Limits
 
 Jobs = Any  # tests/tap_service/jobs/conftest.py
 SECOND = 1.0
@@ -116,6 +120,18 @@ def test_an_attempt_that_was_taken_for_dead_changes_nothing(jobs: Jobs, work_her
         jobs.wait_until(lambda: [path.name for path in folder.iterdir()] == ["result-3"])
     assert state(jobs) == [(3, 1, "COMPLETED")]
     assert len(jobs.get(f"{job}/results/result").text.splitlines()) == 300_001
+
+
+def test_an_attempt_that_begins_to_write_late_leaves_the_result_of_the_later_one(jobs: Jobs) -> None:
+    """A worker that was suspended between its claim and its first byte: the job is COMPLETED by then, and must keep its result."""
+    connections = Connections(jobs.database, keep=1)
+    job = JobTable(connections, Limits()).read(jobs.create().rpartition("/")[2])
+    connections.close()
+    files = JobFiles(jobs.service.results)
+    for attempt, content in ((1, b"died"), (10, b"later"), (2, b"late")):
+        files.write_result(replace(job, attempt=attempt), [content])
+    folder = files.of(job.job_id)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"result-2": b"late", "result-10": b"later"}
 
 
 @pytest.mark.parametrize("verb", ["abort", "delete"])

@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from catalog.database import Role
 from catalog.version import ROOT
 from tap_service.connections import Connections
 from tap_service.jobs.expiry import Expired, expire
@@ -77,3 +80,20 @@ def test_kiel_tap_expire_says_what_went(jobs: Jobs) -> None:
     words = [sys.executable, "-m", "kiel_main", "tap", "expire"]
     ran = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **settings}, cwd=ROOT, timeout=60)
     assert (ran.returncode, ran.stdout) == (0, "1 jobs removed, and 0 folders that belonged to no job.\n"), ran.stderr
+
+
+def test_a_worker_that_cannot_look_for_expired_jobs_goes_on_with_its_own(
+    jobs: Jobs, work_here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tap_service.jobs.worker._EXPIRE_SECONDS", 0.2)
+    with work_here(jobs.service):
+        job = jobs.running()
+        with jobs.database.connect(Role.OWNER, autocommit=True) as connection:
+            connection.execute("REVOKE DELETE ON store.uws_job FROM tap_service")
+            try:
+                time.sleep(1.5)
+                found = jobs.rows("SELECT attempt, lost, phase FROM store.uws_job")
+            finally:
+                connection.execute("GRANT DELETE ON store.uws_job TO tap_service")
+        jobs.post(f"{job}/phase", PHASE="ABORT")
+    assert found == [(1, 0, "EXECUTING")]

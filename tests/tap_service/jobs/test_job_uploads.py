@@ -55,6 +55,15 @@ def test_a_job_keeps_no_file_of_a_request_that_was_refused(jobs: Jobs) -> None:
     assert [path for path in jobs.service.results.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("part", ["../../x", "a b?c#d", "é/ü", "..%2F"])
+def test_the_address_of_a_file_leads_to_it_whatever_its_part_is_called(jobs: Jobs, part: str) -> None:
+    """curl and browsers take /../ out of an address before they ask."""
+    made = jobs.client.post(jobs.url, data={"UPLOAD": f"t,param:{part}"}, files={part: ("t", table_file(1), "text/xml")})
+    shown = {found.get("id"): found.text for found in jobs.document(made.headers["location"]).find("uws:parameters", UWS)}
+    assert "/../" not in shown[part]
+    assert jobs.get(shown[part]).content == table_file(1)
+
+
 @pytest.mark.parametrize("content", [b"no table", b""])
 def test_an_upload_that_is_no_table_ends_in_an_error(jobs: Jobs, work_here: Any, content: bytes) -> None:
     made = jobs.client.post(

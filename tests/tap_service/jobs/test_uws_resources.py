@@ -1,6 +1,8 @@
 """UWS 1.1 over HTTP: every resource and verb of a job that nobody runs yet, as the standard has them."""
 
 import re
+import socket
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -362,6 +364,42 @@ def test_the_list_can_be_switched_off(catalogue: Database, serve: Any, jobs_at: 
 def test_head_is_answered_without_a_body(jobs: Jobs, part: str) -> None:
     answer = jobs.client.head(jobs.create() + part)
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+METHODS = {"": "DELETE, GET, HEAD, POST", "/phase": "GET, HEAD, POST", "/parameters": "GET, HEAD, POST", "/quote": "GET, HEAD"}
+
+
+@pytest.mark.parametrize("part", METHODS)
+def test_a_method_that_is_not_offered_is_told_all_that_are(jobs: Jobs, part: str) -> None:
+    job = jobs.create() + part
+    refused, asked = jobs.client.put(job), jobs.client.options(job)
+    assert (refused.status_code, refused.headers["allow"]) == (405, METHODS[part])
+    assert f"use {METHODS[part]}." in refused.text
+    assert (asked.status_code, asked.headers["allow"]) == (204, f"{METHODS[part]}, OPTIONS")
+
+
+def test_the_list_takes_new_jobs_and_says_so(jobs: Jobs) -> None:
+    assert jobs.client.put(jobs.url).headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize("value", ["", "abc", "1.5"])
+def test_a_wait_that_is_no_number_is_refused_in_plain_words(jobs: Jobs, value: str) -> None:
+    answer = jobs.get(jobs.create(), WAIT=value)
+    assert answer.status_code == 400
+    assert f"WAIT={value} is not a whole number." in answer.text
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure_of_the_service(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = urlsplit(jobs.url)
+    with socket.create_connection((place.hostname, place.port)) as client:
+        client.sendall(f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 1000\r\n\r\nQUERY=SEL".encode())
+        client.sendall(b"ECT")
+    for _ in range(3):
+        jobs.create()  # the service has had time to notice
+    time.sleep(0.2)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_page_of_another_origin_may_delete_a_job(jobs: Jobs) -> None:

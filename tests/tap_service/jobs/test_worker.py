@@ -204,3 +204,14 @@ def test_a_full_disk_is_our_fault_and_leaves_nothing(jobs: Jobs, worker: Any) ->
     assert list(folder.iterdir()) == []
     assert folder.stat().st_mode & 0o777 == 0o700, "the service's own"
     assert jobs.ended(jobs.create(PHASE="RUN")) == "COMPLETED"
+
+
+def test_a_result_that_goes_just_before_it_is_sent_is_not_found(jobs: Jobs, work_here: Any) -> None:
+    with work_here(jobs.service):
+        job = jobs.create(PHASE="RUN")
+        assert jobs.ended(job) == "COMPLETED"
+    [result] = (jobs.service.results / job.rpartition("/")[2]).iterdir()
+    result.unlink()
+    for method in ("GET", "HEAD"):
+        assert jobs.client.request(method, f"{job}/results/result").status_code == 404
+    assert "not there any more" in jobs.get(f"{job}/results/result").text

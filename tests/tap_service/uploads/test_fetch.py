@@ -137,6 +137,11 @@ def test_a_redirect_to_a_place_that_must_not_be_called_is_refused(tables: str) -
             fetched(f"http://{tables}/to/{target}", upload_hosts=frozenset({tables}))
 
 
+def test_a_redirect_to_no_address_is_the_other_side_s_fault(tables: str) -> None:
+    with pytest.raises(ParameterError, match=r"redirects to 'http://\[bad', which is no address"):
+        fetched(f"http://{tables}/to/http://[bad", upload_hosts=frozenset({tables}))
+
+
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
@@ -145,7 +150,7 @@ def test_public_addresses_are_public(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["10.1.2.3", "172.16.0.1", "192.168.0.1", "127.9.9.9", "169.254.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "::",
-     "fe80::1%eth0", "fd00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2002:c0a8:101::1", "192.0.2.1"],
+     "fe80::1%eth0", "fd00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2002:c0a8:101::1", "192.0.2.1", "fec0::1", "::127.0.0.1", "::10.0.0.1"],
 )  # fmt: skip
 def test_other_addresses_are_not(address: str) -> None:
     assert not is_public(address)
@@ -183,6 +188,20 @@ def test_a_fetch_that_is_stopped_ends_at_once(tables: str) -> None:
     with pytest.raises(ParameterError, match="no longer wanted"):
         fetch.fetch(f"http://{tables}/silent", io.BytesIO())
     assert time.monotonic() - began < 5
+
+
+def test_the_tables_of_a_request_share_its_limits(tables: str) -> None:
+    allowed = frozenset({tables})
+    fetch = TableFetch(Limits(upload_hosts=allowed, upload_bytes=2 * len(TABLE) + 1))
+    for _ in range(2):
+        fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
+    with pytest.raises(TooLargeError, match=f"the request's tables have more than {2 * len(TABLE) + 1} bytes"):
+        fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
+    fetch = TableFetch(Limits(upload_hosts=allowed, upload_seconds=0.5))
+    fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
+    time.sleep(0.5)
+    with pytest.raises(ParameterError, match=r"longer than 0\.5 s in all"):
+        fetch.fetch(f"http://{tables}/t.xml", io.BytesIO())
 
 
 # -- through the service

@@ -159,6 +159,30 @@ def test_what_is_too_large_is_refused_never_cut(serve: Any, stars: Any, case: st
     assert (answer.status_code, said in answer.text) == (status, True), answer.text
 
 
+def test_one_file_as_many_tables_is_as_large_as_all_of_them(serve: Any, stars: Any) -> None:
+    """Else a few kilobytes of a compressed file, named fifty times, would keep a place busy for an hour."""
+    table = gzip.compress(document([Column("a", "char", "*")], [["x" * 2000]]))
+    with serve(stars, LIMITS) as service:
+        for names, status, said in (
+            (2, 200, "n\n1\n"),
+            (3, 413, "TAP_UPLOAD.t3 cannot be read: with the tables before it, it has more than 5000 bytes"),
+        ):
+            fields = {
+                "QUERY": "SELECT COUNT(*) AS n FROM TAP_UPLOAD.t1",
+                "FORMAT": "csv",
+                "UPLOAD": [f"t{n},param:a" for n in range(1, names + 1)],
+            }
+            answer = httpx.post(f"{service.url}/sync", data=fields, files={"a": ("a", table)})
+            assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+def test_reading_tables_has_the_time_of_a_query(serve: Any, stars: Any) -> None:
+    table = document([Column("a", "int")], [[n] for n in range(200_000)])
+    with serve(stars, Limits(seconds=0.3)) as service:
+        answer = asked(service, table)
+    assert (answer.status_code, "took longer than the 0.3 s that a query may take" in answer.text) == (400, True), answer.text
+
+
 def test_a_client_that_is_still_sending_reads_why_its_body_is_too_large(serve: Any, stars: Any) -> None:
     def body() -> Any:
         yield b'--b\r\nContent-Disposition: form-data; name="x"; filename="x"\r\n\r\n'
