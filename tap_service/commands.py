@@ -1,4 +1,4 @@
-"""kiel tap: serve the catalogue, or show what a query becomes."""
+"""kiel tap: serve the catalogue, run jobs, remove old ones, or show what a query becomes."""
 
 import dataclasses
 import errno

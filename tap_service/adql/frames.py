@@ -63,6 +63,8 @@ _TO_GALACTIC: dict[str, Matrix] = {
 
 FRAMES = tuple(_TO_GALACTIC)
 """The frames that are known."""
+OTHER_NAMES = {"UNKNOWNFRAME": "ICRS", "J2000": "FK5", "B1950": "FK4", "GALACTIC_II": "GALACTIC"}
+"""What STC-S and older services call some of them."""
 
 
 def rotation(source: str, target: str) -> Matrix:

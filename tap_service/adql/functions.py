@@ -1,4 +1,4 @@
-"""Every function that is not geometry: what it takes, what it gives, and its SQL (ADQL 2.1 sections 2.3 and 4).
+"""Every function of the language that is not geometry: what it takes, what it gives, and its SQL (ADQL 2.1 sections 2.3 and 4).
 
 A template's ``{0}`` is the first argument. Arguments declared DOUBLE are cast, so PostgreSQL never picks a numeric variant.
 """

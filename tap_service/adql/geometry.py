@@ -23,7 +23,7 @@ from catalog.spherical_polygon import box, longitude, polygon
 from tap_service.adql.constants import constant
 from tap_service.adql.conversions import as_double, require
 from tap_service.adql.errors import AdqlTypeError, AdqlUnsupportedError, QueryText
-from tap_service.adql.frames import FRAMES, Matrix, rotated, rotation
+from tap_service.adql.frames import FRAMES, OTHER_NAMES, Matrix, rotated, rotation
 from tap_service.adql.region_text import RegionTextError, WrittenRegion, read_dali, read_stcs
 from tap_service.adql.typed_tree import Box, Cap, ColumnValue, Constant, Expression, Operation, Overlap, Polygon, Separation
 from tap_service.adql.value_types import REGIONS, Meaning, in_words
@@ -74,7 +74,7 @@ def _frame_taken_off(name: str, arguments: Values, source: QueryText) -> tuple[s
 def known_frame(text: str, source: QueryText, place: int) -> str:
     """The frame of a coordinate system such as ``ICRS GEOCENTER``; an empty or unknown one is ICRS."""
     words = text.upper().split()
-    frame = {"UNKNOWNFRAME": "ICRS", "J2000": "FK5", "B1950": "FK4", "GALACTIC_II": "GALACTIC"}.get(words[0], words[0]) if words else "ICRS"
+    frame = OTHER_NAMES.get(words[0], words[0]) if words else "ICRS"
     if frame not in FRAMES:
         message = f"positions are in ICRS, the coordinate system may be one of {', '.join(FRAMES)} or be left out, but not {text!r}"
         source.fail(AdqlUnsupportedError, message, place)

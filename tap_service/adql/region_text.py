@@ -7,9 +7,10 @@ shape: Position, Circle, Box or Polygon, with an optional frame, reference posit
 import math
 from dataclasses import dataclass
 
+from tap_service.adql.frames import FRAMES, OTHER_NAMES
+
 _SHAPES = {"POSITION": "POINT", "POINT": "POINT", "CIRCLE": "CIRCLE", "BOX": "BOX", "POLYGON": "POLYGON"}
 _COUNTS = {"POINT": 2, "CIRCLE": 3, "BOX": 4}
-_FRAMES = ("ICRS", "FK5", "FK4", "J2000", "B1950", "GALACTIC", "GALACTIC_II", "ECLIPTIC", "UNKNOWNFRAME")
 _REFERENCES = (
     "GEOCENTER",
     "BARYCENTER",
@@ -68,7 +69,7 @@ def read_stcs(text: str) -> WrittenRegion:
             f"{text!r} is no region; write 'Position lon lat', 'Circle lon lat radius', 'Box lon lat width height' or 'Polygon lon1 lat1 ...'"
         )
     kind, words = _SHAPES[shape], words[1:]
-    frame = words.pop(0).upper() if words and words[0].upper() in _FRAMES else "ICRS"
+    frame = words.pop(0).upper() if words and words[0].upper() in (*FRAMES, *OTHER_NAMES) else "ICRS"
     if words and words[0].upper() in _REFERENCES:
         del words[0]
     if words and words[0].upper().startswith(("SPHERICAL", "CARTESIAN")):

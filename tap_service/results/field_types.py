@@ -41,8 +41,9 @@ ELEMENT_BYTES = {
     "unicodeChar": 2,
     "float": 4,
     "double": 8,
+    "floatComplex": 8,
+    "doubleComplex": 16,
 }
-ELEMENT_BYTES |= {"floatComplex": 8, "doubleComplex": 16}
 """Bytes of one element (VOTable 1.4 section 2.1), in the order of the standard; of a bit, where it stands alone."""
 
 _NAN4, _NAN8 = b"\x7f\xc0\x00\x00", b"\x7f\xf8" + bytes(6)

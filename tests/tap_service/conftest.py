@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -148,10 +149,12 @@ def work() -> Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]:
 
 
 @pytest.fixture(scope="session")
-def async_service(service: RunningService) -> Iterator[RunningService]:
-    """The service over ``stars`` with a worker for its jobs."""
-    with working(service):
-        yield service
+def stilts() -> str:
+    """The command of STILTS."""
+    path = shutil.which("stilts")
+    if path is None:
+        pytest.skip("needs STILTS (Debian package stilts)")
+    return path
 
 
 @pytest.fixture(scope="session")

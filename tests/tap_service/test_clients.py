@@ -1,6 +1,5 @@
 """The clients that people use: pyvo and STILTS give the same rows as SQL."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -63,14 +62,6 @@ def test_pyvo_understands_what_the_service_declares(service: Any) -> None:
 def test_pyvo_shows_the_services_own_message(service: Any) -> None:
     with pytest.raises(pyvo.dal.DALQueryError, match=r"did you mean gaiadr3\.gaia_source"):
         pyvo.dal.TAPService(service.url).search("SELECT * FROM gaia_sauce")
-
-
-@pytest.fixture
-def stilts() -> str:
-    path = shutil.which("stilts")
-    if path is None:
-        pytest.skip("needs STILTS (Debian package stilts)")
-    return path
 
 
 def test_stilts_gives_the_rows_of_sql(service: Any, stilts: str, tmp_path: Path) -> None:

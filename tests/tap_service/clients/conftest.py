@@ -3,7 +3,6 @@
 import os
 import re
 import select
-import shutil
 import subprocess
 import sys
 import uuid
@@ -155,15 +154,6 @@ def http(tap: Service) -> Iterator[httpx.Client]:
     """A kept-alive HTTP client whose addresses begin at the service's base; redirects are not followed."""
     with httpx.Client(base_url=tap.url + "/", timeout=60, trust_env=False) as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def stilts() -> str:
-    """The command of STILTS."""
-    path = shutil.which("stilts")
-    if path is None:
-        pytest.skip("needs STILTS (Debian package stilts)")
-    return path
 
 
 @pytest.fixture(scope="session")
