@@ -280,7 +280,7 @@ def _judged(response: requests.Response) -> Exception:
     if response.status_code >= 500 or response.status_code in _PASSING:
         wait = DALRateLimitError.from_response(response).retry_after_seconds
         return PassingError(told, wait, slow=response.status_code in (408, 504))
-    if response.status_code in _ABSENT and words is None:
+    if response.status_code in _ABSENT:
         return RefusedError(f"{response.url} is not there ({told}); give the address that /sync belongs to")
     return RefusedError(f"the archive refuses the query: {told}")
 
