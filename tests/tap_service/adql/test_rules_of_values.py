@@ -3,7 +3,6 @@
 import decimal
 import math
 import re
-import time
 
 import psycopg
 import pytest
@@ -16,7 +15,6 @@ from tap_service.adql import AdqlError, translate
 from tap_service.adql.functions import FUNCTIONS, SPECIAL
 from tap_service.adql.geometry import GEOMETRY
 from tap_service.adql.substitutes import SUBSTITUTES
-from tap_service.adql.tokens import tokens
 from tap_service.adql.udf import UDFS
 from tap_service.errors import QueryError, from_postgres
 from tap_service.table_set import TableSet, TapColumn, TapTable
@@ -459,14 +457,11 @@ def test_in_means_the_same_for_literals_and_for_any_other_value(evaluate, condit
     assert [b for (b,) in evaluate("b", rows, tail=f"WHERE {condition} ORDER BY b")] == expected
 
 
-def test_fifty_thousand_identifiers_cost_little_more_than_the_reading_of_their_text(table_set: TableSet):
-    """Side by side, so that a busy machine does not matter; and as one literal in the SQL, shorter than the query."""
+def test_a_list_of_identifiers_is_one_literal_however_long_it_is(table_set: TableSet):
+    """Fifty thousand casts of their own took seconds to write and to plan."""
     text = f"SELECT ra FROM sky.main WHERE source_id IN ({', '.join(str(10**18 + 7 * n) for n in range(50_000))})"
-    began = time.process_time()
-    tokens(text)
-    reading = time.process_time() - began
     statement = translate(text, table_set).statement.as_string(None)
-    assert time.process_time() - began < 8 * reading
+    assert statement.count("'") == 2
     assert len(statement) < len(text) + 200
 
 
