@@ -29,8 +29,10 @@ FROM store.release AS r ORDER BY r.release_id;
 SELECT created FROM store.publication WHERE serial = %(serial)s;
 
 -- name: limit_query
--- How long the transaction's statements may take (ms), and how often a backend looks whether the service that asked is still there.
-SELECT set_config('statement_timeout', %(timeout)s, true), set_config('client_connection_check_interval', '500', true);
+-- How long the transaction's statements may take (ms), how often a backend looks whether the service that asked is still there, and what a row
+-- from a parallel worker costs: by PostgreSQL's own 0.1 wide cones are read by workers, which takes 1.1 to 1.4 times as long as without them.
+SELECT set_config('statement_timeout', %(timeout)s, true), set_config('client_connection_check_interval', '500', true),
+    set_config('parallel_tuple_cost', '0.5', true);
 
 -- name: become_tap_reader
 -- From here to the end of the transaction the session may do what a person's query may do.
