@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 from catalog.healpix import cone_ranges, polygon_ranges
@@ -32,7 +33,7 @@ MOST_VERTICES = 500
 
 
 @dataclass(frozen=True)
-class Cover:
+class Cover(ABC):
     """A condition that a position of a relation, (lon, lat), lies in or near a constant region."""
 
     lon: ColumnValue
@@ -43,9 +44,9 @@ class Cover:
         """The column whose ranges cover the region."""
         return ColumnValue(Meaning.of(ColumnType.BIGINT), self.lon.relation, self.sky_key.position.key)
 
+    @abstractmethod
     def ranges(self) -> list[tuple[int, int]] | None:
         """Ranges of the key (both ends inclusive) that hold every source in the region whose key tells its place; None for the whole sky."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
