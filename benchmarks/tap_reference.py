@@ -13,9 +13,7 @@ import csv
 import http.client
 import itertools
 import json
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,12 +23,9 @@ from urllib.parse import urlencode, urlsplit
 import psycopg
 from psycopg import sql
 
-from benchmarks.tap_stream import served
+from benchmarks.tap_stream import empty_catalogue, served
 from catalog.database import Database, Role
-from catalog.embedded_server import EmbeddedServer
-from catalog.migrate import upgrade
 from catalog.publish import pinned_publication
-from catalog.releases import add_release
 from tap_service.adql import translate
 from tap_service.publication_tables import TableCache
 
@@ -148,19 +143,10 @@ def timed(work: Callable[[], object]) -> float:
 @contextmanager
 def reference_service(folder: Path) -> Iterator[tuple[Database, str, int]]:
     """A database with the catalogue, the service over it, and the number of rows."""
-    home = Path(tempfile.mkdtemp(prefix="kiel-bench-"))
-    home.chmod(0o711)  # root's server runs as another account, which must come through
-    server = EmbeddedServer(home)
-    try:
-        database = server.up()
-        upgrade(database)
-        add_release(database, "gaia_dr3")
+    with empty_catalogue() as database:
         rows = load(database, folder)
         with served(database) as url:
             yield database, url, rows
-    finally:
-        server.down()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def main() -> None:

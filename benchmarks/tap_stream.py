@@ -81,6 +81,22 @@ def statement_of(database: Database) -> tuple[sql.Composed, tuple[Field, ...]]:
     )
 
 
+@contextmanager
+def empty_catalogue() -> Iterator[Database]:
+    """A catalogue with a server of its own and the release gaia_dr3, gone when the block ends."""
+    home = Path(tempfile.mkdtemp(prefix="kiel-bench-"))
+    home.chmod(0o711)  # root's server runs as another account, which must come through
+    server = EmbeddedServer(home)
+    try:
+        database = server.up()
+        upgrade(database)
+        add_release(database, "gaia_dr3")
+        yield database
+    finally:
+        server.down()
+        shutil.rmtree(home, ignore_errors=True)
+
+
 def psql_copy(database: Database, statement: str, form: str) -> None:
     """psql COPY to /dev/null."""
     subprocess.run(
@@ -139,13 +155,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: int = arguments.rows
     print(f"$ python -m benchmarks.tap_stream {rows} --rounds {arguments.rounds}", flush=True)
-    home = Path(tempfile.mkdtemp(prefix="kiel-bench-"))
-    home.chmod(0o711)  # root's server runs as another account, which must come through
-    server = EmbeddedServer(home)
-    try:
-        database = server.up()
-        upgrade(database)
-        add_release(database, "gaia_dr3")
+    with empty_catalogue() as database:
         fill(database, rows)
         statement, fields = statement_of(database)
         text = statement.as_string()
@@ -179,9 +189,6 @@ def main() -> None:
                     run()
                     best[way] = min(best[way], time.perf_counter() - began)
             size = download(url, rows, "votable")
-    finally:
-        server.down()
-        shutil.rmtree(home, ignore_errors=True)
     print(f"{rows} rows, {len(COLUMNS)} columns, best of {arguments.rounds} rounds; the BINARY2 document has {size / rows:.0f} bytes a row")
     floors = {"BINARY2": best[f"{name} COPY BINARY"], "CSV": best[f"{name} COPY CSV"]}
     for way, seconds in best.items():
