@@ -7,7 +7,8 @@ Sits on catalog; imports neither ingest nor tap_service. torch is imported by th
     registry        name -> module, imported on use
     inputs          spectra as the models take them: normalised, masked, flagged
     scatter_vae     scatter variational autoencoder (Laroche & Speagle 2024)
-    numerics/       flux scale, principal components, latent refinement
+    forward/        forward model of fluxes and its inversion (Zhang, Green & Rix 2023)
+    numerics/       flux scale, principal components, latent refinement, batched least squares
     learning/       training sample, training loop, evaluation
     running/        a model version applied to a release, chunk by chunk
     commands        kiel model

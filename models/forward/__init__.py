@@ -1,0 +1,11 @@
+"""The forward model of Zhang, Green & Rix 2023 (MNRAS 524, 1855): flux of a star from its type, extinction and parallax, and its inversion.
+
+parameters      the five (with xi six) parameters of a star, in the order of every vector and matrix here
+bands           the 66 bands: 61 XP samples, J, H, Ks, W1, W2
+settings        the paper's choices and ours side by side
+observations    what is known of stars: fluxes whitened by their covariances, parallaxes
+flux_model      network and extinction curve: parameters -> fluxes with Jacobian
+type_prior      Gaussian mixture of (teff, feh, logg)
+objective       what is minimised for a star, at inference (Eq. 19) and in training (Eq. 14)
+version         everything a stored version consists of, as safetensors
+"""

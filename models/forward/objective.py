@@ -1,0 +1,136 @@
+"""What is minimised for each star over (teff, feh, logg, ln ext, ln parallax[, xi]): -2 ln posterior.
+
+    inference   chi_f^2 + ((plx - plx^)/s)^2 - 2 ln p(type) - 2 ln plx - 2 ln ext                                   (Eq. 19)
+    training    chi_f^2 + ((plx - plx^)/s)^2 + ((ext - ext^)/s)^2 + sum_3 ((type - type^)/s)^2 - 2 ln plx - 2 ln ext  (Eq. 14)
+
+of Zhang, Green & Rix 2023; xi adds xi^2, its standard normal prior. Curvature is Gauss and Newton's, with what is known exactly beside it: it is
+positive definite, and at a minimum in ext and parallax close to the Hessian matrix.
+"""
+
+from typing import Protocol, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.forward.flux_model import FluxModel
+from models.forward.observations import KnownLabels, Observations
+from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI
+from models.forward.type_prior import TypePrior
+
+Terms = tuple[Float[Tensor, " n"], Float[Tensor, "n p"], Float[Tensor, "n p p"]]
+"""Value, gradient, positive definite curvature."""
+
+
+class StarPrior(Protocol):
+    """What is known of the stars' types and extinctions beside fluxes and parallaxes: additive terms of the objective."""
+
+    def value(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+        """The terms' sum for each star."""
+        ...
+
+    def add_terms(self, variables: Float[Tensor, "n p"], value: Tensor, gradient: Tensor, curvature: Tensor) -> None:
+        """Add sum, gradient and curvature to those given, in place."""
+        ...
+
+    def take(self, index: Tensor) -> "StarPrior":
+        """The prior of some of the stars."""
+        ...
+
+
+class PopulationPrior:
+    """-2 ln p(type) of a mixture, the same for every star (Eq. 19)."""
+
+    def __init__(self, types: TypePrior) -> None:
+        self.types = types
+
+    def value(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+        """-2 ln p."""
+        return -2 * self.types.ln_density(variables[:, :N_TYPE])
+
+    def add_terms(self, variables: Float[Tensor, "n p"], value: Tensor, gradient: Tensor, curvature: Tensor) -> None:
+        """Add -2 ln p and its derivatives."""
+        ln_density, slope, bend = self.types.ln_density_terms(variables[:, :N_TYPE])
+        value -= 2 * ln_density
+        gradient[:, :N_TYPE] -= 2 * slope
+        curvature[:, :N_TYPE, :N_TYPE] += 2 * bend
+
+    def take(self, index: Tensor) -> "PopulationPrior":
+        """The same prior."""
+        return self
+
+
+class LabelPrior:
+    """Gaussian terms of each star's known type and extinction (Eq. 14)."""
+
+    def __init__(self, labels: KnownLabels) -> None:
+        self.labels = labels
+        self._type_weight = labels.type_error**-2
+        self._ext_weight = labels.ext_error**-2
+
+    def value(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+        """Sum of the squared normalised differences."""
+        types = ((variables[:, :N_TYPE] - self.labels.type) ** 2 * self._type_weight).sum(1)
+        return types + (torch.exp(variables[:, EXT]) - self.labels.ext) ** 2 * self._ext_weight
+
+    def add_terms(self, variables: Float[Tensor, "n p"], value: Tensor, gradient: Tensor, curvature: Tensor) -> None:
+        """Add the terms and their derivatives."""
+        ext = torch.exp(variables[:, EXT])
+        difference = variables[:, :N_TYPE] - self.labels.type
+        value += self.value(variables)
+        gradient[:, :N_TYPE] += 2 * difference * self._type_weight
+        gradient[:, EXT] += 2 * (ext - self.labels.ext) * self._ext_weight * ext
+        curvature[:, :N_TYPE, :N_TYPE] += 2 * torch.diag_embed(self._type_weight)
+        curvature[:, EXT, EXT] += 2 * ext**2 * self._ext_weight
+
+    def take(self, index: Tensor) -> "LabelPrior":
+        """The labels of some of the stars."""
+        return LabelPrior(self.labels.take(index))
+
+
+class StarObjective:
+    """-2 ln posterior of n stars under a flux model: a problem of ``models.numerics.least_squares``."""
+
+    def __init__(self, model: FluxModel, observed: Observations, prior: StarPrior) -> None:
+        self.model, self.observed, self.prior = model, observed, prior
+        self._parallax_weight = observed.parallax_error**-2
+
+    def __len__(self) -> int:
+        return len(self.observed)
+
+    def take(self, index: Tensor) -> Self:
+        """The objective of some of the stars."""
+        return type(self)(self.model, self.observed.take(index), self.prior.take(index))
+
+    def chi2(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+        """chi_f^2 of the fluxes alone (Eq. 4)."""
+        difference = self.model.flux(variables) - self.observed.flux
+        return (torch.bmm(self.observed.whitening, difference[..., None])[..., 0] ** 2).sum(1)
+
+    def loss(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+        """The objective of each star."""
+        parallax = torch.exp(variables[:, PARALLAX])
+        loss = self.chi2(variables) + (parallax - self.observed.parallax) ** 2 * self._parallax_weight
+        loss = loss + self.prior.value(variables) - 2 * variables[:, PARALLAX] - 2 * variables[:, EXT]
+        return loss + variables[:, XI] ** 2 if self.model.has_xi else loss
+
+    def terms(self, variables: Float[Tensor, "n p"]) -> Terms:
+        """The objective with gradient and curvature, in one pass over the whitening matrices."""
+        flux, jacobian = self.model.flux_and_jacobian(variables)
+        whitened = torch.bmm(self.observed.whitening, torch.cat([jacobian, (flux - self.observed.flux)[..., None]], dim=2))
+        products = whitened.transpose(1, 2) @ whitened  # (n, p + 1, p + 1)
+        value, gradient, curvature = products[:, -1, -1].clone(), 2 * products[:, :-1, -1], 2 * products[:, :-1, :-1]
+        parallax = torch.exp(variables[:, PARALLAX])
+        difference = parallax - self.observed.parallax
+        value += difference**2 * self._parallax_weight - 2 * variables[:, PARALLAX] - 2 * variables[:, EXT]
+        gradient[:, PARALLAX] += 2 * difference * self._parallax_weight * parallax - 2
+        gradient[:, EXT] -= 2
+        curvature[:, PARALLAX, PARALLAX] += 2 * parallax**2 * self._parallax_weight
+        # The second derivative by ln ext has the first as a term, which is 2 from the data where the whole gradient vanishes.
+        curvature[:, EXT, EXT] += 2
+        if self.model.has_xi:
+            value += variables[:, XI] ** 2
+            gradient[:, XI] += 2 * variables[:, XI]
+            curvature[:, XI, XI] += 2
+        self.prior.add_terms(variables, value, gradient, curvature)
+        return value, gradient, curvature
