@@ -18,6 +18,7 @@ from torch import Tensor
 from catalog.errors import DataError, RunError
 from models.forward.checkpoint import Checkpoint
 from models.forward.flux_model import FluxModel
+from models.forward.linear_label_prior import LinearLabelPrior
 from models.forward.network_fit import capped, network_step, optimiser_of, start_network, weight_norm
 from models.forward.objective import LabelPrior, StarObjective
 from models.forward.observations import KnownLabels, Observations
@@ -204,10 +205,14 @@ class _Training:
             self.variables[index] = here.double().cpu()
         self.tell(phase, len(index))
 
+    def prior(self, labels: KnownLabels) -> LabelPrior:
+        """The labels as a prior, with the logarithmic terms of Eq. 14 or without."""
+        return LabelPrior(labels) if self.settings["logarithmic_terms"] else LinearLabelPrior(labels)
+
     def solved(self, observed: Observations, labels: KnownLabels, start: Tensor, iterations: int) -> Tensor:
         """The stars' parameters after some steps of the solver."""
         with torch.no_grad():
-            problem = StarObjective(self.model, observed, LabelPrior(labels))
+            problem = StarObjective(self.model, observed, self.prior(labels))
             return batched_least_squares(problem, start, largest_step=LARGEST_STEP[: start.shape[1]], iterations=iterations).variables
 
     # --- figures ---
@@ -219,7 +224,7 @@ class _Training:
         for index in torch.split(chosen, BLOCK):
             observed, labels = self.stars(index)
             here = self.variables[index].to(self.device, torch.float32)
-            problem = StarObjective(self.model, observed, LabelPrior(labels))
+            problem = StarObjective(self.model, observed, self.prior(labels))
             chi2.append(problem.chi2(here).double().cpu())
             star.append(problem.loss(here).double().cpu())
         chi2s, stars, norm = torch.cat(chi2), torch.cat(star), float(weight_norm(self.model))
