@@ -68,6 +68,9 @@ class Fits:
         """Reported errors."""
         return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
 
+    def __len__(self) -> int:
+        return len(self.row)
+
     def take(self, index: Any) -> "Fits":
         """Some of the stars."""
         return Fits(*(getattr(self, each.name)[index] for each in fields(self)))
