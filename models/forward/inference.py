@@ -23,7 +23,7 @@ from models.forward.parameters import N_TYPE, linear
 from models.forward.search import Searcher
 from models.forward.uncertainty import flux_information, inverse, with_parallax
 from models.forward.version import ForwardVersion
-from models.numerics.least_squares import TILE, Minimum
+from models.numerics.least_squares import TILE
 
 
 @dataclass(frozen=True, eq=False)

@@ -137,7 +137,7 @@ class StarObjective:
     def _whitened(self, differences: Float[Tensor, "n k bands"]) -> Float[Tensor, "n k bands"]:
         """k differences in flux for each row, times the row's whitening matrix."""
         whitening = self._observed.whitening
-        together = differences.reshape(len(whitening), -1, differences.shape[2])
+        together = differences.reshape(len(whitening), self._starts * differences.shape[1], differences.shape[2])
         return torch.bmm(together, whitening.transpose(1, 2)).view(differences.shape)
 
     def chi2(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:

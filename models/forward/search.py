@@ -22,7 +22,7 @@ from models.forward.observations import Observations
 from models.forward.parameters import EXT
 from models.forward.starts import StartGrid
 from models.forward.version import ForwardVersion
-from models.numerics.least_squares import Minimum
+from models.numerics.least_squares import TILE, Minimum
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class Searcher:
         again = torch.nonzero(self._unsure(found, observed))[:, 0]
         if len(again) == 0:
             return Candidates(found, starts)
-        starts[again] += SECOND.starts
+        again = again[torch.arange(len(again) + -len(again) % TILE, device=again.device) % len(again)]  # full tiles, or bits depend on companions
+        starts[again] = FIRST.starts + SECOND.starts
         more = nowhere(len(observed), SECOND.followed, found)
         more.put(again, self._follow(observed.take(again), self.grids[1], SECOND))
         return Candidates(
