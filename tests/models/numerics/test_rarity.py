@@ -12,7 +12,11 @@ NORMAL = np.random.default_rng(5).standard_normal(20_000)
 
 @pytest.mark.parametrize(
     "decades, within",
-    [pytest.param(1.0, 0.02, id="one in ten"), pytest.param(2.0, 0.05, id="one in a hundred"), pytest.param(3.0, 0.2, id="one in a thousand")],
+    [
+        pytest.param(1.0, 0.02, id="one in ten"),
+        pytest.param(2.0, 0.05, id="one in a hundred"),
+        pytest.param(3.0, 0.2, id="one in a thousand"),
+    ],
 )
 def test_rarity_is_minus_log10_of_the_share_above(decades: float, within: float) -> None:
     scale = Rarity.measured(NORMAL)
