@@ -78,7 +78,7 @@ def batched_least_squares(
     value, gradient, curvature = problem.terms(start)
     value = torch.where(torch.isfinite(value), value, torch.inf)
     found = Minimum(start.clone(), value.clone(), curvature.clone(), torch.zeros_like(at), at < 0)
-    here, tried = start, found.iterations
+    here, tried = start, torch.zeros_like(at)
     moving = torch.isfinite(value) & (at < n)
     converged = torch.zeros_like(moving)
     damping = torch.full_like(value, 1e-2)
