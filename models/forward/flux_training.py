@@ -239,7 +239,15 @@ class _Training:
         found = []
         for index in torch.split(torch.arange(len(self.observed)), BLOCK):
             observed, labels = self.stars(index)
-            found.append(outliers(self.model, observed, labels, self.variables[index].to(self.device, torch.float32), float(self.settings["cleaning_sigma"])))
+            found.append(
+                outliers(
+                    self.model,
+                    observed,
+                    labels,
+                    self.variables[index].to(self.device, torch.float32),
+                    float(self.settings["cleaning_sigma"]),
+                )
+            )
         return Outliers(torch.cat([each.by_parameters for each in found]), torch.cat([each.by_flux for each in found]))
 
     def seconds(self) -> float:

@@ -26,13 +26,10 @@ def clusters_figure(
         for row, cluster in enumerate(shown):
             sky, motion, histogram = axes[row]
             chosen = cluster.poor if cluster.poor.sum() >= FEWEST else cluster.members
-            for axis, x, y, words in (
-                (sky, "ra", "dec", ("ra [deg]", "dec [deg]")),
-                (motion, "pmra", "pmdec", ("pmra [mas/yr]", "pmdec [mas/yr]")),
-            ):
+            for axis, x, y, unit in ((sky, "ra", "dec", "deg"), (motion, "pmra", "pmdec", "mas/yr")):
                 axis.plot(positions[x][cluster.members], positions[y][cluster.members], ".", ms=4, color=GREY)
                 axis.plot(positions[x][chosen], positions[y][chosen], ".", ms=4, color=BLUE)
-                axis.set(xlabel=words[0], ylabel=words[1])
+                axis.set(xlabel=f"{x} [{unit}]", ylabel=f"{y} [{unit}]")
             sky.set_title(f"{cluster.name}: {int(cluster.members.sum())} members")
             reach = max(3 * scatter(stars.parallax[chosen] - cluster.parallax), 0.05)
             span = (cluster.parallax - reach, cluster.parallax + reach)
