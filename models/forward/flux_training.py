@@ -173,7 +173,12 @@ class _Training:
             self.epoch += 1
             if self.checkpoint is not None and self.checkpoint.due():
                 self.checkpoint.save(self.state())
-        figures = {"phase": phase.number, "stars": len(chosen), **self.objective(chosen), "seconds": round(self.seconds(), 2)}
+        figures: dict[str, Any] = {
+            "phase": phase.number,
+            "stars": len(chosen),
+            **self.objective(chosen),
+            "seconds": round(self.seconds(), 2),
+        }
         if phase.cleans:
             found = self.outliers()
             self.clean = ~found.either
