@@ -37,6 +37,8 @@ CHECKS = {
     "lint-imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
     "pytest": ["-m", "pytest"],
 }
+WHOLE_SUITE = ["-n", "logical", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""How pytest runs all tests: a file on one worker, so that what a module makes is made once; tests/conftest.py orders the files."""
 
 
 class Words(click.Group):
@@ -73,14 +75,15 @@ def kiel() -> None:
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def test(ctx: click.Context, pytest_arguments: tuple[str, ...]) -> None:
-    """Run ruff, mypy, import-linter and pytest on this checkout; with PYTEST_ARGUMENTS, pytest alone with these."""
+    """Run ruff, mypy, import-linter and pytest on this checkout; with PYTEST_ARGUMENTS, pytest alone with these, in one process."""
     failed = []
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # tests run side by side with others; more threads than cores are slower
     for name, words in CHECKS.items():
         if pytest_arguments and name != "pytest":
             continue
         click.echo(f"== {name}", err=True)
-        if subprocess.run([sys.executable, *words, *pytest_arguments], cwd=ROOT, env=environment, check=False).returncode != 0:
+        how = () if name != "pytest" else pytest_arguments or WHOLE_SUITE
+        if subprocess.run([sys.executable, *words, *how], cwd=ROOT, env=environment, check=False).returncode != 0:
             failed.append(name)
     if failed:
         click.echo(f"kiel test: failed: {', '.join(failed)} (see above).", err=True)

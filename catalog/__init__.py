@@ -14,7 +14,7 @@ The layer under ingest, models and tap_service. It imports none of them, and no 
     packed_vectors                 float32 vectors where they stand in a buffer that was received
     rows, content_hash             blocks of rows as numpy arrays; one hash for all that a table holds
     healpix, spherical_polygon     sky cover of identifiers; polygons on the sky
-    releases, spectra              data releases; packed XP spectra
+    releases, spectra, xp_bases    data releases; packed XP spectra; the basis functions that they are in
     quality, labels                the bits of the models' flags; the order of labels in their covariances
     runs, store/                   the life of a run and its fenced chunks; one file a kind of row
     command_output                 a sentence for people, or JSON for programs

@@ -9,8 +9,10 @@ import shutil
 import signal
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from psycopg import sql
@@ -25,6 +27,18 @@ def pytest_configure() -> None:
     """No setting of the person who runs the tests reaches them, above all not the address of a database."""
     for name in [name for name in os.environ if name.startswith("KIEL_")]:
         del os.environ[name]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:
+    """A worker tells of warnings by their class and arguments, of which astropy's VOTable warnings cannot be made again: of these by their text."""
+    if type(warning_message.message).__module__.startswith("astropy.io.votable"):
+        warning_message.message = UserWarning(str(warning_message.message))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that workers end at about the same time."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -152,3 +166,18 @@ def real_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture
+def gaiaxpy() -> Iterator[ModuleType]:
+    """The package, with matplotlib's settings put back: importing it turns on TeX for every plot. Without warnings of its own import."""
+    import matplotlib as mpl
+
+    before = mpl.rcParams["text.usetex"]
+    with mpl.rc_context():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says of itself while it loads; what it says of our files is not ignored
+            import gaiaxpy
+
+        yield gaiaxpy
+    assert mpl.rcParams["text.usetex"] == before

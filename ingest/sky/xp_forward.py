@@ -30,14 +30,15 @@ from threadpoolctl import threadpool_limits
 
 from catalog.errors import UsageError
 from catalog.spectra import Band
+from catalog.xp_bases import BASES, mock_dr4_projection
 from ingest.sky.fitted import FOLDER
 from ingest.sky.wavelengths import XP_GRID
 
 Release = Literal["dr3", "dr4"]
 BANDS: tuple[Band, Band] = ("bp", "rp")
-MOCK_DR4_COEFFICIENTS = {"bp": 51, "rp": 55}
-MOCK_DR4_BASIS_IDS = {"bp": 156, "rp": 157}
-"""Ours: those of the real DR4 are not public. DR3 has 56 and 57."""
+MOCK_DR4_COEFFICIENTS = {basis.band: basis.n_coefficients for basis in BASES.values() if basis.mock}
+MOCK_DR4_BASIS_IDS = {basis.band: basis.basis_function_id for basis in BASES.values() if basis.mock}
+"""Ours: those of the real DR4 are not public (catalog/xp_bases.py)."""
 _MODELS = {"bp": "bpC03_v375wi", "rp": "rpC03_v142r"}
 """The external calibration of Gaia DR3."""
 _PASSBANDS = "XpFilter_GaiaDr3Vega_v375wiv142r.xml"
@@ -102,18 +103,6 @@ def band_operator(band: Band, release: Release = "dr3") -> BandOperator:
             matrix = matrix + fitted[f"{band}_correction"].astype(np.float64) @ matrix[:LEADING]
         projection = np.eye(len(matrix)) if release == "dr3" else mock_dr4_projection(MOCK_DR4_COEFFICIENTS[band], len(matrix))
         return BandOperator(band, projection @ matrix, projection @ bases, projection)
-
-
-def mock_dr4_projection(n_coefficients: int, n_dr3: int = 55) -> Float64[np.ndarray, "n_coef n_dr3"]:
-    """A stand-in for the basis of Gaia DR4, which is not public: orthonormal rows that mix neighbouring DR3 coefficients.
-
-    Of it only the number of coefficients is known (51 in BP). Rows are the first of a rotation Q = (1 - S)^-1 (1 + S) (Cayley), S
-    antisymmetric with 0.1 between neighbours: Q turns neighbours by about 0.2 rad, so that a model of DR3 fails visibly on these
-    coefficients, and what the missing rows held are DR3's highest orders, which are noise in all but the brightest stars.
-    """
-    mixing = 0.1 * (np.eye(n_dr3, k=1) - np.eye(n_dr3, k=-1))
-    rotation: Float64[np.ndarray, "n_dr3 n_dr3"] = np.linalg.solve(np.eye(n_dr3) - mixing, np.eye(n_dr3) + mixing)
-    return rotation[:n_coefficients]
 
 
 @functools.cache

@@ -4,8 +4,14 @@ parameters      the five (with xi six) parameters of a star, in the order of eve
 bands           the 66 bands: 61 XP samples, J, H, Ks, W1, W2
 settings        the paper's choices and ours side by side
 observations    what is known of stars: fluxes whitened by their covariances, parallaxes
+flux_vectors    the catalogue's stars to observations
+nir_fluxes      J, H, Ks, W1, W2 from magnitudes, with cuts
+whitening       Cholesky's whitening matrices, eigenvalues where they must
 flux_model      network and extinction curve: parameters -> fluxes with Jacobian
 type_prior      Gaussian mixture of (teff, feh, logg)
 objective       what is minimised for a star, at inference (Eq. 19) and in training (Eq. 14)
 version         everything a stored version consists of, as safetensors
+products/       what a version says without any star: predicted fluxes, extinction curve, figures of both
+evaluation/     how good a version is on stars that it held out
+commands        its own commands under kiel model
 """

@@ -7,12 +7,14 @@ of Zhang, Green & Rix 2023; xi adds xi^2, its standard normal prior. Curvature i
 positive definite, and at a minimum in ext and parallax close to the Hessian matrix.
 """
 
+import copy
 from typing import Protocol, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.forward.bounds import WALL_WIDTH, Bounds
 from models.forward.flux_model import FluxModel
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI
@@ -37,6 +39,10 @@ class StarPrior(Protocol):
         """The prior of some of the stars."""
         ...
 
+    def to(self, *, device: torch.device | None = None, dtype: torch.dtype | None = None) -> "StarPrior":
+        """The same on another device or in another precision."""
+        ...
+
 
 class PopulationPrior:
     """-2 ln p(type) of a mixture, the same for every star (Eq. 19)."""
@@ -49,15 +55,26 @@ class PopulationPrior:
         return -2 * self.types.ln_density(variables[:, :N_TYPE])
 
     def add_terms(self, variables: Float[Tensor, "n p"], value: Tensor, gradient: Tensor, curvature: Tensor) -> None:
-        """Add -2 ln p and its derivatives."""
-        ln_density, slope, bend = self.types.ln_density_terms(variables[:, :N_TYPE])
+        """Add -2 ln p and its derivatives: the exact curvature where the whole stays positive definite, else the mixture's upper bound.
+
+        With the bound alone, stars between components, such as the red clump's, would take several times as many steps.
+        """
+        ln_density, slope, bend, excess = self.types.ln_density_terms(variables[:, :N_TYPE])
         value -= 2 * ln_density
         gradient[:, :N_TYPE] -= 2 * slope
         curvature[:, :N_TYPE, :N_TYPE] += 2 * bend
+        exact = curvature.clone()
+        exact[:, :N_TYPE, :N_TYPE] -= 2 * excess
+        definite = torch.linalg.cholesky_ex(exact).info == 0
+        curvature.copy_(torch.where(definite[:, None, None], exact, curvature))
 
     def take(self, index: Tensor) -> "PopulationPrior":
         """The same prior."""
         return self
+
+    def to(self, *, device: torch.device | None = None, dtype: torch.dtype | None = None) -> "PopulationPrior":
+        """The same on another device or in another precision."""
+        return PopulationPrior(copy.deepcopy(self.types).to(device=device, dtype=dtype))
 
 
 class LabelPrior:
@@ -87,12 +104,16 @@ class LabelPrior:
         """The labels of some of the stars."""
         return LabelPrior(self.labels.take(index))
 
+    def to(self, *, device: torch.device | None = None, dtype: torch.dtype | None = None) -> "LabelPrior":
+        """The same on another device or in another precision."""
+        return LabelPrior(self.labels.to(device=device, dtype=dtype))
+
 
 class StarObjective:
-    """-2 ln posterior of n stars under a flux model: a problem of ``models.numerics.least_squares``."""
+    """-2 ln posterior of n stars under a flux model, in a box: a problem of ``models.numerics.least_squares``."""
 
-    def __init__(self, model: FluxModel, observed: Observations, prior: StarPrior) -> None:
-        self.model, self.observed, self.prior = model, observed, prior
+    def __init__(self, model: FluxModel, observed: Observations, prior: StarPrior, bounds: Bounds | None = None) -> None:
+        self.model, self.observed, self.prior, self.bounds = model, observed, prior, bounds
         self._parallax_weight = observed.parallax_error**-2
 
     def __len__(self) -> int:
@@ -100,7 +121,7 @@ class StarObjective:
 
     def take(self, index: Tensor) -> Self:
         """The objective of some of the stars."""
-        return type(self)(self.model, self.observed.take(index), self.prior.take(index))
+        return type(self)(self.model, self.observed.take(index), self.prior.take(index), self.bounds)
 
     def chi2(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
         """chi_f^2 of the fluxes alone (Eq. 4)."""
@@ -112,13 +133,16 @@ class StarObjective:
         parallax = torch.exp(variables[:, PARALLAX])
         loss = self.chi2(variables) + (parallax - self.observed.parallax) ** 2 * self._parallax_weight
         loss = loss + self.prior.value(variables) - 2 * variables[:, PARALLAX] - 2 * variables[:, EXT]
+        if self.bounds is not None:
+            loss = loss + (self.bounds.excess(variables) ** 2).sum(1)
         return loss + variables[:, XI] ** 2 if self.model.has_xi else loss
 
     def terms(self, variables: Float[Tensor, "n p"]) -> Terms:
         """The objective with gradient and curvature, in one pass over the whitening matrices."""
         flux, jacobian = self.model.flux_and_jacobian(variables)
-        whitened = torch.bmm(self.observed.whitening, torch.cat([jacobian, (flux - self.observed.flux)[..., None]], dim=2))
-        products = whitened.transpose(1, 2) @ whitened  # (n, p + 1, p + 1)
+        rows = torch.cat([jacobian.transpose(1, 2), (flux - self.observed.flux)[:, None]], dim=1)  # (n, p + 1, bands)
+        whitened = torch.bmm(rows, self.observed.whitening.transpose(1, 2))
+        products = torch.bmm(whitened, whitened.transpose(1, 2))
         value, gradient, curvature = products[:, -1, -1].clone(), 2 * products[:, :-1, -1], 2 * products[:, :-1, :-1]
         parallax = torch.exp(variables[:, PARALLAX])
         difference = parallax - self.observed.parallax
@@ -133,4 +157,9 @@ class StarObjective:
             gradient[:, XI] += 2 * variables[:, XI]
             curvature[:, XI, XI] += 2
         self.prior.add_terms(variables, value, gradient, curvature)
+        if self.bounds is not None:
+            excess = self.bounds.excess(variables)
+            value += (excess**2).sum(1)
+            gradient += 2 / WALL_WIDTH * excess
+            curvature += torch.diag_embed(2 / WALL_WIDTH**2 * (excess != 0).to(excess))
         return value, gradient, curvature

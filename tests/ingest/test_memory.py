@@ -1,6 +1,5 @@
 """A loader's memory is that of a few blocks, however large the file is."""
 
-import gzip
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from isal import igzip
 
 from catalog.database import Database
 from catalog.version import ROOT
@@ -48,14 +48,16 @@ def sources(archive: Any, size: int) -> Iterator[str]:
         yield f"{GOOD + number},{rest}"
 
 
-@pytest.mark.parametrize("rows, small, large", [(spectra, 20, 90), (sources, 20, 90)])
+# Whatever the size, allocators keep some 20 MB more or less, by the moments at which they give memory back. The larger files are so large that a
+# loader which kept a third of what it reads would need 50 MB more.
+@pytest.mark.parametrize("rows, small, large", [(spectra, 40, 210), (sources, 40, 210)])
 def test_peak_memory_does_not_grow_with_the_file(
     rows: Any, small: int, large: int, archive: Any, database: Database, tmp_path: Path
 ) -> None:
     peaks = []
     for size in (small, large):
         path = tmp_path / f"{size}.csv.gz"
-        with gzip.open(path, "wt", compresslevel=1) as file:
+        with igzip.open(path, "wt", compresslevel=1) as file:
             file.writelines(f"{line}\n" for line in rows(archive, size * MB))
         add_paths(database, DR3, [path])
         command = [sys.executable, "-c", _LOADER, database.url, database.tap_url]

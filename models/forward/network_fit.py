@@ -1,0 +1,83 @@
+"""One step of the network: the objective of a batch of stars (Zhang, Green & Rix 2023, Eq. 12), its optimisers, and where it starts.
+
+    L_model = mean over stars of cap(chi_f^2) + penalty / n_W sum W^2
+
+Their Eq. 12 prints the norm of the weights; their text ("unit weights add one to chi_f^2") and their code mean its square. The cap, k asinh(chi2 / k),
+is that of their later code: chi2 itself where it is small, its logarithm where it is large, so that a star which no model fits pulls no harder
+than others. It also lets the network start far from any star.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.forward.flux_model import FluxModel
+from models.forward.observations import KnownLabels, Observations
+from models.forward.parameters import EXT, PARALLAX
+from models.forward.phases import Phase
+
+MOMENTUM = 0.5
+"""Of their gradient descent."""
+
+
+def weight_norm(model: FluxModel) -> Tensor:
+    """Mean square of the network's weights, biases left out."""
+    weights = [layer.weight for layer in (*model.hidden, model.output)]
+    total = torch.stack([(weight**2).sum() for weight in weights]).sum()
+    return total / sum(weight.numel() for weight in weights)
+
+
+def capped(chi2: Float[Tensor, " n"], cap: float) -> Float[Tensor, " n"]:
+    """``cap`` asinh(chi2 / cap); chi2 itself without a cap (0)."""
+    return cap * torch.asinh(chi2 / cap) if cap else chi2
+
+
+def fluxes_chi2(model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+    """chi_f^2 of each star (Eq. 4), with gradients to the network."""
+    difference = model.flux(variables) - observed.flux
+    return (torch.bmm(observed.whitening, difference[..., None])[..., 0] ** 2).sum(1)
+
+
+def optimiser_of(model: FluxModel, phase: Phase) -> torch.optim.Optimizer:
+    """The phase's optimiser of everything that the network learns."""
+    if phase.network == "sgd":
+        return torch.optim.SGD(model.parameters(), lr=phase.network_rate, momentum=MOMENTUM)
+    return torch.optim.Adam(model.parameters(), lr=phase.network_rate, betas=(0.9, 0.99))
+
+
+def network_step(
+    model: FluxModel, optimiser: torch.optim.Optimizer, observed: Observations, variables: Float[Tensor, "n p"], weight: Float[Tensor, " n"],
+    *, rate: float, cap: float, penalty: float, clip: float,
+) -> float:  # fmt: skip
+    """Move the network down L_model of these stars; L_model before the step. ``clip`` bounds the gradient's norm."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad(set_to_none=True)
+    loss = (weight * capped(fluxes_chi2(model, observed, variables), cap)).mean() + penalty * weight_norm(model)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def start_network(model: FluxModel, observed: Observations, labels: KnownLabels, variables: Float[Tensor, "n p"]) -> None:
+    """Give the network its scale of types and its mean fluxes, those of these stars at their measured values.
+
+    Centre: medians; scale: half the range between the 16th and the 84th percentile. The output's biases: mean ln flux at 1 kpc without extinction,
+    over the stars with a positive flux in the band.
+    """
+    low, centre, high = torch.quantile(labels.type.double().cpu(), torch.tensor([0.16, 0.5, 0.84], dtype=torch.float64), dim=0)
+    model.centre.copy_(centre)
+    model.scale.copy_(((high - low) / 2).clamp(min=1e-3))
+    with torch.no_grad():
+        depth = torch.exp(variables[:, EXT : EXT + 1]) * torch.exp(model.ln_extinction)
+        known = observed.present & (observed.flux > 0)
+        ln_flux = torch.where(known, torch.log(observed.flux.clamp(min=1e-30)) - 2 * variables[:, PARALLAX : PARALLAX + 1] + depth, 0.0)
+        model.output.bias.copy_(ln_flux.sum(0) / known.sum(0).clamp(min=1))
+
+
+def finite(loss: float) -> bool:
+    """Whether a loss is a number."""
+    return math.isfinite(loss)
