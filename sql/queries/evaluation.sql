@@ -35,3 +35,19 @@ SELECT r.run_id FROM store.run AS r
 LEFT JOIN store.published AS p ON p.run_id = r.run_id
 WHERE r.model = %(model)s AND r.state IN ('complete', 'published')
 ORDER BY p.run_id IS NULL, r.run_id DESC LIMIT 1;
+
+-- name: sources_in_an_order
+-- Sources of a release that have a spectrum, in an order that only their identifiers and the seed give.
+SELECT source_id FROM store.xp_spectrum WHERE release_id = %(release_id)s ORDER BY hashint8extended(source_id, %(seed)s), source_id;
+
+-- name: labelled_sources_in_an_order
+-- The same of those that surveys or reference sets have labels of.
+SELECT s.source_id FROM store.xp_spectrum AS s
+WHERE s.release_id = %(release_id)s
+  AND EXISTS (SELECT FROM store.survey_link AS l
+              WHERE l.release_id = %(release_id)s AND l.source_id = s.source_id AND l.is_primary AND l.survey = ANY (%(surveys)s))
+ORDER BY hashint8extended(s.source_id, %(seed)s), s.source_id;
+
+-- name: reasons_of
+-- Why some sources have no label in a run.
+SELECT source_id, reason FROM store.no_label WHERE run_id = %(run_id)s AND source_id = ANY (%(source_ids)s);

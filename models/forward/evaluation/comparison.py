@@ -25,8 +25,9 @@ GROUP_WORDS = {
     "all": "all stars that the reference has",
     "validated": "the paper's validation cuts: parallax over its error 5 or more, loss over the number of bands 5 or less",
     "reliable": "the basic cut, quality_flags below 8",
-    "ordinary": f"quality_flags below 8, G below {FAINTEST:g}, single stars that are no oddity",
-    "measured": f"the same, and of ext and parallax the truth above {MEASURED:g} errors",
+    "ordinary": f"held out of the sample, quality_flags below 8, G below {FAINTEST:g}, single stars that are no oddity",
+    "ordinary_unseen": f"also those outside the sample: quality_flags below 8, G below {FAINTEST:g}, single stars that are no oddity",
+    "measured": f"held out, ordinary, and of ext and parallax the truth above {MEASURED:g} errors",
 }
 
 
@@ -38,11 +39,15 @@ def differences(stars: EstimatedStars, reference: Reference, name: str, bounds: 
     return Differences(stars.values[:, column] - reference.values[:, column], stars.errors[:, column], reference.errors[:, column], bound)
 
 
-def groups(stars: EstimatedStars, truth: Truth | None = None) -> dict[str, Bool[np.ndarray, " n"]]:
-    """Which stars each choice holds; those of a truth beside the others if it is given."""
+def groups(
+    stars: EstimatedStars, truth: Truth | None = None, is_held_out: Bool[np.ndarray, " n"] | None = None
+) -> dict[str, Bool[np.ndarray, " n"]]:
+    """Which stars each choice holds; those that a truth lets choose beside the others if it is given."""
     found = {"all": np.ones(len(stars), bool), "validated": stars.validated, "reliable": stars.reliable}
     if truth is not None:
-        found["ordinary"] = stars.reliable & (stars.g < FAINTEST) & truth.ordinary
+        ordinary = stars.reliable & (stars.g < FAINTEST) & truth.ordinary
+        found["ordinary"] = ordinary if is_held_out is None else ordinary & is_held_out
+        found["ordinary_unseen"] = ordinary
     return found
 
 
@@ -74,10 +79,9 @@ def compared(
     return found
 
 
-def measured(stars: EstimatedStars, truth: Truth, bounds: Bounds | None = None) -> dict[str, Any]:
-    """ext and parallax of ordinary stars whose truth is above MEASURED errors, as ``compared`` gives them."""
+def measured(stars: EstimatedStars, truth: Truth, base: Bool[np.ndarray, " n"], bounds: Bounds | None = None) -> dict[str, Any]:
+    """ext and parallax of those stars of ``base`` whose truth is above MEASURED errors, as ``compared`` gives them."""
     numbers: dict[str, Any] = {"words": truth.reference.words, "groups": {}}
-    base = groups(stars, truth)["ordinary"]
     parameters: dict[str, Any] = {}
     for name in ("ext", "parallax"):
         column = PARAMETERS.index(name)

@@ -51,17 +51,24 @@ class Evaluation:
     sections: list[Section]
 
 
-def evaluated(stars: EstimatedStars, refused: Mapping[str, int], sources: Sources, extinction_542: float, stamp: str) -> Evaluation:
-    """Everything of one set of stars. ``stamp`` ends each figure's title: the version, and that the stars are simulated where they are.
+def evaluated(
+    stars: EstimatedStars,
+    is_held_out: Bool[np.ndarray, " n"],
+    refused: Mapping[str, int],
+    sources: Sources,
+    extinction_542: float,
+    stamp: str,
+) -> Evaluation:
+    """Everything of one set of stars, none of which the version has learnt from; ``is_held_out`` are those of its sample. ``stamp`` ends each figure's title: the version, and that the stars are simulated where they are.
 
     ``extinction_542`` is the version's R at 542 nm.
     """
     parts = [
-        _counts(stars, refused, stamp),
+        _counts(stars, is_held_out, refused, stamp),
         _training_labels(stars, sources, stamp),
         *(_survey(stars, reference, stamp) for reference in sources.surveys),
         *(_survey(stars, each.reference, stamp) for each in sources.sets if each.reference.parameters()),
-        *_truth(stars, sources, stamp),
+        *_truth(stars, is_held_out, sources, stamp),
         _fluxes(stars, sources, stamp),
         _correlations(stars, stamp),
         _confidence(stars, sources, stamp),
@@ -78,7 +85,7 @@ def evaluated(stars: EstimatedStars, refused: Mapping[str, int], sources: Source
 Part = tuple[dict[str, Any], Section]
 
 
-def _counts(stars: EstimatedStars, refused: Mapping[str, int], stamp: str) -> Part:
+def _counts(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], refused: Mapping[str, int], stamp: str) -> Part:
     counts = quality_counts(stars, refused)
     numbers = {
         "stars": len(stars), "refused": dict(refused), "table_3": [dict(zip(("cut", "stars", "share"), row, strict=True)) for row in counts],
@@ -86,7 +93,7 @@ def _counts(stars: EstimatedStars, refused: Mapping[str, int], stamp: str) -> Pa
     }  # fmt: skip
     absolute = quality_figures.absolute_magnitude(stars)
     words = (
-        f"{len(stars)} held-out stars have labels; {int((~stars.converged).sum())} of the fits did not meet their stopping rule, "
+        f"{len(stars)} stars that the version has not learnt from have labels, {int(is_held_out.sum())} of them held out of its sample; {int((~stars.converged).sum())} of the fits did not meet their stopping rule, "
         f"{int((stars.n_minima > 1).sum())} stars have more than one minimum within 4 of the lowest loss. {int(stars.validated.sum())} stars pass the "
         "paper's validation cuts."
     )
@@ -138,18 +145,18 @@ def _survey(stars: EstimatedStars, reference: Reference, stamp: str) -> Part:
     )
 
 
-def _truth(stars: EstimatedStars, sources: Sources, stamp: str) -> list[Part]:
+def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: Sources, stamp: str) -> list[Part]:
     truth = sources.truth
     if truth is None:
         return []
-    chosen = groups(stars, truth)
-    of = list(sources.bounds) or [None]
+    chosen = groups(stars, truth, is_held_out)
+    of: list[Bounds | None] = list(sources.bounds) or [None]
     numbers: dict[str, Any] = {}
     listed = []
     for bounds in of:
         key = bounds.key if bounds is not None else "no_bound"
         whole = compared(stars, truth.reference, chosen if bounds is of[0] else {"ordinary": chosen["ordinary"]}, bounds)
-        well = measured(stars, truth, bounds)
+        well = measured(stars, truth, chosen["ordinary"], bounds)
         numbers[key] = {"whole": whole, "measured": well}
         listed += [*tables.comparison_tables(whole, "ordinary"), tables.whole_table(well)]
     mask = chosen["ordinary"]
