@@ -173,7 +173,12 @@ class _Training:
             self.epoch += 1
             if self.checkpoint is not None and self.checkpoint.due():
                 self.checkpoint.save(self.state())
-        figures = {"phase": phase.number, "stars": len(chosen), **self.objective(chosen), "seconds": round(self.seconds(), 2)}
+        figures: dict[str, Any] = {
+            "phase": phase.number,
+            "stars": len(chosen),
+            **self.objective(chosen),
+            "seconds": round(self.seconds(), 2),
+        }
         if phase.cleans:
             found = self.outliers()
             self.clean = ~found.either
@@ -239,7 +244,15 @@ class _Training:
         found = []
         for index in torch.split(torch.arange(len(self.observed)), BLOCK):
             observed, labels = self.stars(index)
-            found.append(outliers(self.model, observed, labels, self.variables[index].to(self.device, torch.float32), float(self.settings["cleaning_sigma"])))
+            found.append(
+                outliers(
+                    self.model,
+                    observed,
+                    labels,
+                    self.variables[index].to(self.device, torch.float32),
+                    float(self.settings["cleaning_sigma"]),
+                )
+            )
         return Outliers(torch.cat([each.by_parameters for each in found]), torch.cat([each.by_flux for each in found]))
 
     def seconds(self) -> float:

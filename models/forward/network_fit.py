@@ -25,8 +25,8 @@ MOMENTUM = 0.5
 def weight_norm(model: FluxModel) -> Tensor:
     """Mean square of the network's weights, biases left out."""
     weights = [layer.weight for layer in (*model.hidden, model.output)]
-    total = torch.stack([(weight**2).sum() for weight in weights]).sum()  # type: ignore[operator,arg-type]
-    return total / sum(weight.numel() for weight in weights)  # type: ignore[operator,misc]
+    total = torch.stack([(weight**2).sum() for weight in weights]).sum()
+    return total / sum(weight.numel() for weight in weights)
 
 
 def capped(chi2: Float[Tensor, " n"], cap: float) -> Float[Tensor, " n"]:
