@@ -9,7 +9,11 @@ Sits on catalog; imports neither ingest nor tap_service. torch is imported by th
     scatter_vae     scatter variational autoencoder (Laroche & Speagle 2024)
     forward/        forward model of fluxes and its inversion (Zhang, Green & Rix 2023)
     numerics/       flux scale, principal components, latent refinement, batched least squares
-    learning/       training sample, training loop, evaluation
+    learning/       training sample, training loop, stars that were held out
+    evaluation/     statistics of differences, figures, pages: what the evaluations of all models share
     running/        a model version applied to a release, chunk by chunk
     commands        kiel model
+    model_commands  kiel model VERB MODEL: verbs that each model answers in its own way
+    scatter_vae_evaluation  the scatter VAE beside principal components with as many numbers
+    scatter_vae_commands    its own commands
 """

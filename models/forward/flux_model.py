@@ -63,10 +63,13 @@ class FluxModel(nn.Module):
     def ln_flux_and_slopes(self, types: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n bands"], Float[Tensor, "n 3 bands"]]:
         """``ln_flux`` and its derivatives by (teff in kK, feh, logg), carried forward through the layers."""
         hidden = (types - self.centre) / self.scale
-        slopes = torch.diag(1 / self.scale).expand(len(types), N_TYPE, N_TYPE)
-        for layer in self.hidden:
+        first, *others = self.hidden
+        hidden = torch.tanh(first(hidden))
+        weight: Tensor = first.weight  # type: ignore[assignment]
+        slopes = (weight / self.scale).T * (1 - hidden**2)[:, None, :]
+        for layer in others:
             hidden = torch.tanh(layer(hidden))
-            weight: Tensor = layer.weight  # type: ignore[assignment]
+            weight = layer.weight  # type: ignore[assignment]
             slopes = (slopes @ weight.T) * (1 - hidden**2)[:, None, :]
         return self.output(hidden), slopes @ self.output.weight.T
 
@@ -86,11 +89,11 @@ class FluxModel(nn.Module):
         ln_flux, slopes = self.ln_flux_and_slopes(variables[:, :N_TYPE])
         depth = torch.exp(variables[:, EXT : EXT + 1]) * self.extinction(variables)
         flux = torch.exp(ln_flux + 2 * variables[:, PARALLAX : PARALLAX + 1] - depth)
-        jacobian = flux.new_empty(*flux.shape, self.n_parameters)
-        jacobian[..., :N_TYPE] = (slopes * flux[:, None, :]).transpose(1, 2)
-        jacobian[..., EXT] = -depth * flux
-        jacobian[..., PARALLAX] = 2 * flux
+        rows = flux.new_empty(len(flux), self.n_parameters, self.n_bands)  # a product with whitening matrices is fastest this way round
+        rows[:, :N_TYPE] = slopes * flux[:, None, :]
+        rows[:, EXT] = -depth * flux
+        rows[:, PARALLAX] = 2 * flux
         if self.has_xi:
             bend = self.slope_mask * self.extinction_slope / torch.cosh(variables[:, XI : XI + 1]) ** 2
-            jacobian[..., XI] = -depth * bend * flux
-        return flux, jacobian
+            rows[:, XI] = bend * rows[:, EXT]
+        return flux, rows.transpose(1, 2)

@@ -19,10 +19,10 @@ from catalog.stars import StarBatch
 from models.forward.bands import FLUX_UNIT, N_BANDS, N_XP, NIR_BANDS, XP_WAVELENGTHS
 from models.forward.nir_fluxes import nir_fluxes
 from models.forward.observations import Observations
-from models.forward.whitening import whitening
+from models.forward.whitening import whiten
 from models.inputs import NoLabel
 from models.numerics.parallax_zero_point import zero_point
-from models.numerics.xp_fluxes import BLOCK, XpBand, XpSampler
+from models.numerics.xp_fluxes import XpBand, XpSampler
 from models.numerics.xp_sampling import BANDS, merge_weights
 
 MISSING = ("BP", "RP", *NIR_BANDS)
@@ -106,13 +106,11 @@ def flux_vectors(stars: StarBatch, sampling: Mapping[Band, Float64[np.ndarray, "
         checked = bands[band]
         oddities |= np.where(checked.there & ~checked.usable, Oddity[f"{band.upper()}_UNUSABLE"], 0).astype(np.int16)
         oddities |= np.where(checked.usable & ~checked.correlated, Oddity[f"{band.upper()}_UNCORRELATED"], 0).astype(np.int16)
-    for start in range(0, n, BLOCK):
-        rows = slice(start, min(start + BLOCK, n))
-        parts, covariance = sampler.fluxes(bands, rows)
+    for rows, parts, covariance in sampler.blocks(bands):
         total = parts["bp"] + parts["rp"]
         _add_calibration_errors(covariance, total, parts, settings)
-        white = whitening(covariance, present[rows], float(settings["eigenvalue_floor"]))
-        flux[rows, :N_XP], error[rows, :N_XP], matrix[rows, :N_XP, :N_XP] = total, white.error, white.matrix
+        white = whiten(covariance, present[rows], float(settings["eigenvalue_floor"]), matrix[rows, :N_XP, :N_XP])
+        flux[rows, :N_XP], error[rows, :N_XP] = total, white.error
         oddities[rows] |= np.where(white.by_eigenvalues, Oddity.BY_EIGENVALUES, 0).astype(np.int16)
         oddities[rows] |= np.where(white.floored, Oddity.FLOORED, 0).astype(np.int16)
     flux[:, N_XP:], error[:, N_XP:] = nir_flux, nir_error

@@ -14,25 +14,29 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """Of n stars: ``matrix``, with zero rows and columns for missing bands; ``error``, the root of the diagonal of C, infinite there.
+    """Of n stars: ``error``, the root of the diagonal of C, infinite where a band is missing.
 
     ``by_eigenvalues``: which stars went the eigenvalues' way; ``floored``: which had an eigenvalue below the floor (``error`` is then that
     of the covariance with it raised).
     """
 
-    matrix: Float64[np.ndarray, "n bands bands"]
     error: Float64[np.ndarray, "n bands"]
     by_eigenvalues: Bool[np.ndarray, " n"]
     floored: Bool[np.ndarray, " n"]
 
 
-def whitening(covariance: Float64[np.ndarray, "n bands bands"], present: Bool[np.ndarray, "n bands"], floor: float) -> Whitening:
-    """The whitening matrices of covariances, of which rows and columns of missing bands are not looked at; every other number must be finite.
+def whiten(
+    covariance: Float64[np.ndarray, "n bands bands"],
+    present: Bool[np.ndarray, "n bands"],
+    floor: float,
+    matrix: Float64[np.ndarray, "n bands bands"],
+) -> Whitening:
+    """Fill ``matrix``, zeros before, with the whitening matrices of covariances; rows and columns of missing bands stay zero.
 
-    ``floor`` has the covariance's unit. Each star is worked on by itself: its result does not depend on its neighbours.
+    The covariance's rows and columns of missing bands are not looked at; every other number must be finite. ``floor`` has its unit. Each star
+    is worked on by itself, so that its result does not depend on its neighbours.
     """
-    n, bands = present.shape
-    matrix = np.zeros((n, bands, bands))
+    n = len(present)
     with np.errstate(invalid="ignore"):
         error = np.where(present, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)), np.inf)
     by_eigenvalues, floored = np.zeros((2, n), bool)
@@ -55,4 +59,4 @@ def whitening(covariance: Float64[np.ndarray, "n bands bands"], present: Bool[np
             matrix[i] = inverse
         else:
             matrix[i][np.ix_(bands_of_i, bands_of_i)] = inverse
-    return Whitening(matrix, error, by_eigenvalues, floored)
+    return Whitening(error, by_eigenvalues, floored)

@@ -6,7 +6,7 @@ puts its correlations wrong between samples in the bands' overlap and the others
 are that band's alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ BLOCK = 64
 """Stars at a time: their matrices stay in the processor's cache."""
 LARGEST_CORRELATION = 1 + 1e-6
 """A triangle with a number beyond this, or one that is not finite, is no set of correlations."""
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+"""The catalogue keeps float32; beyond it, squares of float64 would not be finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,20 +46,20 @@ class XpBand:
         errors = np.asarray(getattr(spectra, f"{band}_errors"), np.float64)
         triangle = getattr(spectra, f"{band}_correlations")
         there = np.asarray((~np.isnan(coefficients)).any(axis=1))
-        usable = np.asarray(np.isfinite(coefficients).all(axis=1) & (np.isfinite(errors) & (errors > 0)).all(axis=1))
+        # A comparison with a number that is not one is false.
+        usable = np.asarray(((np.abs(coefficients) <= LARGEST_NUMBER) & (errors > 0) & (errors <= LARGEST_NUMBER)).all(axis=1))
         if scale is not None:
-            usable &= np.isfinite(scale) & (scale > 0)
+            usable &= (scale > 0) & (scale <= LARGEST_NUMBER)
             errors = errors / np.where(usable, scale, 1.0)[:, None]
         correlated = np.zeros(len(spectra), bool)
         if triangle is not None:
-            # A comparison with a number that is not one is false.
             correlated = usable & (np.abs(triangle).max(axis=1, initial=0.0) <= LARGEST_CORRELATION)
         kept = usable[:, None]
         return cls(there, usable, correlated, np.where(kept, coefficients, 0.0), np.where(kept, errors, 0.0), triangle)
 
 
 class XpSampler:
-    """The sampling matrices of a release, ready for blocks of stars. DataError where they do not have the same wavelengths."""
+    """The sampling matrices of a release, ready for batches of stars. DataError where they do not have the samples that the weights have."""
 
     def __init__(
         self,
@@ -66,72 +68,87 @@ class XpSampler:
         unit: float = 1.0,
     ) -> None:
         """``weights``: the share of each band that is folded in (merge_weights); fluxes come in ``unit`` W m-2 nm-1."""
-        self.n_samples = len(weights["bp"])
-        self.samples: dict[Band, slice] = {}
-        self._matrix: dict[Band, torch.Tensor] = {}
-        self._pair: dict[Band, torch.Tensor] = {}
-        self._alone: dict[Band, Float64[np.ndarray, " samples"]] = {}
-        for band in BANDS:
-            matrix = np.asarray(sampling[band], np.float64)
-            if matrix.shape[1:] != (self.n_samples,):
-                raise DataError(f"The {band.upper()} sampling matrix has {matrix.shape[1:]} samples where {self.n_samples} are needed.")
-            inside = np.flatnonzero(weights[band] > 0)
-            part = slice(int(inside[0]), int(inside[-1]) + 1)
-            self.samples[band] = part
-            self._matrix[band] = torch.from_numpy(np.ascontiguousarray(matrix[:, part] / unit))
-            self._pair[band] = _pairs(len(matrix))
-            self._alone[band] = 1 / weights[band][part]
+        self._n_samples = len(weights["bp"])
+        self._bands = {band: _BandSampler(band, np.asarray(sampling[band], np.float64), weights[band], unit) for band in BANDS}
 
     def n_coefficients(self, band: Band) -> int:
         """Number of coefficients of a band."""
-        return len(self._matrix[band])
+        return self._bands[band].n_coef
 
     def present(self, bands: Mapping[Band, XpBand]) -> Bool[np.ndarray, "n samples"]:
         """Which samples each star has."""
-        present = np.zeros((len(bands["bp"].usable), self.n_samples), bool)
+        present = np.zeros((len(bands["bp"].usable), self._n_samples), bool)
         for band in BANDS:
-            present[:, self.samples[band]] |= bands[band].usable[:, None]
+            present[:, self._bands[band].samples] |= bands[band].usable[:, None]
         return present
 
-    def fluxes(
-        self, bands: Mapping[Band, XpBand], rows: slice
-    ) -> tuple[dict[Band, Float64[np.ndarray, "rows samples"]], Float64[np.ndarray, "rows samples samples"]]:
-        """Of some of the stars: each band's part of the flux (0 elsewhere), and the covariance of their sum (0 where samples are missing)."""
-        n = len(bands["bp"].usable[rows])
-        flux = {band: np.zeros((n, self.n_samples)) for band in BANDS}
-        covariance = np.zeros((n, self.n_samples, self.n_samples))
-        for band, other in zip(BANDS, reversed(BANDS), strict=True):
-            part = self.samples[band]
-            own_flux, own_covariance = self._band(bands[band], rows, band)
-            if (alone := bands[band].usable[rows] & ~bands[other].usable[rows]).any():
-                factor = np.where(alone[:, None], self._alone[band], 1.0)
-                own_flux *= factor
-                own_covariance *= factor[:, :, None] * factor[:, None, :]
-            flux[band][:, part] = own_flux
-            covariance[:, part, part] += own_covariance
-        return flux, covariance
+    def blocks(
+        self, bands: Mapping[Band, XpBand]
+    ) -> Iterator[tuple[slice, dict[Band, Float64[np.ndarray, "rows samples"]], Float64[np.ndarray, "rows samples samples"]]]:
+        """Block by block of the stars: their rows, each band's part of their flux (0 elsewhere), and the covariance of the parts' sum.
 
-    def _band(self, stars: XpBand, rows: slice, band: Band) -> tuple[Float64[np.ndarray, "rows own"], Float64[np.ndarray, "rows own own"]]:
-        """Fluxes and covariances of a band where it contributes: two products with the sampling matrix that all stars share."""
-        matrix = self._matrix[band]
+        Rows and columns of missing samples are 0. The arrays are the caller's to change, but the next block overwrites them.
+        """
+        n = len(bands["bp"].usable)
+        part = {band: np.zeros((min(n, BLOCK), self._n_samples)) for band in BANDS}
+        covariance = np.empty((min(n, BLOCK), self._n_samples, self._n_samples))
+        for start in range(0, n, BLOCK):
+            rows = slice(start, min(start + BLOCK, n))
+            size = rows.stop - start
+            covariance[:size] = 0.0
+            for band, other in zip(BANDS, reversed(BANDS), strict=True):
+                samples = self._bands[band].samples
+                flux, own = self._bands[band].sampled(bands[band], rows, ~bands[other].usable[rows])
+                part[band][:size, samples] = flux
+                covariance[:size, samples, samples] += own
+            yield rows, {band: part[band][:size] for band in BANDS}, covariance[:size]
+
+
+class _BandSampler:
+    """One band's sampling matrix where it contributes, with the memory that blocks of stars are worked on in."""
+
+    def __init__(
+        self, band: Band, matrix: Float64[np.ndarray, "n_coef samples"], weight: Float64[np.ndarray, " samples"], unit: float
+    ) -> None:
+        if matrix.shape[1:] != weight.shape:
+            raise DataError(f"The {band.upper()} sampling matrix has the shape {matrix.shape}, but there are {len(weight)} samples.")
+        inside = np.flatnonzero(weight > 0)
+        self.samples = slice(int(inside[0]), int(inside[-1]) + 1)
+        self.n_coef = len(matrix)
+        self._matrix = torch.from_numpy(np.ascontiguousarray(matrix[:, self.samples] / unit))
+        self._alone = 1 / weight[self.samples]
+        self._pairs = _pairs(self.n_coef)
+        self._stacked = torch.empty((BLOCK, self.n_coef + 1, self.n_coef), dtype=torch.float64)
+        self._product = torch.empty((BLOCK * (self.n_coef + 1), self._matrix.shape[1]), dtype=torch.float64)
+
+    def sampled(
+        self, stars: XpBand, rows: slice, alone: Bool[np.ndarray, " rows"]
+    ) -> tuple[Float64[np.ndarray, "rows own"], Float64[np.ndarray, "rows own own"]]:
+        """Fluxes and their covariances in the band's own samples, by two products with the matrix that all stars share.
+
+        ``alone``: which stars lack the other band, so that this one's weight is 1 throughout.
+        """
         errors = torch.from_numpy(stars.errors[rows])
         n, n_coef = errors.shape
-        # Below the coefficients' covariance, row by row, the coefficients themselves: one product gives both parts.
-        stacked = torch.zeros((n, n_coef + 1, n_coef), dtype=torch.float64)
+        # Below the coefficients' covariance, row by row, the coefficients themselves: one product serves both.
+        stacked, product = self._stacked[:n], self._product[: n * (n_coef + 1)]
         scaled = stacked[:, :n_coef]
-        correlated = stars.correlated[rows]
-        if correlated.any() and stars.triangle is not None:
+        if stars.triangle is not None:
             triangle = torch.from_numpy(np.asarray(stars.triangle[rows], np.float32))
-            scaled.copy_(triangle.index_select(1, self._pair[band]).view(n, n_coef, n_coef))
-            if not correlated.all():
-                scaled[torch.from_numpy(~correlated)] = 0.0
+            scaled.copy_(triangle.index_select(1, self._pairs).view(n, n_coef, n_coef))
+        if not (correlated := stars.correlated[rows]).all():
+            scaled[torch.from_numpy(~correlated)] = 0.0
         torch.diagonal(scaled, dim1=1, dim2=2).fill_(1.0)
         scaled *= errors[:, :, None]
         scaled *= errors[:, None, :]
         stacked[:, n_coef] = torch.from_numpy(stars.coefficients[rows])
-        product = (stacked.view(-1, n_coef) @ matrix).view(n, n_coef + 1, -1)
-        covariance = torch.matmul(matrix.T, product[:, :n_coef])
-        return product[:, n_coef].numpy(), covariance.numpy()
+        torch.mm(stacked.view(-1, n_coef), self._matrix, out=product)
+        by_star = product.view(n, n_coef + 1, -1)
+        flux, covariance = by_star[:, n_coef].numpy(), torch.matmul(self._matrix.T, by_star[:, :n_coef]).numpy()
+        if alone.any():
+            factor = np.where(alone[:, None], self._alone, 1.0)
+            flux, covariance = flux * factor, covariance * (factor[:, :, None] * factor[:, None, :])
+        return flux, covariance
 
 
 def _pairs(n: int) -> torch.Tensor:

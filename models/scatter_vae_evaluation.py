@@ -17,11 +17,11 @@ import numpy as np
 import psycopg
 from jaxtyping import Float
 
-from catalog.errors import DataError, UsageError
-from catalog.releases import release_named
+from catalog.errors import UsageError
 from catalog.store.model_store import ModelVersion, add_metrics, read_version
 from models import scatter_vae
 from models.inputs import XpInputs
+from models.learning.held_out import sample_of
 from models.numerics.principal_components import em_pca, plain_pca
 from models.numerics.threads import one_thread
 
@@ -46,17 +46,7 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion) -> l
     """
     if version.model != scatter_vae.SPEC.name:
         raise UsageError(f"this evaluation is for {scatter_vae.SPEC.name}, not for {version.model}.")
-    sample = scatter_vae.sample(connection, release_named(connection, version.release), version.configuration, version.seed)
-    if sample.sha256 != version.training_sha256:
-        raise DataError(
-            f"the training query gives {len(sample.source_id)} stars now, not the {version.training_count} that version {version.version} "
-            "learnt from: spectra came or went. Train a new version and evaluate that."
-        )
-    if sample.split != version.metrics["split"]:
-        raise DataError(
-            f"the same stars fall into other groups now than when version {version.version} learnt: other files hold their spectra, or their G "
-            "photometry came or went, and stars held out now may be stars that it learnt. Train a new version and evaluate that."
-        )
+    sample = sample_of(connection, version)
     model = scatter_vae.load(read_version(connection, version.model_version_id).weights, version.configuration)
     with one_thread():
         measures = compare(model, sample.train, {group: sample.held_out[group] for group in GROUPS})

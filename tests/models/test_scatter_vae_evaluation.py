@@ -7,8 +7,8 @@ from catalog.database import Role
 from catalog.errors import DataError
 from catalog.store.model_store import version_of
 from models import scatter_vae
-from models.learning.evaluate import GROUPS, METHODS, PAIRS, compare, evaluate_version, median_reduced_chi2
 from models.learning.versions import train_version
+from models.scatter_vae_evaluation import GROUPS, METHODS, PAIRS, compare, evaluate_version, median_reduced_chi2
 
 TINY = {"steps": 300, "batch": 64, "widths": [40, 10]}
 
