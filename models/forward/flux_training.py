@@ -7,7 +7,7 @@ may lie in a memory-mapped file: only a batch of stars is in memory at a time.
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,11 @@ from models.forward.objective import LabelPrior, StarObjective
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, N_TYPE, PARALLAX
 from models.forward.phases import Phase, phases
-from models.forward.self_cleaning import Outliers, outliers
+from models.forward.self_cleaning import Outliers, half, outliers
 from models.forward.type_prior import TypePrior
 from models.learning.training import repeatable
 from models.numerics.devices import CPU, device_class
-from models.numerics.least_squares import batched_least_squares
+from models.numerics.least_squares import Minimum, batched_least_squares
 from models.spec import Progress, Report
 
 BLOCK = 1024
@@ -71,13 +71,19 @@ def high_quality(observed: Observations, labels: KnownLabels) -> Bool[Tensor, " 
 
 def measured_variables(observed: Observations, labels: KnownLabels, n_parameters: int) -> Float[Tensor, "n p"]:
     """The solver's variables at their measured values; an unknown reddening is the others' median."""
-    variables = torch.zeros(len(observed), n_parameters, dtype=torch.float64)
+    variables = torch.zeros(len(observed), n_parameters, dtype=torch.float64, device=labels.type.device)
     known = torch.isfinite(labels.ext_error)
     ext = torch.where(known, labels.ext, labels.ext[known].median() if bool(known.any()) else 0.1)
     variables[:, :N_TYPE] = labels.type
     variables[:, EXT] = torch.log(ext.clamp(min=LEAST_EXT))
     variables[:, PARALLAX] = torch.log(observed.parallax.clamp(min=LEAST_PARALLAX))
     return variables
+
+
+def tempered(observed: Observations, temperature: float | None) -> Observations:
+    """The same with all errors of the fluxes larger by the square root of ``temperature`` (1 or more)."""
+    root = math.sqrt(temperature or 1.0)
+    return replace(observed, flux_error=observed.flux_error * root, whitening=observed.whitening / root)
 
 
 def train_flux_model(
@@ -131,6 +137,7 @@ class _Training:
         self.batch = int(self.settings["batch"])
         self.steps = sum(phase.epochs * self.batches(phase) for phase in self.phases)
         self.step, self.loss = 0, math.nan
+        self.temperature: float | None = None
         self.optimiser: torch.optim.Optimizer | None = None
 
     # --- stars ---
@@ -173,10 +180,15 @@ class _Training:
             self.epoch += 1
             if self.checkpoint is not None and self.checkpoint.due():
                 self.checkpoint.save(self.state())
-        figures = {"phase": phase.number, "stars": len(chosen), **self.objective(chosen), "seconds": round(self.seconds(), 2)}
+        figures: dict[str, Any] = {
+            "phase": phase.number,
+            "stars": len(chosen),
+            **self.objective(chosen),
+            "seconds": round(self.seconds(), 2),
+        }
         if phase.cleans:
             found = self.outliers()
-            self.clean = ~found.either
+            self.clean = ~found.any
             figures["self_cleaning"] = found.counts()
         self.history.append(figures)
 
@@ -191,16 +203,19 @@ class _Training:
         observed, labels = self.stars(index)
         here = self.variables[index].to(self.device, torch.float32)
         if phase.star_rule == "solver":
-            here = self.solved(observed, labels, here, STAR_STEPS if phase.learns_network else 60)
+            seen = tempered(observed, self.temperature) if phase.tempered else observed
+            here = self.solve(seen, labels, here, STAR_STEPS if phase.learns_network else 60).variables
         if phase.learns_network:
             assert self.optimiser is not None
-            loss = network_step(
+            loss, median = network_step(
                 self.model, self.optimiser, observed, here, torch.ones_like(here[:, 0]), rate=phase.network_rate_at(share), cap=self.cap,
                 penalty=self.penalty, clip=float(self.settings["gradient_clip"]),
             )  # fmt: skip
             if not math.isfinite(loss):
                 raise RunError(f"the objective became {loss} in phase {phase.number}, epoch {self.epoch + 1}: lower network_rate.")
             self.loss = loss if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * loss
+            ratio = max(median / self.model.n_bands, 1.0)
+            self.temperature = ratio if self.temperature is None else 0.95 * self.temperature + 0.05 * ratio
         if phase.star_rule != "held":
             self.variables[index] = here.double().cpu()
         self.tell(phase, len(index))
@@ -209,11 +224,11 @@ class _Training:
         """The labels as a prior, with the logarithmic terms of Eq. 14 or without."""
         return LabelPrior(labels) if self.settings["logarithmic_terms"] else LinearLabelPrior(labels)
 
-    def solved(self, observed: Observations, labels: KnownLabels, start: Tensor, iterations: int) -> Tensor:
+    def solve(self, observed: Observations, labels: KnownLabels, start: Tensor, iterations: int) -> Minimum:
         """The stars' parameters after some steps of the solver."""
         with torch.no_grad():
             problem = StarObjective(self.model, observed, self.prior(labels))
-            return batched_least_squares(problem, start, largest_step=LARGEST_STEP[: start.shape[1]], iterations=iterations).variables
+            return batched_least_squares(problem, start, largest_step=LARGEST_STEP[: start.shape[1]], iterations=iterations)
 
     # --- figures ---
 
@@ -236,11 +251,21 @@ class _Training:
 
     @torch.no_grad()
     def outliers(self) -> Outliers:
+        """All stars against the model of the moment."""
         found = []
         for index in torch.split(torch.arange(len(self.observed)), BLOCK):
             observed, labels = self.stars(index)
-            found.append(outliers(self.model, observed, labels, self.variables[index].to(self.device, torch.float32), float(self.settings["cleaning_sigma"])))
-        return Outliers(torch.cat([each.by_parameters for each in found]), torch.cat([each.by_flux for each in found]))
+            here = self.variables[index].to(self.device, torch.float32)
+            gain = self.gain_as_binaries(observed, labels, here) if self.settings["cleaning_binaries"] else torch.zeros_like(here[:, 0])
+            found.append(outliers(self.model, observed, labels, here, float(self.settings["cleaning_sigma"]), gain))
+        return Outliers.joined(found)
+
+    def gain_as_binaries(self, observed: Observations, labels: KnownLabels, single: Tensor) -> Tensor:
+        """By how much two stars alike explain each star better than one does, in L_star."""
+        start = measured_variables(observed, labels, self.model.n_parameters).to(single)
+        start[:, EXT] = single[:, EXT]
+        double = self.solve(half(observed), labels, start, 60)
+        return StarObjective(self.model, observed, self.prior(labels)).loss(single) - double.value
 
     def seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.began
@@ -257,13 +282,14 @@ class _Training:
 
     def state(self) -> dict[str, Any]:
         return {
-            "done": self.done, "epoch": self.epoch, "step": self.step, "loss": self.loss, "history": self.history, "seconds": self.seconds(),
+            "done": self.done, "epoch": self.epoch, "step": self.step, "loss": self.loss, "temperature": self.temperature, "history": self.history, "seconds": self.seconds(),
             "model": self.model.state_dict(), "optimiser": None if self.optimiser is None else self.optimiser.state_dict(),
             "variables": self.variables, "clean": self.clean, "generator": self.generator.get_state(),
         }  # fmt: skip
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         self.done, self.epoch, self.step, self.loss = kept["done"], kept["epoch"], kept["step"], kept["loss"]
+        self.temperature = kept["temperature"]
         self.history, self.seconds_before = kept["history"], kept["seconds"]
         self.model.load_state_dict(kept["model"])
         self.variables, self.clean = kept["variables"], kept["clean"]
