@@ -143,6 +143,7 @@ CASES: dict[str, tuple[Callable[[StarBatch], StarBatch], int, Oddity, str | None
         lambda s: with_spectra(s, rp_errors=0.0, **{f"bp_{k}": v for k, v in NOTHING.items()}), 3, Oddity.RP_UNUSABLE, "unusable_spectrum",
     ),
     "all errors infinite": (lambda s: with_spectra(s, bp_errors=np.inf, rp_errors=np.inf), 3, Oddity(0), "unusable_spectrum"),
+    "no errors at all": (lambda s: with_spectra(s, bp_errors=np.nan, rp_errors=np.nan), 3, Oddity(0), "missing_errors"),
     "coefficients infinite": (lambda s: with_spectra(s, rp_coefficients=-np.inf), 2, Oddity.RP_UNUSABLE, None),
     "all coefficients zero": (lambda s: with_spectra(s, bp_coefficients=0.0, rp_coefficients=0.0), 0, Oddity(0), None),
     "correlations NaN": (lambda s: with_spectra(s, rp_correlations=np.nan), 0, Oddity.RP_UNCORRELATED, None),
