@@ -259,3 +259,22 @@ def test_no_stars_are_no_flux_vectors(black_body_stars, sampling) -> None:
 def test_a_choice_that_does_not_exist_is_a_usage_error(black_body_stars, sampling, name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name):
         flux_vectors(black_body_stars(1), sampling, OURS | {name: value})
+
+
+def test_chi2_of_noise_as_the_coefficients_have_it_is_one_for_each_sample(black_body_stars, sampling) -> None:
+    star, draws, random = black_body_stars(1, seed=9), 300, np.random.default_rng(10)
+    noisy = star.take(np.zeros(draws, int))
+    coefficients = {
+        f"{band}_coefficients": random.multivariate_normal(
+            getattr(star.spectra, f"{band}_coefficients")[0].astype(float), star.spectra.covariance(band)[0], size=draws, method="eigh"
+        )
+        for band in BANDS
+    }
+    noisy = replace(noisy, spectra=replace(noisy.spectra, **coefficients))
+    exact = EXACT | {"eigenvalue_floor": 1e-30}
+    truth = flux_vectors(star, sampling, exact).observations.flux[0, :N_XP]
+    observed = flux_vectors(noisy, sampling, exact).observations
+    whitened = torch.einsum("nij,nj->ni", observed.whitening[:, :N_XP, :N_XP], observed.flux[:, :N_XP] - truth)
+    chi2 = (whitened**2).sum(1)
+    assert chi2.mean() == pytest.approx(N_XP, abs=4 * np.sqrt(2 * N_XP / draws))
+    assert chi2.std() == pytest.approx(np.sqrt(2 * N_XP), rel=0.2)
