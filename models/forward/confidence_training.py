@@ -21,7 +21,7 @@ from models.forward.confidence import BAD, GOOD, PART, Confidence, agreement, st
 from models.forward.domain import OUT_OF_DOMAIN, Domain
 from models.forward.domain import PART as DOMAIN_PART
 from models.forward.features import Columns, features
-from models.forward.inference import BLOCK, Estimates, infer
+from models.forward.inference import Estimates, infer
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import TYPE
 from models.forward.sample import ForwardSample, SampleStars
@@ -33,6 +33,8 @@ from models.spec import Progress, Report
 FEWEST_EXAMPLES = 20
 """Of good and of bad estimates, to learn from; below, a network would learn single stars."""
 WITHHELD = 0.2
+BLOCK = 1024
+"""Stars whose whitening matrices are in memory at a time: 36 MB."""
 """Share of the training stars that a classifier does not learn from."""
 
 
