@@ -33,9 +33,9 @@ from models.spec import Progress, Report
 FEWEST_EXAMPLES = 20
 """Of good and of bad estimates, to learn from; below, a network would learn single stars."""
 WITHHELD = 0.2
+"""Share of the training stars that a classifier does not learn from."""
 BLOCK = 1024
 """Stars whose whitening matrices are in memory at a time: 36 MB."""
-"""Share of the training stars that a classifier does not learn from."""
 
 
 @dataclass(frozen=True, eq=False)
