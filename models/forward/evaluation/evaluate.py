@@ -34,6 +34,7 @@ from models.forward.sample import SampleStars
 from models.forward.version import ForwardVersion
 from models.learning.held_out import sample_of
 from models.registry import model_module
+from models.spec import Configuration
 
 Told = Callable[[int, int], None]
 """How many stars of how many have been estimated."""
@@ -83,7 +84,7 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
 
     stars, refused = estimated(predictor, model, version.configuration, batches())
     is_held_out = np.isin(stars.source_id, held_out.source_id)
-    sources = _sources(connection, release, stars, held_out, request)
+    sources = _sources(connection, release, stars, held_out, version.configuration, request)
     stamp = f"{'Simulated stars' if release.simulated else 'Real stars'}, version {version.version}."
     evaluation = evaluated(stars, is_held_out, refused, sources, _at_542(model), stamp)
     numbers = {
@@ -100,14 +101,19 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
 
 
 def _sources(
-    connection: psycopg.Connection, release: DataRelease, stars: EstimatedStars, held_out: SampleStars, request: Request
+    connection: psycopg.Connection,
+    release: DataRelease,
+    stars: EstimatedStars,
+    held_out: SampleStars,
+    configuration: Configuration,
+    request: Request,
 ) -> Sources:
     """Everything that these stars are compared with."""
     ids = stars.source_id
     reddening = reddening_reference(connection, release, ids)
     surveys = survey_references(connection, release, ids)
     return Sources(
-        training_labels=training_labels(ids, held_out),
+        training_labels=training_labels(ids, held_out, configuration),
         gaia=gaia_reference(stars.parallax, stars.parallax_error, reddening),
         surveys=[each for each in surveys if each.key in ("apogee", "galah")],
         sets=named_sets(connection, release, ids, request.sets, surveys),
@@ -118,7 +124,7 @@ def _sources(
     )
 
 
-def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars) -> Reference:
+def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars, configuration: Configuration) -> Reference:
     """The labels that the training would have used of the held-out stars, in the catalogue's units; NaN for all others."""
     here, there = placed(source_id, held_out.source_id)
     values, errors = (np.full((len(source_id), len(PARAMETERS)), np.nan) for _ in range(2))
@@ -126,7 +132,8 @@ def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars) -
     types = slice(0, len(TYPE))
     values[here, types] = held_out.labels.type.numpy()[there] * unit
     errors[here, types] = held_out.labels.type_error.numpy()[there] * unit
-    return Reference("training_labels", "the survey's labels of the training sample (LAMOST and Hot Payne by default)", values, errors)
+    labels = str(configuration["training_labels"])
+    return Reference("training_labels", "LAMOST and Hot Payne" if labels in ("paper", "code") else labels, values, errors)
 
 
 def _at_542(model: ForwardVersion) -> float:
@@ -151,7 +158,7 @@ def _page(version: ModelVersion, release: DataRelease, evaluation: Evaluation, n
             "Sample",
             f"{version.release}: {numbers['held_out']:,} {kind} stars that the version held out, {numbers['others']:,} others that it has not seen",
         ),
-        ("Learnt from", f"{version.training_count:,} {kind} stars with labels, seed {version.seed}"),
+        ("Learnt from", f"{version.metrics['split']['train']['count']:,} {kind} stars with labels, seed {version.seed}"),
         ("Command", command),
         ("Made", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, code {code_version()}"),
         ("Method", "Zhang, Green & Rix 2023 (MNRAS 524, 1855); figures are numbered as theirs"),

@@ -76,7 +76,7 @@ def run_residuals(connection: psycopg.Connection, run_id: int | None, source_id:
     wanted = sorted(set(source_id))
     asked = {"run_id": run_id, "source_ids": wanted}
     rows = connection.execute(statement("labels_to_recompute").format(columns=columns), asked).fetchall()
-    reasons = dict(connection.execute(statement("reasons_of"), asked).fetchall())
+    reasons: dict[int, str] = dict(connection.execute(statement("reasons_of"), asked).fetchall())
     labelled = {int(row[0]): row[1:] for row in rows}
     without = {each: reasons.get(each, "is not a source of the run") for each in wanted if each not in labelled}
     if not labelled:
