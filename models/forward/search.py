@@ -82,7 +82,9 @@ class Searcher:
         again = torch.nonzero(self._unsure(found, observed))[:, 0]
         if len(again) == 0:
             return Candidates(found, starts)
-        again = again[torch.arange(len(again) + -len(again) % TILE, device=again.device) % len(again)]  # full tiles, or bits depend on companions
+        again = again[
+            torch.arange(len(again) + -len(again) % TILE, device=again.device) % len(again)
+        ]  # full tiles, or bits depend on companions
         starts[again] = FIRST.starts + SECOND.starts
         more = nowhere(len(observed), SECOND.followed, found)
         more.put(again, self._follow(observed.take(again), self.grids[1], SECOND))
