@@ -10,6 +10,9 @@ whitening       Cholesky's whitening matrices, eigenvalues where they must
 flux_model      network and extinction curve: parameters -> fluxes with Jacobian
 type_prior      Gaussian mixture of (teff, feh, logg)
 objective       what is minimised for a star, at inference (Eq. 19) and in training (Eq. 14)
+triangles       covariance matrices as packed float32 triangles in K
+label_rows      fits to rows of label_forward, with the paper's flags
+model           all of it put together: what the registry knows
 version         everything a stored version consists of, as safetensors
 flux_residuals  predicted beside observed fluxes of stars with labels
 products/       what a version says: predicted fluxes, extinction curve, figures of both, residuals of labelled stars

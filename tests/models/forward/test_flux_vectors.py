@@ -143,6 +143,7 @@ CASES: dict[str, tuple[Callable[[StarBatch], StarBatch], int, Oddity, str | None
         lambda s: with_spectra(s, rp_errors=0.0, **{f"bp_{k}": v for k, v in NOTHING.items()}), 3, Oddity.RP_UNUSABLE, "unusable_spectrum",
     ),
     "all errors infinite": (lambda s: with_spectra(s, bp_errors=np.inf, rp_errors=np.inf), 3, Oddity(0), "unusable_spectrum"),
+    "no errors at all": (lambda s: with_spectra(s, bp_errors=np.nan, rp_errors=np.nan), 3, Oddity(0), "missing_errors"),
     "coefficients infinite": (lambda s: with_spectra(s, rp_coefficients=-np.inf), 2, Oddity.RP_UNUSABLE, None),
     "all coefficients zero": (lambda s: with_spectra(s, bp_coefficients=0.0, rp_coefficients=0.0), 0, Oddity(0), None),
     "correlations NaN": (lambda s: with_spectra(s, rp_correlations=np.nan), 0, Oddity.RP_UNCORRELATED, None),
@@ -258,3 +259,22 @@ def test_no_stars_are_no_flux_vectors(black_body_stars, sampling) -> None:
 def test_a_choice_that_does_not_exist_is_a_usage_error(black_body_stars, sampling, name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name):
         flux_vectors(black_body_stars(1), sampling, OURS | {name: value})
+
+
+def test_chi2_of_noise_as_the_coefficients_have_it_is_one_for_each_sample(black_body_stars, sampling) -> None:
+    star, draws, random = black_body_stars(1, seed=9), 300, np.random.default_rng(10)
+    noisy = star.take(np.zeros(draws, int))
+    coefficients = {
+        f"{band}_coefficients": random.multivariate_normal(
+            getattr(star.spectra, f"{band}_coefficients")[0].astype(float), star.spectra.covariance(band)[0], size=draws, method="eigh"
+        )
+        for band in BANDS
+    }
+    noisy = replace(noisy, spectra=replace(noisy.spectra, **coefficients))
+    exact = EXACT | {"eigenvalue_floor": 1e-30}
+    truth = flux_vectors(star, sampling, exact).observations.flux[0, :N_XP]
+    observed = flux_vectors(noisy, sampling, exact).observations
+    whitened = torch.einsum("nij,nj->ni", observed.whitening[:, :N_XP, :N_XP], observed.flux[:, :N_XP] - truth)
+    chi2 = (whitened**2).sum(1)
+    assert chi2.mean() == pytest.approx(N_XP, abs=4 * np.sqrt(2 * N_XP / draws))
+    assert chi2.std() == pytest.approx(np.sqrt(2 * N_XP), rel=0.2)
