@@ -27,8 +27,6 @@ TOLERANCE = {"teff": 0.1, "feh": 0.1, "logg": 0.1}
 """eps of Eq. 27, in kK and dex."""
 GOOD, BAD = 4.0, 9.0
 """An estimate is good where chi_eps^2 is below the one and bad where it is above the other."""
-CERTAIN = 0.5
-"""Confidence below which the paper sets a flag."""
 FARTHEST = 10.0
 """Standardised features end here, so that a number such as no training star has cannot outweigh all others."""
 BLOCK = 512

@@ -27,8 +27,8 @@ def test_the_papers_recipe_is_available() -> None:
 
 @pytest.mark.parametrize("balance", ["weights", "sampling", "none"])
 def test_a_classifier_learns_which_feature_tells_good_from_bad(balance: str) -> None:
-    x, good, label, withheld = examples(1_000, 1)
-    recipe = dataclasses.replace(RECIPE, balance=balance, epochs=25)
+    x, good, label, withheld = examples(1_500, 1)
+    recipe = dataclasses.replace(RECIPE, balance=balance, epochs=25, batch=64)
     network, figures = learn(x, good, label, withheld, recipe, 3, lambda progress: None)
     other, truth, _, _ = examples(2_000, 2)
     score = network(other)[:, 0].detach().numpy()

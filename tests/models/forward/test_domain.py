@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from catalog.errors import DataError
+from catalog.quality import OUT_OF_DOMAIN
 from models.forward.bands import WAVELENGTHS
-from models.forward.domain import LOOKED_AT, OUT_OF_DOMAIN, Domain
+from models.forward.domain import LOOKED_AT, Domain
 from models.forward.flux_model import FluxModel
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
