@@ -70,6 +70,8 @@ class XpSampler:
         unit: float = 1.0,
     ) -> None:
         """``weights``: the share of each band that is folded in (merge_weights); fluxes come in ``unit`` W m-2 nm-1."""
+        if lacking := [band.upper() for band in BANDS if band not in sampling]:
+            raise DataError(f"There is no sampling matrix for {' and '.join(lacking)}: coefficients cannot become fluxes.")
         self._n_samples = len(weights["bp"])
         self._bands = {band: _BandSampler(band, np.asarray(sampling[band], np.float64), weights[band], unit) for band in BANDS}
 

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 
 from models.evaluation.drawing import Drawing
 from models.evaluation.page import Section
-from models.evaluation.statistics import ReliabilityBin, Spread, median_correlations, reliability, without_nan
+from models.evaluation.statistics import Spread, median_correlations, without_nan
+from models.forward.calibration import reliability
 from models.forward.confidence import BAD, GOOD, TOLERANCE
 from models.forward.evaluation import comparison_figures, flux_figures, quality_figures, sky_figures, tables
 from models.forward.evaluation.clusters import Cluster, cluster_numbers, clusters_of
@@ -218,23 +219,25 @@ def _correlations(stars: EstimatedStars, stamp: str) -> Part:
 
 def _confidence(stars: EstimatedStars, sources: Sources, stamp: str) -> Part:
     """Reliability against the survey labels and, where there is one, the truth."""
-    curves: dict[str, dict[str, list[ReliabilityBin]]] = {}
+    curves: dict[str, dict[str, dict[str, Any]]] = {}
     for label in TYPE:
         metric = agreement_metric(stars, sources.training_labels, label)
         decided = stars.reliable & np.isfinite(metric) & ((metric < GOOD) | (metric > BAD))
         curves[label] = {}
         for kind, values in (("raw", stars.confidence), ("calibrated", stars.calibrated)):
             here = decided & np.isfinite(values[:, TYPE.index(label)])
-            curves[label][kind] = reliability(values[here, TYPE.index(label)], metric[here] < GOOD)
+            if here.any():
+                curves[label][kind] = reliability(values[here, TYPE.index(label)], metric[here] < GOOD)
     numbers = {
-        "reliability": {label: {kind: [asdict(each) for each in bins] for kind, bins in kinds.items()} for label, kinds in curves.items()},
+        "reliability": curves,
         "agreeing_with_labels": {
             label: _share_good(agreement_metric(stars, sources.training_labels, label), stars.reliable) for label in TYPE
         },
     }
     figure = quality_figures.reliability_figure(f"Reliability of the confidences. {stamp}", curves)
     words = "" if np.isfinite(stars.confidence).any() else "This version has no classifiers of confidence."
-    return numbers, Section("Confidences", words, [], [figure])
+    listed = [tables.reliability_table(curves)] if any(curves.values()) else []
+    return numbers, Section("Confidences", words, listed, [figure])
 
 
 def agreement_metric(stars: EstimatedStars, reference: Reference, label: str) -> Float[np.ndarray, " n"]:

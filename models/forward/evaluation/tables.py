@@ -104,3 +104,14 @@ def clusters_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
     }  # fmt: skip
     caption = "Members of clusters: parallaxes of those with a poor Gaia parallax (of all where these are fewer than five), [Fe/H] of all members."
     return NumberTable(caption, tuple(heads.values()), tuple(tuple(row[name] for name in heads) for row in rows))
+
+
+def reliability_table(curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> NumberTable:
+    """How far the confidences are from the frequency of agreement."""
+    rows = [
+        (label, kind, sum(curve["stars"]), curve["brier"], curve["expected_calibration_error"])
+        for label, kinds in curves.items()
+        for kind, curve in kinds.items()
+    ]
+    caption = "Confidences against agreement with the survey: mean square error (Brier), mean distance from the diagonal in tenths."
+    return NumberTable(caption, ("parameter", "confidence", "stars", "Brier", "calibration error"), tuple(rows))

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from catalog.errors import UsageError
 from catalog.releases import KNOWN_RELEASES
-from catalog.spectra import SpectrumBatch
-from catalog.stars import StarBatch
+from catalog.spectra import SpectrumBatch, layout_of
+from catalog.stars import STAR_COLUMNS, StarBatch
 from models.forward.bands import FLUX_UNIT, N_BANDS, N_XP, NIR_BANDS, XP_WAVELENGTHS
 from models.forward.flux_vectors import MISSING, FluxVectors, Oddity, flux_vectors
 from models.forward.settings import chosen
@@ -278,3 +280,30 @@ def test_chi2_of_noise_as_the_coefficients_have_it_is_one_for_each_sample(black_
     chi2 = (whitened**2).sum(1)
     assert chi2.mean() == pytest.approx(N_XP, abs=4 * np.sqrt(2 * N_XP / draws))
     assert chi2.std() == pytest.approx(np.sqrt(2 * N_XP), rel=0.2)
+
+
+def test_real_spectra_come_through_with_their_missing_bands_declared(real_data: Path, sampling) -> None:
+    table = pd.read_csv(real_data / "xp_continuous" / "xp_gaiaxpy_tests.csv.gz").reset_index(drop=True)
+    no_bp = table["bp_coefficients"].isna().to_numpy()
+    assert 0 < no_bp.sum() < len(table)
+    arrays = {
+        f"{band}_{ours}": np.stack(
+            [
+                np.fromstring(cell.strip("()[]"), np.float32, sep=",") if isinstance(cell, str) else np.full(width, np.nan)
+                for cell in table[column]
+            ]
+        ).astype(np.float32)
+        for band in BANDS
+        for ours, width in (("coefficients", 55), ("errors", 55), ("correlations", 1485))
+        for column in [f"{band}_{'' if ours == 'coefficients' else 'coefficient_'}{ours}"]
+    }
+    columns = {name: np.full(len(table), np.nan) for name in STAR_COLUMNS}
+    columns |= {name: table[name].to_numpy(float) for name in ("bp_standard_deviation", "rp_standard_deviation")}
+    stars = StarBatch(SpectrumBatch(table["source_id"].to_numpy(), layout_of(**arrays), **arrays), columns)
+    for settings in (OURS, chosen(KNOWN_RELEASES["gaia_dr3"], "paper")):
+        vectors = flux_vectors(stars, sampling, settings)
+        assert_sound(vectors)
+        assert vectors.no_label == []
+        np.testing.assert_array_equal(vectors.missing, no_bp + ALL_NIR)
+        assert not vectors.oddities.any()
+        assert torch.isinf(vectors.observations.parallax_error).all()
