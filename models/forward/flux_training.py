@@ -7,7 +7,7 @@ may lie in a memory-mapped file: only a batch of stars is in memory at a time.
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,12 @@ def measured_variables(observed: Observations, labels: KnownLabels, n_parameters
     return variables
 
 
+def tempered(observed: Observations, temperature: float | None) -> Observations:
+    """The same with all errors of the fluxes larger by the square root of ``temperature`` (1 or more)."""
+    root = math.sqrt(temperature or 1.0)
+    return replace(observed, flux_error=observed.flux_error * root, whitening=observed.whitening / root)
+
+
 def train_flux_model(
     observed: Observations, labels: KnownLabels, wavelengths: Float[np.ndarray, " bands"], settings: Mapping[str, Any], seed: int,
     report: Report, device: torch.device = CPU, checkpoint: Checkpoint | None = None,
@@ -131,6 +137,7 @@ class _Training:
         self.batch = int(self.settings["batch"])
         self.steps = sum(phase.epochs * self.batches(phase) for phase in self.phases)
         self.step, self.loss = 0, math.nan
+        self.temperature: float | None = None
         self.optimiser: torch.optim.Optimizer | None = None
 
     # --- stars ---
@@ -196,16 +203,19 @@ class _Training:
         observed, labels = self.stars(index)
         here = self.variables[index].to(self.device, torch.float32)
         if phase.star_rule == "solver":
-            here = self.solved(observed, labels, here, STAR_STEPS if phase.learns_network else 60)
+            seen = tempered(observed, self.temperature) if phase.tempered else observed
+            here = self.solved(seen, labels, here, STAR_STEPS if phase.learns_network else 60)
         if phase.learns_network:
             assert self.optimiser is not None
-            loss = network_step(
+            loss, median = network_step(
                 self.model, self.optimiser, observed, here, torch.ones_like(here[:, 0]), rate=phase.network_rate_at(share), cap=self.cap,
                 penalty=self.penalty, clip=float(self.settings["gradient_clip"]),
             )  # fmt: skip
             if not math.isfinite(loss):
                 raise RunError(f"the objective became {loss} in phase {phase.number}, epoch {self.epoch + 1}: lower network_rate.")
             self.loss = loss if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * loss
+            ratio = max(median / self.model.n_bands, 1.0)
+            self.temperature = ratio if self.temperature is None else 0.95 * self.temperature + 0.05 * ratio
         if phase.star_rule != "held":
             self.variables[index] = here.double().cpu()
         self.tell(phase, len(index))
@@ -270,13 +280,14 @@ class _Training:
 
     def state(self) -> dict[str, Any]:
         return {
-            "done": self.done, "epoch": self.epoch, "step": self.step, "loss": self.loss, "history": self.history, "seconds": self.seconds(),
+            "done": self.done, "epoch": self.epoch, "step": self.step, "loss": self.loss, "temperature": self.temperature, "history": self.history, "seconds": self.seconds(),
             "model": self.model.state_dict(), "optimiser": None if self.optimiser is None else self.optimiser.state_dict(),
             "variables": self.variables, "clean": self.clean, "generator": self.generator.get_state(),
         }  # fmt: skip
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         self.done, self.epoch, self.step, self.loss = kept["done"], kept["epoch"], kept["step"], kept["loss"]
+        self.temperature = kept["temperature"]
         self.history, self.seconds_before = kept["history"], kept["seconds"]
         self.model.load_state_dict(kept["model"])
         self.variables, self.clean = kept["variables"], kept["clean"]

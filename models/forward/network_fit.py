@@ -7,8 +7,6 @@ is that of their later code: chi2 itself where it is small, its logarithm where 
 than others. It also lets the network start far from any star.
 """
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -50,16 +48,17 @@ def optimiser_of(model: FluxModel, phase: Phase) -> torch.optim.Optimizer:
 def network_step(
     model: FluxModel, optimiser: torch.optim.Optimizer, observed: Observations, variables: Float[Tensor, "n p"], weight: Float[Tensor, " n"],
     *, rate: float, cap: float, penalty: float, clip: float,
-) -> float:  # fmt: skip
-    """Move the network down L_model of these stars; L_model before the step. ``clip`` bounds the gradient's norm."""
+) -> tuple[float, float]:  # fmt: skip
+    """Move the network down L_model of these stars; L_model and the median chi_f^2 before the step. ``clip`` bounds the gradient's norm."""
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.zero_grad(set_to_none=True)
-    loss = (weight * capped(fluxes_chi2(model, observed, variables), cap)).mean() + penalty * weight_norm(model)
+    chi2 = fluxes_chi2(model, observed, variables)
+    loss = (weight * capped(chi2, cap)).mean() + penalty * weight_norm(model)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimiser.step()
-    return float(loss.detach())
+    return float(loss.detach()), float(chi2.detach().median())
 
 
 def start_network(model: FluxModel, observed: Observations, labels: KnownLabels, variables: Float[Tensor, "n p"]) -> None:
@@ -76,8 +75,3 @@ def start_network(model: FluxModel, observed: Observations, labels: KnownLabels,
         known = observed.present & (observed.flux > 0)
         ln_flux = torch.where(known, torch.log(observed.flux.clamp(min=1e-30)) - 2 * variables[:, PARALLAX : PARALLAX + 1] + depth, 0.0)
         model.output.bias.copy_(ln_flux.sum(0) / known.sum(0).clamp(min=1))
-
-
-def finite(loss: float) -> bool:
-    """Whether a loss is a number."""
-    return math.isfinite(loss)

@@ -31,7 +31,8 @@ PAPER_FINAL_STEPS = 4096
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase: ``epochs`` passes through its stars; ``network_rate`` 0 holds the network, ``cleans`` means that self-cleaning follows."""
+    """One phase: ``epochs`` passes through its stars; ``network_rate`` 0 holds the network, ``cleans`` means that self-cleaning follows,
+    ``tempered`` that stars' chi_f^2 count no more than the network fits them so far."""
 
     number: int
     stars: StarGroup
@@ -41,6 +42,7 @@ class Phase:
     network: Literal["adam", "sgd"] = "adam"
     network_rate: float = 0.0
     cleans: bool = False
+    tempered: bool = False
 
     @property
     def learns_network(self) -> bool:
@@ -71,7 +73,7 @@ def phases(settings: Mapping[str, Any]) -> tuple[Phase, ...]:
         rate = float(settings["network_rate"])
         return (
             Phase(1, "high_quality", int(settings["epochs_network"]), network_rate=rate),
-            Phase(2, "high_quality", int(settings["epochs_high_quality"]), "solver", network_rate=rate),
+            Phase(2, "high_quality", int(settings["epochs_high_quality"]), "solver", network_rate=rate, tempered=True),
             Phase(3, "all", 1, "solver", cleans=True),
             Phase(5, "clean", int(settings["epochs_clean"]), "solver", network_rate=rate),
             Phase(6, "all", 1, "solver"),
