@@ -28,10 +28,16 @@ from models.numerics.xp_sampling import sampling_matrices
 
 BP_END = 640.0
 """nm."""
+TYPE_ERRORS = (0.06, 0.06, 0.1)
+"""kK, dex, dex."""
 
 
 def fitted_version(stars: int = 20_000, steps: int = 3_000, seed: int = 0) -> ForwardVersion:
-    """A flux model fitted to the spectra of simulated stars without noise, and the prior of their types; the extinction curve is the sky's own."""
+    """A flux model fitted to the noise-free spectra of simulated stars whose types have a survey's errors, and the prior of those types.
+
+    Without errors the network would learn the steps between stars of one type and different masses, which no survey resolves. The extinction
+    curve is the sky's own.
+    """
     torch.manual_seed(seed)
     drawn = draw_stars(stars, np.random.default_rng(seed), StarOptions())
     labels = drawn.labels
@@ -39,6 +45,7 @@ def fitted_version(stars: int = 20_000, steps: int = 3_000, seed: int = 0) -> Fo
     xp = np.stack([np.interp(XP_WAVELENGTHS, XP_GRID, row) for row in flux_at_surface(labels, drawn.kind, drawn.shape)])
     target = torch.from_numpy(np.log(np.hstack([xp, band_flux_at_surface(labels, drawn.kind)]) * at_1_kpc / FLUX_UNIT)).float()
     types = np.stack([labels.teff / 1000, labels.feh, labels.logg], axis=1)
+    types += np.random.default_rng([seed, 1]).normal(size=types.shape) * TYPE_ERRORS
     model = FluxModel(WAVELENGTHS)
     inputs = torch.from_numpy(types).float()
     model.centre.copy_(inputs.median(0).values)

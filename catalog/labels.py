@@ -15,7 +15,9 @@ class Label:
     unit: str | None = None
 
 
-COVARIANCE_LABELS: dict[str, tuple[Label, ...]] = {}
+COVARIANCE_LABELS: dict[str, tuple[Label, ...]] = {
+    "forward": (Label("teff", "K"), Label("feh"), Label("logg"), Label("ext", "mag"), Label("parallax", "mas")),
+}
 """Model -> its labels."""
 
 

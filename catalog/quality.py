@@ -34,7 +34,24 @@ SCATTER_VAE_FLAGS = (
     QualityFlag(6, "poor_reconstruction", f"chi2_scatter per compared coefficient is above {POOR_RECONSTRUCTION:g}."),
 )
 
-QUALITY_FLAGS: dict[str, tuple[QualityFlag, ...]] = {"scatter_vae": SCATTER_VAE_FLAGS}
+LEAST_CONFIDENCE = 0.5
+"""Confidence of the forward model below which a label is flagged (Zhang, Green & Rix 2023, Table 2)."""
+LARGEST_REDUCED_CHI2 = 2.0
+"""chi2_opt over 61 above which a fit is flagged (their Eq. 24)."""
+LARGEST_PARALLAX_DEVIATION = 10.0
+"""Distance from Gaia's parallax, in its errors, above which a fit is flagged (their Eq. 26)."""
+
+FORWARD_FLAGS = (
+    QualityFlag(0, "teff_uncertain", f"teff_confidence is below {LEAST_CONFIDENCE:g}; never set where the version has no classifier."),
+    QualityFlag(1, "feh_uncertain", f"feh_confidence is below {LEAST_CONFIDENCE:g}; never set where the version has no classifier."),
+    QualityFlag(2, "logg_uncertain", f"logg_confidence is below {LEAST_CONFIDENCE:g}; never set where the version has no classifier."),
+    QualityFlag(3, "poor_fit", f"chi2_opt / 61 is above {LARGEST_REDUCED_CHI2:g}, however many fluxes there were."),
+    QualityFlag(4, "unlikely_type", "ln_prior is below the version's cut: the 0.1 % quantile of its prior."),
+    QualityFlag(5, "parallax_off", f"parallax is more than {LARGEST_PARALLAX_DEVIATION:g} of Gaia's errors away from Gaia's."),
+)
+"""The paper's bits; bits 6 and 7 are never set (Table 2)."""
+
+QUALITY_FLAGS: dict[str, tuple[QualityFlag, ...]] = {"scatter_vae": SCATTER_VAE_FLAGS, "forward": FORWARD_FLAGS}
 """The flags of each model, in the order of their bits."""
 
 

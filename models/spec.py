@@ -1,23 +1,21 @@
 """What a model is to the rest of the system: its description, what it is loaded from, what it gives for a batch of stars.
 
-A model file defines ``SPEC``, ``configuration``, ``load`` and ``train`` (ModelModule). A star that a model cannot label is a value with
+A model file defines ``SPEC``, ``configuration``, ``sample``, ``train``, ``load`` and ``read`` (ModelModule). A star that a model cannot label is a value with
 a reason (NoLabel), never an exception. No torch here: the registry and the commands read this file.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import psycopg
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from catalog.binary_copy import Rows
 from catalog.releases import DataRelease
 from catalog.schema.column import StoreTable
-from catalog.spectra import SpectrumBatch
 from models.inputs import NoLabel
-from models.learning.sample import TrainingSample
 
 Configuration = Mapping[str, Any]
 """Every setting of a model and its training, as JSON holds it."""
@@ -28,8 +26,7 @@ class ModelSpec:
     """A model's fixed description.
 
     ``required_inputs`` says in words what a star must have to get a label; ``pixels`` what the pixels of the residual sums are.
-    ``correlations`` says whether the model looks at the coefficients' correlations: without them PostgreSQL sends 880 instead of 12,760 bytes
-    a star (DR3). ``presets`` names the training presets, the first is the default. ``licence`` is that of the weights we train.
+    ``presets`` names the training presets, the first is the default. ``licence`` is that of the weights we train.
     """
 
     name: str
@@ -38,7 +35,6 @@ class ModelSpec:
     label_table: StoreTable
     required_inputs: tuple[str, ...]
     pixels: str
-    correlations: bool
     presets: tuple[str, ...]
     licence: str
 
@@ -78,6 +74,35 @@ class Trained:
     metrics: dict[str, Any]
 
 
+class Sample(Protocol):
+    """What a query gave to learn from, and how a seed split it; what the stars hold is between a model's ``sample`` and its ``train``."""
+
+    @property
+    def query(self) -> str:
+        """The query as it was put."""
+        ...
+
+    @property
+    def source_id(self) -> Int[np.ndarray, " sample"]:
+        """The sources that it gave."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the sorted identifiers, one a line."""
+        ...
+
+    @property
+    def numbers_sha256(self) -> str:
+        """SHA-256 of the numbers that are learnt from."""
+        ...
+
+    @property
+    def split(self) -> Mapping[str, Mapping[str, object]]:
+        """``count`` and ``sha256`` of the identifiers of each part: ``train`` and those that are held out."""
+        ...
+
+
 class Model(Protocol):
     """A loaded version. Same batch, weights and device class: same predictions."""
 
@@ -91,8 +116,8 @@ class Model(Protocol):
         """What it works on, as recorded: cpu, or the GPU's name."""
         ...
 
-    def predict(self, batch: SpectrumBatch) -> Predictions:
-        """Labels or a reason for every star of the batch."""
+    def predict(self, batch: Any) -> Predictions:
+        """Labels or a reason for every star of a batch that the module's ``read`` gave."""
         ...
 
 
@@ -105,8 +130,14 @@ class ModelModule(Protocol):
         """Every setting for training on a release; UsageError for a preset that is not there."""
         ...
 
-    def sample(self, connection: psycopg.Connection, release: DataRelease, configuration: Configuration, seed: int) -> TrainingSample:
+    def sample(self, connection: psycopg.Connection, release: DataRelease, configuration: Configuration, seed: int) -> Sample:
         """The stars to learn from and those held out; DataError if the release has too few."""
+        ...
+
+    def read(
+        self, connection: psycopg.Connection, release: DataRelease, first_source_id: int, last_source_id: int
+    ) -> Iterator[Sized]:  # fmt: skip
+        """The stars of a range of sources, both ends in it, in batches with all that the model looks at; every source with a spectrum once."""
         ...
 
     def load(self, weights: bytes, configuration: Configuration, device: str = "cpu") -> Model:
@@ -114,7 +145,7 @@ class ModelModule(Protocol):
         ...
 
     def train(
-        self, sample: TrainingSample, configuration: Configuration, seed: int, report: Report, device: str = "cpu"
+        self, sample: Any, configuration: Configuration, seed: int, report: Report, device: str = "cpu"
     ) -> Trained:  # fmt: skip
         """New weights from the sample's training part, learnt on a device; RunError if the loss does not stay finite."""
         ...

@@ -12,6 +12,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from psycopg import sql
@@ -165,3 +166,18 @@ def real_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture
+def gaiaxpy() -> Iterator[ModuleType]:
+    """The package, with matplotlib's settings put back: importing it turns on TeX for every plot. Without warnings of its own import."""
+    import matplotlib as mpl
+
+    before = mpl.rcParams["text.usetex"]
+    with mpl.rc_context():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says of itself while it loads; what it says of our files is not ignored
+            import gaiaxpy
+
+        yield gaiaxpy
+    assert mpl.rcParams["text.usetex"] == before

@@ -1,6 +1,7 @@
 """The label tables, one a model: ``label_{model}``, keyed by run and source, one partition a run."""
 
 from catalog.schema.column import Column, ColumnType, StoreTable
+from catalog.schema.label_forward import LABEL_FORWARD
 from catalog.schema.model_run import RUN_ID
 from catalog.schema.release import SOURCE_ID
 
@@ -38,4 +39,4 @@ LABEL_SCATTER_VAE = StoreTable(
     partition_by="run_id",
 )
 
-LABEL_TABLES = {"scatter_vae": LABEL_SCATTER_VAE}
+LABEL_TABLES = {"scatter_vae": LABEL_SCATTER_VAE, "forward": LABEL_FORWARD}

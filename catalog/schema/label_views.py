@@ -1,8 +1,12 @@
 """Public views of the schemas ``labels...``: what the models found."""
 
+from dataclasses import replace
+
 from catalog.schema.column import Column, ColumnType, Position, PublicView
+from catalog.schema.forward_views import FORWARD_VIEWS
 from catalog.schema.gaia_source import GAIA_SOURCE
 from catalog.schema.gaia_views import DEC, RA
+from catalog.schema.label_forward import COVARIANCE, LABEL_FORWARD
 from catalog.schema.label_table import LABEL_SCATTER_VAE
 from catalog.schema.model_run import NO_LABEL, RUN, RUN_ID
 from catalog.schema.release import SOURCE_ID
@@ -43,19 +47,29 @@ SCATTER_VAE_PAPER = PublicView(
     position=Position(),
 )
 
+
+def _of(model: str, *columns: Column) -> tuple[Column, ...]:
+    """Columns of a model under its name, null where its run has no label."""
+    return tuple(replace(column, name=f"{model}_{column.name}", nullable=True) for column in columns)
+
+
+_FORWARD_MAIN = (
+    *(LABEL_FORWARD[name] for label in ("teff", "logg", "feh", "ext", "parallax") for name in (label, f"e_{label}")),
+    COVARIANCE,
+    *LABEL_FORWARD.pick("chi2_opt", "quality_flags", "converged", "n_minima", "missing_bands", "out_of_domain"),
+)
+
 ALL_MODELS = PublicView(
     "labels",
     "all_models",
-    "One row a source with the main results of every model's published run.",
+    "One row a source with the main results of every model's published run; null for a model that has no label of it.",
     (
         SOURCE_ID,
         RA,
         DEC,
         GAIA_SOURCE["phot_g_mean_mag"],
-        RUN_ID.renamed("scatter_vae_run_id", "Run of scatter_vae."),
-        LABEL_SCATTER_VAE["latent"].renamed("scatter_vae_latent"),
-        LABEL_SCATTER_VAE["chi2"].renamed("scatter_vae_chi2"),
-        LABEL_SCATTER_VAE["quality_flags"].renamed("scatter_vae_quality_flags"),
+        *_of("forward", replace(RUN_ID, description="Run of forward."), *_FORWARD_MAIN),
+        *_of("scatter_vae", replace(RUN_ID, description="Run of scatter_vae."), *LABEL_SCATTER_VAE.pick("latent", "chi2", "quality_flags")),
     ),
     "all_models",
     position=Position(),
@@ -70,4 +84,4 @@ NO_LABEL_VIEW = PublicView(
     position=Position(),
 )
 
-LABEL_VIEWS: tuple[PublicView, ...] = (SCATTER_VAE, SCATTER_VAE_ALL_RUNS, SCATTER_VAE_PAPER, ALL_MODELS, NO_LABEL_VIEW)
+LABEL_VIEWS: tuple[PublicView, ...] = (*FORWARD_VIEWS, SCATTER_VAE, SCATTER_VAE_ALL_RUNS, SCATTER_VAE_PAPER, ALL_MODELS, NO_LABEL_VIEW)

@@ -11,7 +11,8 @@ flux_model      network and extinction curve: parameters -> fluxes with Jacobian
 type_prior      Gaussian mixture of (teff, feh, logg)
 objective       what is minimised for a star, at inference (Eq. 19) and in training (Eq. 14)
 version         everything a stored version consists of, as safetensors
-products/       what a version says without any star: predicted fluxes, extinction curve, figures of both
+flux_residuals  predicted beside observed fluxes of stars with labels
+products/       what a version says: predicted fluxes, extinction curve, figures of both, residuals of labelled stars
 evaluation/     how good a version is on stars that it held out
 commands        its own commands under kiel model
 """

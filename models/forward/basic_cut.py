@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from models.forward.bands import FITTED_DOF
-from models.forward.features import Fit
+from models.forward.inference import Estimates
 from models.forward.observations import Observations
 from models.forward.parameters import PARALLAX
 
@@ -28,12 +28,12 @@ class BasicCut:
     wrong_parallax: Bool[Tensor, " n"]
 
     @classmethod
-    def of(cls, observed: Observations, fit: Fit, ln_prior_cut: float) -> "BasicCut":
+    def of(cls, observed: Observations, estimates: Estimates, ln_prior_cut: float) -> "BasicCut":
         """The cut at a version's own ``ln_prior_cut``; a star without parallax has none to disagree with."""
-        difference = (torch.exp(fit.variables[:, PARALLAX]) - observed.parallax).abs()
+        difference = (torch.exp(estimates.variables[:, PARALLAX]) - observed.parallax).abs()
         return cls(
-            ~(fit.chi2 / FITTED_DOF <= LARGEST_REDUCED_CHI2),
-            ~(fit.ln_prior >= ln_prior_cut),
+            ~(estimates.chi2 / FITTED_DOF <= LARGEST_REDUCED_CHI2),
+            ~(estimates.ln_prior >= ln_prior_cut),
             ~(difference / observed.parallax_error <= LARGEST_PARALLAX_TENSION),
         )
 

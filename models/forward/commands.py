@@ -1,7 +1,7 @@
-"""The forward model's own commands under ``kiel model``: predict; and what ``show --plots`` draws."""
+"""The forward model's own commands under ``kiel model``: evaluate, predict, residuals; and what ``show --plots`` draws."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import psycopg
@@ -14,6 +14,8 @@ from catalog.settings import settings
 from catalog.store.model_store import ModelVersion, read_version, version_of
 
 if TYPE_CHECKING:
+    from astropy.table import Table
+
     from models.forward.version import ForwardVersion
 
 MODEL = "forward"
@@ -92,6 +94,110 @@ def predict(
             f"{outside} of {len(found.inside)} stars lie outside the range of types that {words_of(version)}: no more than a guess.",
             err=True,
         )
+
+
+@click.command(MODEL)
+@click.option("--source-id", "source_ids", multiple=True, required=True, type=int, help="Gaia source; may be given several times.")
+@click.option("--run", "run_id", type=int, default=None, help="Run whose labels to take; default: the published one, else the newest.")
+@format_option
+@out_option
+@plot_option
+@json_option
+def residuals(
+    source_ids: tuple[int, ...], run_id: int | None, format_: Literal["csv", "ecsv"], out: Path | None, plot: Path | None, as_json: bool
+) -> None:
+    """Predicted and observed fluxes of labelled stars, and their differences in units of the errors, recomputed from version and labels."""
+    from models.forward.products.predicted_flux import write_table
+    from models.forward.products.stored_residuals import residuals_figure, run_residuals
+
+    with open_database(settings()).connect(Role.WORKER) as connection:
+        found = run_residuals(connection, run_id, source_ids)
+    table = found.table()
+    if plot is not None:
+        _write(plot, residuals_figure(found).png)
+    if as_json:
+        report({**table.meta, "without_label": dict(found.without_label), "rows": _rows(table)}, "", as_json)
+    else:
+        text = write_table(table, format_, out)
+        click.echo(text if out is None else f"{out}: {len(table)} fluxes of {len(found.residuals.source_id)} stars.", nl=out is not None)
+    for source_id, reason in found.without_label.items():
+        click.echo(f"{source_id} has no label in run {found.run.run_id}: {reason}.", err=True)
+
+
+@click.command(MODEL)
+@version_option
+@click.option(
+    "--truth",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="truth.parquet of the simulated sky that the release holds. Only this command reads it.",
+)
+@click.option(
+    "--information",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="Its information.parquet, or a file with bounds of the same names.",
+)
+@click.option(
+    "--set", "sets", multiple=True, metavar="NAME", help="Named set of reference labels to compare with; default: all that have any star."
+)
+@click.option(
+    "--others", default=20_000, show_default=True, type=click.IntRange(min=0), help="Most stars beside those that the version held out."
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The page; default: under evaluations in KIEL_HOME."
+)
+@json_option
+def evaluate(
+    number: int | None, truth: Path | None, information: Path | None, sets: tuple[str, ...], others: int, out: Path | None, as_json: bool
+) -> None:
+    """Measure a version on stars that it has not learnt from, keep the numbers with it, and write a page with the paper's figures."""
+    from models.forward.evaluation.evaluate import Request, evaluate_version
+
+    database = open_database(settings())
+    with database.connect(Role.WORKER) as connection:
+        version = version_of(connection, MODEL, number)
+        request = Request(truth, information, sets, others)
+        named = f"kiel model evaluate {MODEL} --version {version.version}"
+        given = [
+            *(f" --{name}" for name, value in (("truth", truth), ("information", information)) if value),
+            *(f" --set {each}" for each in sets),
+        ]
+        measured = evaluate_version(connection, version, request, named + "".join(given) + f" --others {others}", _told)
+    page = out or settings().home / "evaluations" / f"{MODEL}_{version.version}.html"
+    _write(page, measured.page.html().encode())
+    numbers = measured.evaluation.numbers
+    if as_json:
+        report({"model": MODEL, "version": version.version, "page": str(page), "evaluation": numbers}, "", as_json)
+        return
+    click.echo(_summary(numbers))
+    click.echo(f"{page}: the page with all numbers and figures.")
+
+
+def _summary(numbers: dict[str, Any]) -> str:
+    """The scatter about each reference of the stars that pass its main cut, in a table of lines."""
+    kind = "simulated" if numbers["simulated"] else "real"
+    lines = [
+        f"{numbers['held_out']} held-out and {numbers['others']} other {kind} stars; scatter (1.4826 MAD) and bias of estimate minus reference:"
+    ]
+    chosen = [(found["words"], found["groups"]["validated"]["parameters"]) for found in numbers["references"].values()]
+    if "truth" in numbers:
+        first = next(iter(numbers["truth"].values()))["whole"]
+        chosen.append((f"{first['words']}, {first['groups']['ordinary']['words']}", first["groups"]["ordinary"]["parameters"]))
+    for words, parameters in chosen:
+        told = ", ".join(f"{name} {each['whole']['scatter']:.3g} ({each['whole']['bias']:+.2g})" for name, each in parameters.items())
+        lines.append(f"  {words}: {told or 'no star passes the cuts'}")
+    return "\n".join(lines)
+
+
+def _told(done: int, stars: int) -> None:
+    click.echo(f"estimated {done} of {stars} stars", err=True)
+
+
+def _rows(table: "Table") -> list[dict[str, Any]]:
+    return [
+        {name: value.item() if hasattr(value, "item") else value for name, value in zip(table.colnames, row, strict=True)} for row in table
+    ]
 
 
 def draw_version(connection: psycopg.Connection, version: ModelVersion, folder: Path) -> list[Path]:

@@ -15,7 +15,8 @@ from jaxtyping import Float64
 from torch import Tensor, nn
 
 from models.forward.calibration import Calibration
-from models.forward.features import FEATURES, Fit
+from models.forward.features import FEATURES
+from models.forward.inference import Estimates
 from models.forward.observations import KnownLabels
 from models.forward.parameters import TYPE
 from models.forward.version import ForwardVersion
@@ -98,10 +99,10 @@ class Confidence:
         return frequency
 
 
-def agreement(fit: Fit, labels: KnownLabels) -> Float64[np.ndarray, "n 3"]:
+def agreement(estimates: Estimates, labels: KnownLabels) -> Float64[np.ndarray, "n 3"]:
     """chi_eps^2 of each star's estimates and survey labels (Eq. 27), in the order of TYPE; NaN where the survey has no label."""
-    estimate = fit.variables[:, : len(TYPE)].double()
-    variance = torch.diagonal(fit.covariance, dim1=1, dim2=2)[:, : len(TYPE)].double()
+    estimate = estimates.variables[:, : len(TYPE)].double()
+    variance = torch.diagonal(estimates.covariance, dim1=1, dim2=2)[:, : len(TYPE)].double()
     known = labels.type.double()
     total = variance + labels.type_error.double() ** 2 + torch.tensor([TOLERANCE[name] ** 2 for name in TYPE], dtype=torch.float64)
     chi2 = torch.where(torch.isfinite(labels.type_error), (estimate - known) ** 2 / total, torch.full_like(total, torch.nan))

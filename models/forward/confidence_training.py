@@ -4,8 +4,9 @@ Estimates of training and held-out stars are made as at run time, without the su
 basic cut, but for a fifth of them, which stop the learning and calibrate its scores; the reliability curves are those of the held-out stars.
 """
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,21 @@ from models.forward.classifier_fit import Recipe, learn
 from models.forward.confidence import BAD, GOOD, PART, Confidence, agreement, standardisation
 from models.forward.domain import OUT_OF_DOMAIN, Domain
 from models.forward.domain import PART as DOMAIN_PART
-from models.forward.features import Columns, Fit, features, taken
+from models.forward.features import Columns, features
+from models.forward.inference import Estimates, infer
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import TYPE
+from models.forward.sample import ForwardSample, SampleStars
+from models.forward.version import ForwardVersion
+from models.learning.training import REPORT_SECONDS
 from models.numerics.rarity import FEWEST
-from models.spec import Report
+from models.spec import Progress, Report
 
 FEWEST_EXAMPLES = 20
 """Of good and of bad estimates, to learn from; below, a network would learn single stars."""
 WITHHELD = 0.2
+BLOCK = 1024
+"""Stars whose whitening matrices are in memory at a time: 36 MB."""
 """Share of the training stars that a classifier does not learn from."""
 
 
@@ -38,29 +45,61 @@ class FittedStars:
     columns: Columns
     observed: Observations
     labels: KnownLabels
-    fit: Fit
+    estimates: Estimates
 
     def __len__(self) -> int:
         return len(self.observed)
 
 
-def learn_from(
-    train: FittedStars, held_out: FittedStars, ln_prior_cut: float, report: Report, settings: Mapping[str, Any], seed: int
+def train_confidence(
+    version: ForwardVersion,
+    sample: ForwardSample,
+    report: Report,
+    settings: Mapping[str, Any],
+    seed: int,
+    device: str | torch.device = "cpu",
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Classifiers and domain: what goes into ``ForwardVersion.extras``, and figures under ``confidence`` and ``domain``."""
-    passed = BasicCut.of(train.observed, train.fit, ln_prior_cut).passed.cpu().numpy()
-    tested = BasicCut.of(held_out.observed, held_out.fit, ln_prior_cut).passed.cpu().numpy()
-    confidence, figures = train_classifiers(train, passed, report, Recipe.from_settings(settings), seed)
-    for label, curves in held_out_reliability(confidence, held_out, tested).items():
-        figures[label]["held_out"] = curves
-    counts: dict[str, Any] = {
-        "train": len(train),
-        "train_passed": int(passed.sum()),
-        "held_out": len(held_out),
-        "held_out_passed": int(tested.sum()),
-    }
-    domain, domain_figures = measured_domain(train, passed, held_out, tested, seed)
-    return {**confidence.tensors(), **domain}, {PART: {**figures, "stars": counts}, DOMAIN_PART: domain_figures}
+    """Classifiers and domain of a trained flux model: what goes into ``ForwardVersion.extras``, and figures under ``confidence`` and ``domain``.
+
+    Every star of the sample is inferred as at run time, also those that self-cleaning left out: they are the bad examples.
+    """
+    train = fitted(version, sample.train, report, device)
+    held_out = {name: fitted(version, stars, report, device) for name, stars in sample.held_out.items()}
+    return learn_from(train, held_out, version.ln_prior_cut, report, settings, seed)
+
+
+def fitted(version: ForwardVersion, stars: SampleStars, report: Report, device: str | torch.device = "cpu") -> FittedStars:
+    """Stars with their estimates; the whitening matrices, which may lie in a file, are read a block at a time."""
+    n, began, reported = len(stars), time.monotonic(), time.monotonic()
+    blocks = []
+    for begin in range(0, max(n, 1), BLOCK):
+        blocks.append(infer(version, stars.observations.take(slice(begin, begin + BLOCK)), device))
+        now, done = time.monotonic(), min(begin + BLOCK, n)
+        if now - reported >= REPORT_SECONDS:
+            reported = now
+            report(Progress(done, n, float(blocks[-1].loss.median()), done / (now - began), (n - done) * (now - began) / done))
+    estimates = Estimates(*(torch.cat([getattr(block, each.name) for block in blocks]) for each in fields(Estimates)))
+    return FittedStars(stars.columns, stars.observations, stars.labels, estimates)
+
+
+def learn_from(
+    train: FittedStars, held_out: Mapping[str, FittedStars], ln_prior_cut: float, report: Report, settings: Mapping[str, Any], seed: int
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """``train_confidence`` of stars that are fitted already."""
+    stars = {"train": train} | {f"held_out_{name}": each for name, each in held_out.items()}
+    passed = {name: BasicCut.of(each.observed, each.estimates, ln_prior_cut).passed.cpu().numpy() for name, each in stars.items()}
+    confidence, figures = train_classifiers(train, passed["train"], report, Recipe.from_settings(settings), seed)
+    domain, domain_figures = measured_domain(train, passed["train"], seed)
+    for name, each in stars.items():
+        if name == "train":
+            continue
+        for label, curves in measured_reliability(confidence, each, passed[name]).items():
+            figures[label][name] = curves
+        if domain is not None:
+            domain_figures[name] = scores_above(domain, each, passed[name])
+    counts = {name: {"stars": len(each), "passed_basic_cut": int(passed[name].sum())} for name, each in stars.items()}
+    tensors = {**confidence.tensors(), **(domain.tensors() if domain is not None else {})}
+    return tensors, {PART: {**figures, "stars": counts}, DOMAIN_PART: domain_figures}
 
 
 def train_classifiers(
@@ -68,8 +107,8 @@ def train_classifiers(
 ) -> tuple[Confidence, dict[str, Any]]:
     """A classifier of each label that has examples enough among the stars that passed the basic cut, and what is to be told of each label."""
     rows = np.flatnonzero(passed)
-    x = features(train.columns, train.observed, train.fit)[rows]
-    chi2 = agreement(train.fit, train.labels)[rows]
+    x = features(train.columns, train.observed, train.estimates)[rows]
+    chi2 = agreement(train.estimates, train.labels)[rows]
     centre, scale = standardisation(x)
     networks, calibrations = {}, {}
     figures: dict[str, dict[str, Any]] = {}
@@ -91,17 +130,17 @@ def train_classifiers(
     return Confidence(centre, scale, networks, calibrations), figures
 
 
-def held_out_reliability(confidence: Confidence, stars: FittedStars, passed: Bool[np.ndarray, " n"]) -> dict[str, Any]:
-    """Of each label with a classifier: reliability of raw and calibrated scores on stars that nothing learnt from, good and bad ones that pass the basic cut.
+def measured_reliability(confidence: Confidence, stars: FittedStars, passed: Bool[np.ndarray, " n"]) -> dict[str, dict[str, Any]]:
+    """Of each label with a classifier, how reliable raw and calibrated scores are on stars that pass the basic cut and that nothing learnt from.
 
     ``auc`` is the chance that of a good and a bad estimate the good one has the higher score; null where one kind is missing.
     """
     from sklearn.metrics import roc_auc_score
 
-    raw = confidence.probabilities(features(stars.columns, stars.observed, stars.fit))
+    raw = confidence.probabilities(features(stars.columns, stars.observed, stars.estimates))
     calibrated = confidence.calibrated(raw)
-    chi2 = agreement(stars.fit, stars.labels)
-    curves: dict[str, Any] = {}
+    chi2 = agreement(stars.estimates, stars.labels)
+    curves: dict[str, dict[str, Any]] = {}
     for name in confidence.networks:
         at = TYPE.index(name)
         good, bad = (passed & each for each in (chi2[:, at] < GOOD, chi2[:, at] > BAD))
@@ -113,17 +152,18 @@ def held_out_reliability(confidence: Confidence, stars: FittedStars, passed: Boo
     return curves
 
 
-def measured_domain(
-    train: FittedStars, passed: Bool[np.ndarray, " n"], held_out: FittedStars, tested: Bool[np.ndarray, " m"], seed: int
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The domain of the training stars that passed the basic cut, and how many held-out stars that pass it lie beyond each decade of the score."""
-    if passed.sum() < FEWEST:
-        return {}, {"state": f"not measured: only {passed.sum()} training stars pass the basic cut, {FEWEST} are needed"}
-    rows = torch.from_numpy(np.flatnonzero(passed))
-    domain = Domain.measured(train.observed.take(rows), taken(train.fit, rows), seed)
-    score = domain.score(held_out.observed, held_out.fit)[tested]
-    beyond = {f"{decade:g}": int((score > decade).sum()) for decade in (1.0, 2.0, OUT_OF_DOMAIN)}
-    return domain.tensors(), {"state": "measured", "stars": len(rows), "held_out": len(score), "held_out_above": beyond}
+def measured_domain(train: FittedStars, passed: Bool[np.ndarray, " n"], seed: int) -> tuple[Domain | None, dict[str, Any]]:
+    """The domain of the training stars that passed the basic cut, None where they are too few, and what is to be told of it."""
+    stars = int(passed.sum())
+    if stars < FEWEST:
+        return None, {"state": f"not measured: {stars} training stars pass the basic cut, {FEWEST} are needed"}
+    return Domain.measured(train.observed, train.estimates, passed, seed), {"state": "measured", "stars": stars}
+
+
+def scores_above(domain: Domain, stars: FittedStars, passed: Bool[np.ndarray, " n"]) -> dict[str, int]:
+    """How many stars that pass the basic cut score above one, two and three."""
+    score = domain.score(stars.observed, stars.estimates)[passed]
+    return {"stars": len(score)} | {f"above_{decade:g}": int((score > decade).sum()) for decade in (1.0, 2.0, OUT_OF_DOMAIN)}
 
 
 def stratified_draw(good: Bool[np.ndarray, " n"], bad: Bool[np.ndarray, " n"], share: float, seed: int) -> Bool[np.ndarray, " n"]:

@@ -4,14 +4,14 @@ Four things are looked at, each against the training stars that pass the basic c
 
     fit         ln of chi2 per degree of freedom, against what is usual at the star's signal-to-noise
     worst band  ln of the largest normalised residual of a band, likewise: a line in emission spoils few bands
-    place       distance to the fifth nearest training star in ln teff, feh, logg, colour and absolute magnitude
+    place       distance to the fifth nearest training star in ln teff, feh and logg
     parallax    ln of the difference from Gaia's parallax, in its errors
 
 The score is the rarest of the four on the scale that this maximum has among the training stars: 3 means that one training star in a thousand is as
 strange. It does not grow less if any of the four grows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from models.forward.bands import N_XP, WAVELENGTHS
-from models.forward.features import Fit, ln, normalised_residuals
+from models.forward.features import ln, normalised_residuals
+from models.forward.inference import Estimates
 from models.forward.observations import Observations
 from models.forward.parameters import N_TYPE, PARALLAX
 from models.forward.version import ForwardVersion
@@ -32,7 +32,6 @@ PART = "domain"
 LOOKED_AT = ("fit", "worst_band", "place", "parallax")
 OUT_OF_DOMAIN = 3.0
 """Score above which a star is flagged: stranger than 999 of 1,000 training stars."""
-BLUE, RED = (WAVELENGTHS[:N_XP] < 640.0), (WAVELENGTHS[:N_XP] > 640.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +44,13 @@ class Domain:
     rarity: CombinedRarity
 
     @classmethod
-    def measured(cls, observed: Observations, fit: Fit, seed: int) -> Self:
-        """Of the training stars; DataError for fewer than 50."""
-        seen = _Seen.of(observed, fit)
-        placed = np.isfinite(seen.place).all(axis=1)
+    def measured(cls, observed: Observations, estimates: Estimates, chosen: Bool[np.ndarray, " n"], seed: int) -> Self:
+        """Of the chosen stars, 50 or more; DataError for fewer."""
+        seen = _Seen.of(observed, estimates).take(chosen)
         parts = (
             RunningSpread.measured(seen.ln_snr, seen.ln_reduced_chi2),
             RunningSpread.measured(seen.ln_snr, seen.ln_worst),
-            NeighbourDistance.measured(seen.place[placed], seed),
+            NeighbourDistance.measured(seen.place, seed),
         )
         return cls(*parts, CombinedRarity.measured(_strangeness(*parts, seen)))
 
@@ -78,13 +76,13 @@ class Domain:
         parts = {name: getattr(self, name).tensors() for name in ("fit", "worst_band", "place", "rarity")}
         return {f"{PART}.{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
 
-    def score(self, observed: Observations, fit: Fit) -> Float64[np.ndarray, " n"]:
+    def score(self, observed: Observations, estimates: Estimates) -> Float64[np.ndarray, " n"]:
         """The out-of-domain score of each star."""
-        return self.rarity.of(_strangeness(self.fit, self.worst_band, self.place, _Seen.of(observed, fit)))
+        return self.rarity.of(_strangeness(self.fit, self.worst_band, self.place, _Seen.of(observed, estimates)))
 
-    def parts(self, observed: Observations, fit: Fit) -> Float64[np.ndarray, "n 4"]:
+    def parts(self, observed: Observations, estimates: Estimates) -> Float64[np.ndarray, "n 4"]:
         """Rarity of each of the four by itself, in the order of LOOKED_AT; NaN where a star lacks what it is made of."""
-        return self.rarity.each(_strangeness(self.fit, self.worst_band, self.place, _Seen.of(observed, fit)))
+        return self.rarity.each(_strangeness(self.fit, self.worst_band, self.place, _Seen.of(observed, estimates)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,39 +92,31 @@ class _Seen:
     ln_snr: Float64[np.ndarray, " n"]
     ln_reduced_chi2: Float64[np.ndarray, " n"]
     ln_worst: Float64[np.ndarray, " n"]
-    place: Float64[np.ndarray, "n 5"]
+    place: Float64[np.ndarray, "n 3"]
     ln_tension: Float64[np.ndarray, " n"]
 
     @classmethod
-    def of(cls, observed: Observations, fit: Fit) -> Self:
-        observed = observed.to(device=torch.device("cpu"), dtype=torch.float64)
-        variables, chi2, flux = (each.detach().to("cpu", torch.float64) for each in (fit.variables, fit.chi2, fit.flux))
-        present = observed.present
-        snr = torch.where(present, observed.flux.abs() / observed.flux_error, torch.full_like(flux, torch.nan)).nanmedian(dim=1).values
+    def of(cls, observed: Observations, estimates: Estimates) -> Self:
+        flux, error, parallax, parallax_error = (
+            each.detach().to("cpu", torch.float64)
+            for each in (observed.flux, observed.flux_error, observed.parallax, observed.parallax_error)
+        )
+        variables, present = estimates.variables, torch.isfinite(error)
+        snr = torch.where(present, flux.abs() / error, torch.full_like(flux, torch.nan)).nanmedian(dim=1).values
         freedom = (present.sum(1) - variables.shape[1]).clamp(min=1)
-        tension = (torch.exp(variables[:, PARALLAX]) - observed.parallax).abs() / observed.parallax_error
+        tension = ln((torch.exp(variables[:, PARALLAX]) - parallax).abs() / parallax_error)
         seen = (
             ln(snr.nan_to_num(1.0)),
-            ln(chi2 / freedom),
-            ln(normalised_residuals(observed, flux).abs().amax(1)),
-            _place(observed, variables, present),
-            torch.where(torch.isfinite(observed.parallax_error), ln(tension), torch.full_like(tension, torch.nan)),
+            ln(estimates.chi2 / freedom),
+            ln(normalised_residuals(flux, error, estimates.flux).abs().amax(1)),
+            torch.column_stack([torch.log(variables[:, :1]), variables[:, 1:N_TYPE]]),
+            torch.where(torch.isfinite(parallax_error), tension, torch.full_like(tension, torch.nan)),
         )
         return cls(*(each.numpy() for each in seen))
 
-
-def _place(observed: Observations, variables: Float64[Tensor, "n p"], present: Bool[Tensor, "n bands"]) -> Float64[Tensor, "n 5"]:
-    """ln teff, feh, logg, colour and absolute magnitude of the light received at the estimated parallax; NaN in a star without blue or red bands.
-
-    Colour is blue minus red, the magnitude that of the red light, of mean fluxes of the XP bands there are; extinction is left in.
-    """
-    lights = []
-    for side in (BLUE, RED):
-        mask = present[:, :N_XP] & torch.from_numpy(side)
-        lights.append(torch.where(mask, observed.flux[:, :N_XP], torch.zeros(())).sum(1) / mask.sum(1))
-    blue, red = (-2.5 * torch.log10(each.clamp(min=1e-9)) for each in lights)
-    magnitude = red + 5 / np.log(10) * variables[:, PARALLAX]
-    return torch.column_stack([torch.log(variables[:, :1]), variables[:, 1:N_TYPE], blue - red, magnitude])
+    def take(self, chosen: Bool[np.ndarray, " n"]) -> Self:
+        """Some of the stars."""
+        return type(self)(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
 
 def _strangeness(fit: RunningSpread, worst_band: RunningSpread, place: NeighbourDistance, seen: _Seen) -> Float64[np.ndarray, "n 4"]:

@@ -5,8 +5,6 @@ here; ``models.forward.confidence`` puts the training stars' median in its place
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Protocol
 
 import torch
 from jaxtyping import Float, Float64
@@ -14,6 +12,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from models.forward.bands import BAND_NAMES, FITTED_DOF
+from models.forward.inference import Estimates
 from models.forward.observations import Observations
 from models.forward.parameters import N_TYPE, PARALLAX
 
@@ -33,63 +32,18 @@ Columns = Mapping[str, Float64[ndarray, " n"]]
 """Columns of ``catalog.stars.StarBatch``, NaN where the catalogue has nothing."""
 
 
-class Fit(Protocol):
-    """What the features take of an inference (``models.forward.inference.Estimates``)."""
-
-    @property
-    def variables(self) -> Float[Tensor, "n p"]:
-        """The solver's variables at the minimum."""
-        ...
-
-    @property
-    def chi2(self) -> Float[Tensor, " n"]:
-        """chi2_opt, of the fluxes alone."""
-        ...
-
-    @property
-    def ln_prior(self) -> Float[Tensor, " n"]:
-        """ln p of the type."""
-        ...
-
-    @property
-    def flux(self) -> Float[Tensor, "n bands"]:
-        """Predicted fluxes."""
-        ...
-
-    @property
-    def covariance(self) -> Float[Tensor, "n p p"]:
-        """In linear units, teff in kK."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class SomeFit:
-    """The fit of some of the stars."""
-
-    variables: Float[Tensor, "n p"]
-    chi2: Float[Tensor, " n"]
-    ln_prior: Float[Tensor, " n"]
-    flux: Float[Tensor, "n bands"]
-    covariance: Float[Tensor, "n p p"]
-
-
-def taken(fit: Fit, index: Tensor) -> SomeFit:
-    """The fit of the stars at an index."""
-    return SomeFit(*(getattr(fit, each.name)[index] for each in fields(SomeFit)))
-
-
-def features(columns: Columns, observed: Observations, fit: Fit) -> Float64[Tensor, "n 86"]:
+def features(columns: Columns, observed: Observations, estimates: Estimates) -> Float64[Tensor, "n 86"]:
     """The features of n stars in the order of FEATURES, on the CPU; NaN where a star lacks what one is made of.
 
     Missing bands have residual 0. ``ln_dplx2`` is of the square of (parallax - Gaia's) / error; the parallax is the one that was fitted, zero point
     taken off.
     """
-    observed = observed.to(device=torch.device("cpu"), dtype=torch.float64)
-    variables, chi2, ln_prior, flux, covariance = (
-        each.detach().to("cpu", torch.float64) for each in (fit.variables, fit.chi2, fit.ln_prior, fit.flux, fit.covariance)
+    flux, flux_error, parallax, parallax_error = (
+        each.detach().to("cpu", torch.float64) for each in (observed.flux, observed.flux_error, observed.parallax, observed.parallax_error)
     )
+    variables, chi2 = estimates.variables, estimates.chi2
     nothing = torch.full_like(chi2, torch.nan)
-    has_parallax = torch.isfinite(observed.parallax_error)
+    has_parallax = torch.isfinite(parallax_error)
 
     def column(name: str) -> Tensor:
         return torch.as_tensor(columns[name], dtype=torch.float64)
@@ -97,16 +51,16 @@ def features(columns: Columns, observed: Observations, fit: Fit) -> Float64[Tens
     def snr(band: str) -> Tensor:
         return torch.asinh(column(f"phot_{band}_mean_flux_over_error"))
 
-    tension = (torch.exp(variables[:, PARALLAX]) - observed.parallax) / observed.parallax_error
-    error = torch.sqrt(torch.diagonal(covariance, dim1=1, dim2=2)[:, :N_TYPE].clamp(min=0.0))
+    tension = (torch.exp(variables[:, PARALLAX]) - parallax) / parallax_error
+    error = torch.sqrt(torch.diagonal(estimates.covariance, dim1=1, dim2=2)[:, :N_TYPE].clamp(min=0.0))
     fidelity, norm_dg = column("fidelity_v2"), column("norm_dg")
     scalars = {
         "ln_rchi2_opt": ln(chi2 / FITTED_DOF),
         "ln_dplx2": torch.where(has_parallax, ln(tension**2), nothing),
-        "ln_prior": ln_prior,
+        "ln_prior": estimates.ln_prior,
         **{f"{name}_est": variables[:, i] for i, name in enumerate(("teff", "feh", "logg"))},
         **{f"{name}_est_err": error[:, i] for i, name in enumerate(("teff", "feh", "logg"))},
-        "asinh_plx_snr": torch.where(has_parallax, torch.asinh(observed.parallax / observed.parallax_error), nothing),
+        "asinh_plx_snr": torch.where(has_parallax, torch.asinh(parallax / parallax_error), nothing),
         **{f"asinh_{band}_snr": snr(band) for band in ("g", "bp", "rp")},
         "ln_phot_bp_rp_excess_factor": ln(column("phot_bp_rp_excess_factor")),
         "phot_g_mean_mag": column("phot_g_mean_mag"),
@@ -115,12 +69,15 @@ def features(columns: Columns, observed: Observations, fit: Fit) -> Float64[Tens
         "norm_dg": torch.where(torch.isnan(norm_dg) & ~torch.isnan(fidelity), torch.full_like(chi2, NO_NEIGHBOUR), norm_dg),
         **{f"ln_{band}_chi_squared": ln(column(f"{band}_chi_squared")) for band in ("bp", "rp")},
     }
-    return torch.cat([torch.stack([scalars[name] for name in SCALARS], dim=1), torch.asinh(normalised_residuals(observed, flux))], dim=1)
+    residuals = torch.asinh(normalised_residuals(flux, flux_error, estimates.flux))
+    return torch.cat([torch.stack([scalars[name] for name in SCALARS], dim=1), residuals], dim=1)
 
 
-def normalised_residuals(observed: Observations, flux: Float[Tensor, "n bands"]) -> Float[Tensor, "n bands"]:
-    """(predicted - observed flux) / error of each band, 0 in bands that were not measured."""
-    return torch.where(observed.present, (flux - observed.flux) / observed.flux_error, torch.zeros_like(flux))
+def normalised_residuals(
+    flux: Float64[Tensor, "n bands"], flux_error: Float64[Tensor, "n bands"], predicted: Float64[Tensor, "n bands"]
+) -> Float64[Tensor, "n bands"]:
+    """(predicted - observed flux) / error of each band, 0 in bands that were not measured (error infinite)."""
+    return torch.where(torch.isfinite(flux_error), (predicted - flux) / flux_error, torch.zeros_like(predicted))
 
 
 def ln(values: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

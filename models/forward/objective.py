@@ -55,11 +55,18 @@ class PopulationPrior:
         return -2 * self.types.ln_density(variables[:, :N_TYPE])
 
     def add_terms(self, variables: Float[Tensor, "n p"], value: Tensor, gradient: Tensor, curvature: Tensor) -> None:
-        """Add -2 ln p and its derivatives."""
-        ln_density, slope, bend = self.types.ln_density_terms(variables[:, :N_TYPE])
+        """Add -2 ln p and its derivatives: the exact curvature where the whole stays positive definite, else the mixture's upper bound.
+
+        With the bound alone, stars between components, such as the red clump's, would take several times as many steps.
+        """
+        ln_density, slope, bend, excess = self.types.ln_density_terms(variables[:, :N_TYPE])
         value -= 2 * ln_density
         gradient[:, :N_TYPE] -= 2 * slope
         curvature[:, :N_TYPE, :N_TYPE] += 2 * bend
+        exact = curvature.clone()
+        exact[:, :N_TYPE, :N_TYPE] -= 2 * excess
+        definite = torch.linalg.cholesky_ex(exact).info == 0
+        curvature.copy_(torch.where(definite[:, None, None], exact, curvature))
 
     def take(self, index: Tensor) -> "PopulationPrior":
         """The same prior."""
@@ -103,28 +110,44 @@ class LabelPrior:
 
 
 class StarObjective:
-    """-2 ln posterior of n stars under a flux model, in a box: a problem of ``models.numerics.least_squares``."""
+    """-2 ln posterior of n stars under a flux model, in a box: a problem of ``models.numerics.least_squares``.
 
-    def __init__(self, model: FluxModel, observed: Observations, prior: StarPrior, bounds: Bounds | None = None) -> None:
-        self.model, self.observed, self.prior, self.bounds = model, observed, prior, bounds
-        self._parallax_weight = observed.parallax_error**-2
+    With ``starts`` above one every star has that many rows of variables, one after the other, and its whitening matrix is read once for all of
+    them.
+    """
+
+    def __init__(
+        self, model: FluxModel, observed: Observations, prior: StarPrior, bounds: Bounds | None = None, *, starts: int = 1
+    ) -> None:
+        self.model, self.prior, self.bounds = model, prior, bounds
+        self._observed, self._starts = observed, starts
+        of_rows = (observed.flux, observed.parallax, observed.parallax_error**-2)
+        self._flux, self._parallax, self._parallax_weight = (
+            of_rows if starts == 1 else (each.repeat_interleave(starts, 0) for each in of_rows)
+        )
 
     def __len__(self) -> int:
-        return len(self.observed)
+        return len(self._flux)
 
     def take(self, index: Tensor) -> Self:
-        """The objective of some of the stars."""
-        return type(self)(self.model, self.observed.take(index), self.prior.take(index), self.bounds)
+        """The objective of some of the rows, each a star of its own."""
+        stars = index if self._starts == 1 else torch.div(index, self._starts, rounding_mode="floor")
+        return type(self)(self.model, self._observed.take(stars), self.prior.take(index), self.bounds)
+
+    def _whitened(self, differences: Float[Tensor, "n k bands"]) -> Float[Tensor, "n k bands"]:
+        """k differences in flux for each row, times the row's whitening matrix."""
+        whitening = self._observed.whitening
+        together = differences.reshape(len(whitening), self._starts * differences.shape[1], differences.shape[2])
+        return torch.bmm(together, whitening.transpose(1, 2)).view(differences.shape)
 
     def chi2(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
         """chi_f^2 of the fluxes alone (Eq. 4)."""
-        difference = self.model.flux(variables) - self.observed.flux
-        return (torch.bmm(self.observed.whitening, difference[..., None])[..., 0] ** 2).sum(1)
+        return (self._whitened((self.model.flux(variables) - self._flux)[:, None])[:, 0] ** 2).sum(1)
 
     def loss(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
         """The objective of each star."""
         parallax = torch.exp(variables[:, PARALLAX])
-        loss = self.chi2(variables) + (parallax - self.observed.parallax) ** 2 * self._parallax_weight
+        loss = self.chi2(variables) + (parallax - self._parallax) ** 2 * self._parallax_weight
         loss = loss + self.prior.value(variables) - 2 * variables[:, PARALLAX] - 2 * variables[:, EXT]
         if self.bounds is not None:
             loss = loss + (self.bounds.excess(variables) ** 2).sum(1)
@@ -133,12 +156,11 @@ class StarObjective:
     def terms(self, variables: Float[Tensor, "n p"]) -> Terms:
         """The objective with gradient and curvature, in one pass over the whitening matrices."""
         flux, jacobian = self.model.flux_and_jacobian(variables)
-        rows = torch.cat([jacobian.transpose(1, 2), (flux - self.observed.flux)[:, None]], dim=1)  # (n, p + 1, bands)
-        whitened = torch.bmm(rows, self.observed.whitening.transpose(1, 2))
+        whitened = self._whitened(torch.cat([jacobian.transpose(1, 2), (flux - self._flux)[:, None]], dim=1))  # (n, p + 1, bands)
         products = torch.bmm(whitened, whitened.transpose(1, 2))
         value, gradient, curvature = products[:, -1, -1].clone(), 2 * products[:, :-1, -1], 2 * products[:, :-1, :-1]
         parallax = torch.exp(variables[:, PARALLAX])
-        difference = parallax - self.observed.parallax
+        difference = parallax - self._parallax
         value += difference**2 * self._parallax_weight - 2 * variables[:, PARALLAX] - 2 * variables[:, EXT]
         gradient[:, PARALLAX] += 2 * difference * self._parallax_weight * parallax - 2
         gradient[:, EXT] -= 2

@@ -1,10 +1,12 @@
 """A version of the forward model trained on a release's sample: flux model, prior, and the parts that are learnt after them."""
 
+from dataclasses import replace
 from typing import Any
 
 from catalog.settings import settings as environment
 from models.forward.bands import WAVELENGTHS
 from models.forward.checkpoint import Checkpoint
+from models.forward.confidence_training import train_confidence
 from models.forward.flux_training import train_flux_model
 from models.forward.sample import ForwardSample
 from models.forward.version import ForwardVersion
@@ -27,7 +29,8 @@ def train(sample: ForwardSample, configuration: Configuration, seed: int, report
         stars.observations, stars.labels, WAVELENGTHS, configuration, seed, report, chosen_device(device), checkpoint
     )
     version = ForwardVersion(WAVELENGTHS, trained.flux_model, trained.type_prior, trained.ln_prior_cut, sample.sampling)
-    metrics: dict[str, Any] = {"training": trained.metrics, "sample": {name: dict(counts) for name, counts in sample.counts.items()}}
-    weights = version.to_bytes()
+    extras, judged = train_confidence(version, sample, report, configuration, seed, device=chosen_device(device))
+    metrics: dict[str, Any] = {"training": trained.metrics, **judged, "sample": {name: dict(counts) for name, counts in sample.counts.items()}}
+    weights = replace(version, extras=extras).to_bytes()
     checkpoint.discard()
     return Trained(weights, metrics)

@@ -1,7 +1,7 @@
 """Which stellar types there are: a Gaussian mixture of (teff in kK, feh, logg), fitted to the training stars (Zhang, Green & Rix 2023, Eq. 18).
 
-Its gradient is exact; its curvature is that of the expectation-maximisation bound, the components' inverse covariances weighted by their
-responsibilities, which is positive definite everywhere.
+Its gradient is exact; its curvature comes in two parts: that of the expectation-maximisation bound, the components' inverse covariances weighted
+by their responsibilities, which is positive definite everywhere, and what this has too much where several components have a say.
 """
 
 import math
@@ -47,14 +47,23 @@ class TypePrior(nn.Module):
         offset = types[:, None] - self.means
         return torch.logsumexp(self.ln_norms - 0.5 * ((self.precisions @ offset[..., None])[..., 0] * offset).sum(-1), dim=1)
 
-    def ln_density_terms(self, types: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"], Float[Tensor, "n 3 3"]]:
-        """ln p, its gradient, and a positive definite curvature of -ln p."""
+    def ln_density_terms(
+        self, types: Float[Tensor, "n 3"]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"], Float[Tensor, "n 3 3"], Float[Tensor, "n 3 3"]]:
+        """ln p, its gradient, a positive definite curvature of -ln p, and what that has too much.
+
+        Curvature less excess is the exact second derivative of -ln p, which may be indefinite between components. Both are positive semi-definite.
+        """
         offset = types[:, None] - self.means
         pull = (self.precisions @ offset[..., None])[..., 0]  # (n, k, 3)
         parts = self.ln_norms - 0.5 * (pull * offset).sum(-1)
         ln_density = torch.logsumexp(parts, dim=1)
         share = torch.exp(parts - ln_density[:, None])  # (n, k)
-        return ln_density, -(share[..., None] * pull).sum(1), (share[..., None, None] * self.precisions).sum(1)
+        weighted = share[..., None] * pull
+        gradient = -weighted.sum(1)
+        curvature = (share @ self.precisions.flatten(1)).view(-1, N_TYPE, N_TYPE)
+        excess = weighted.transpose(1, 2) @ pull - gradient[:, :, None] * gradient[:, None, :]
+        return ln_density, gradient, curvature, excess
 
     def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n 3"]:
         """Types drawn from the mixture, on the CPU in float64 so that a seed gives the same ones everywhere."""

@@ -16,9 +16,8 @@ from catalog.releases import release_named
 from catalog.settings import settings as environment
 from catalog.store.model_store import ModelVersion, NewVersion, find_version, store_version
 from catalog.version import code_version
-from models.learning.sample import TrainingSample
 from models.registry import model_module
-from models.spec import Configuration, Report
+from models.spec import Configuration, Report, Sample
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def train_version(
         return TrainedVersion(store_version(connection, new, trained.weights), new=True)
 
 
-def configuration_sha256(model: str, configuration: Configuration, sample: TrainingSample, seed: int) -> str:
+def configuration_sha256(model: str, configuration: Configuration, sample: Sample, seed: int) -> str:
     """SHA-256 of all that a version follows from: model, settings, the query with its result, the split with its numbers, seed."""
     identity = {
         "model": model, "configuration": configuration, "query": sample.query, "sample": sample.sha256, "seed": seed,

@@ -49,11 +49,23 @@ class Minimum:
     iterations: Int[Tensor, " n"]
     converged: Bool[Tensor, " n"]
 
+    @classmethod
+    def nothing(cls, n: int, p: int) -> Self:
+        """Zeros in float64 to be filled by ``put``."""
+        return cls(
+            torch.zeros(n, p, dtype=torch.float64), torch.zeros(n, dtype=torch.float64), torch.zeros(n, p, p, dtype=torch.float64),
+            torch.zeros(n, dtype=torch.int64), torch.zeros(n, dtype=torch.bool),
+        )  # fmt: skip
+
+    def grouped(self, k: int) -> Self:
+        """The problems in groups of k: every field has the shape (n / k, k, ...)."""
+        return type(self)(*(getattr(self, each.name).unflatten(0, (len(self.value) // k, k)) for each in fields(self)))
+
     def take(self, index: Any) -> Self:
         """Some of the problems."""
         return type(self)(*(getattr(self, each.name)[index] for each in fields(self)))
 
-    def put(self, at: Tensor, those: "Minimum") -> None:
+    def put(self, at: Any, those: "Minimum") -> None:
         """Set the rows ``at``."""
         for each in fields(self):
             getattr(self, each.name)[at] = getattr(those, each.name)
@@ -61,9 +73,17 @@ class Minimum:
 
 @torch.no_grad()
 def batched_least_squares(
-    problem: Problem, start: Float[Tensor, "n p"], *, largest_step: Sequence[float], tolerance: float = 1e-3, iterations: int = 60
+    problem: Problem,
+    start: Float[Tensor, "n p"],
+    *,
+    largest_step: Sequence[float],
+    tolerance: float = 1e-3,
+    iterations: int = 60,
+    leave: bool = True,
 ) -> Minimum:
     """Minimise each function from its start.
+
+    Without ``leave`` all stay in the batch until the end: for a few steps from starts that share their data, which leaving would copy.
 
     ``largest_step`` bounds each variable's change in one step. A problem has converged when the decrease that its quadratic model promises is below
     ``tolerance``, or the decrease of an accepted step is and the promise is below ten times that.
@@ -86,7 +106,7 @@ def batched_least_squares(
         count = int(moving.sum())
         if count == 0:
             break
-        if count <= SHRINK * len(at):
+        if leave and count <= SHRINK * len(at):
             found.put(at, Minimum(here, value, curvature, tried, converged))
             keep = torch.argsort(~moving, stable=True)[: count + -count % TILE]  # those that have stopped fill the last tile
             at, here, value, damping, gradient, curvature = (each[keep] for each in (at, here, value, damping, gradient, curvature))

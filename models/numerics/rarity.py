@@ -18,7 +18,8 @@ from catalog.errors import DataError
 FEWEST = 50
 """Numbers that a sample needs."""
 IN_TAIL = 30
-"""Numbers of the sample that the tail is measured on; more (1 %) where there are more."""
+"""Numbers of the sample that the tail is measured on, but no smaller share of it than ``TAIL_SHARE``: contaminants are rarer than that."""
+TAIL_SHARE = 0.003
 KNOTS = 64
 
 
@@ -39,7 +40,7 @@ class Rarity:
         values = np.sort(sample[np.isfinite(sample)])
         if len(values) < FEWEST:
             raise DataError(f"a scale of rarity needs {FEWEST} finite numbers or more, not {len(values)}.")
-        share = min(max(IN_TAIL / len(values), 0.01), 0.5)
+        share = min(max(IN_TAIL / len(values), TAIL_SHARE), 0.5)
         decades = np.linspace(0.0, -np.log10(share), KNOTS)
         knots = np.quantile(values, 1 - 10.0**-decades)
         rising = np.concatenate([[True], np.diff(knots) > 0])  # of equal knots the first, which has the larger share above it

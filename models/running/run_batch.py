@@ -1,4 +1,4 @@
-"""One chunk of a run on one worker: claim it, read its spectra, predict, write labels and reasons behind the fence."""
+"""One chunk of a run on one worker: claim it, read its stars, predict, write labels and reasons behind the fence."""
 
 import functools
 import time
@@ -17,12 +17,8 @@ from catalog.schema.label_table import LABEL_TABLES
 from catalog.schema.model_run import NO_LABEL
 from catalog.settings import settings
 from catalog.store.model_store import read_version
-from catalog.store.spectrum_store import read_spectra
 from models.registry import model_module
-from models.spec import Model, Predictions
-
-BLOCK_ROWS = 2_000
-"""Spectra in memory at a time: as float64 with correlations 14 kB each, so some 30 MB."""
+from models.spec import Model, ModelModule, Predictions
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,8 @@ def run_chunk(database: Database, run_id: int, chunk: int, lease_seconds: float)
         try:
             with heartbeat(database, claimed, lease_seconds):
                 model = loaded_model(database, run.model_version_id)
-                correlations = model_module(run.model).SPEC.correlations
-                predictions = predict_chunk(connection, claimed, release_named(connection, run.release), model, correlations)
+                release = release_named(connection, run.release)
+                predictions = predict_chunk(connection, claimed, release, model_module(run.model), model)
                 labels, no_label, sums = rows_of(predictions, run_id, run.model, model.n_pixels)
                 seconds = time.monotonic() - started
                 write_chunk(connection, claimed, LABEL_TABLES[run.model].name, labels, no_label, sums, seconds, model.device_class)
@@ -74,12 +70,10 @@ def run_chunk(database: Database, run_id: int, chunk: int, lease_seconds: float)
 
 
 def predict_chunk(
-    connection: psycopg.Connection, claimed: ClaimedChunk, release: DataRelease, model: Model, correlations: bool
+    connection: psycopg.Connection, claimed: ClaimedChunk, release: DataRelease, module: ModelModule, model: Model
 ) -> list[Predictions]:
-    """Predictions for the chunk's spectra, block by block, outside any transaction."""
-    batches = read_spectra(
-        connection, release, claimed.first_source_id, claimed.last_source_id, block_rows=BLOCK_ROWS, correlations=correlations
-    )
+    """Predictions for the chunk's stars, batch by batch, outside any transaction."""
+    batches = module.read(connection, release, claimed.first_source_id, claimed.last_source_id)
     return [model.predict(batch) for batch in batches]
 
 

@@ -36,7 +36,22 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT array(SELECT functions.vector_element(vector, i) FROM generate_series(1, length(vector) / 4) AS i)
 $$;
 
+CREATE OR REPLACE FUNCTION functions.rescaled_triangle(triangle bytea, size integer, factor double precision) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+-- Only the first row changes: its first element by the factor twice. float4send gives the bytes of a packed element.
+DECLARE
+    first_row bytea := float4send((functions.vector_element(triangle, 1) * factor * factor)::real);
+BEGIN
+    FOR i IN 2..size LOOP
+        first_row := first_row || float4send((functions.vector_element(triangle, i) * factor)::real);
+    END LOOP;
+    RETURN first_row || substring(triangle FROM 4 * size + 1);
+END
+$$;
+
 COMMENT ON FUNCTION functions.vector_element(bytea, integer) IS 'Element (from 1) of a packed vector; null past its end.';
 COMMENT ON FUNCTION functions.unpack_vector(bytea) IS 'A packed vector as an array of real.';
 COMMENT ON FUNCTION functions.triangle_element(bytea, integer, integer, integer) IS
     'Element (one, other), from 1, of a symmetric matrix of so many rows that is packed as its upper triangle, row by row.';
+COMMENT ON FUNCTION functions.rescaled_triangle(bytea, integer, double precision) IS
+    'The packed triangle of a symmetric matrix of so many rows after its first variable is multiplied by a factor.';

@@ -11,8 +11,13 @@ from catalog.binary_copy import CopyField, Rows, write_rows
 from catalog.database import Database, Role
 from catalog.schema.column import ColumnType
 from catalog.spectra import SpectrumBatch, layout_of, pack
+from catalog.stars import STAR_COLUMNS, StarBatch
+from ingest.sky.wavelengths import XP_GRID, ln_black_body
+from ingest.sky.xp_forward import BANDS, Release, band_operator
+from ingest.sky.xp_noise import observe
 
 SpectraBuilder = Callable[..., SpectrumBatch]
+StarBuilder = Callable[..., StarBatch]
 LoadSpectra = Callable[[Database, SpectrumBatch, str], None]
 
 FIELDS = (
@@ -48,6 +53,52 @@ def simulated_spectra() -> SpectraBuilder:
             (np.arange(first, first + n, dtype=np.int64) + 1) << 35, layout_of(bp, rp, e_bp, e_rp), bp, rp, e_bp, e_rp,
             g_mean_flux=10 * flux[:, 0], g_mean_mag=np.full(n, np.nan),
         )  # fmt: skip
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def black_body_stars() -> StarBuilder:
+    """``build(n, seed=0, release="dr3")``: black bodies of 4,000 to 9,000 K, G about 8 to 16, with the simulated sky's noise and correlations.
+
+    Their photometry in the infrared is that of the black body, good and uncrowded; their parallaxes are 1 mas with an error of 0.02.
+    """
+
+    def build(n: int, seed: int = 0, release: Release = "dr3") -> StarBatch:
+        random = np.random.default_rng([77, seed])
+        teff = random.uniform(4000, 9000, n)
+        at_592 = 10 ** random.uniform(-17.0, -14.0, n)  # W m-2 nm-1
+        scale = at_592 / np.exp(ln_black_body(np.array([592.0]), teff)[:, 0])
+        flux = np.exp(ln_black_body(XP_GRID, teff)) * scale[:, None]
+        columns = {name: np.full(n, np.nan) for name in STAR_COLUMNS}
+        arrays = {}
+        for band in BANDS:
+            dr3 = band_operator(band).coefficients(flux)
+            seen = observe(band_operator(band, release), dr3, np.full(n, 30.0), random)
+            arrays |= {
+                f"{band}_coefficients": seen.coefficients.astype(np.float32),
+                f"{band}_errors": seen.coefficient_errors,
+                f"{band}_correlations": seen.coefficient_correlations,
+            }
+            columns[f"{band}_standard_deviation"] = seen.standard_deviation.astype(np.float64)
+        layout = layout_of(**arrays)
+        constants = {
+            "parallax": 1.0, "parallax_error": 0.02, "astrometric_params_solved": 31, "nu_eff_used_in_astrometry": 1.5, "ecl_lat": 10.0,
+            "phot_g_mean_mag": 14.0, "fidelity_v2": 1.0, "unwise_separation": 0.05,
+            **{f"{band}_{name}": value for band in ("j", "h", "ks") for name, value in (("msigcom", 0.03), ("quality_a", 1))},
+            **{f"{band}_{name}": value for band in ("w1", "w2") for name, value in (("qf", 1.0), ("fracflux", 0.95))},
+        }  # fmt: skip
+        columns |= {name: np.full(n, float(value)) for name, value in constants.items()}
+        from models.forward.bands import FLUX_UNIT, NIR_WAVELENGTHS
+        from models.forward.nir_fluxes import UNWISE_ZERO_POINT, magnitude_of_flux
+
+        magnitudes = magnitude_of_flux(np.exp(ln_black_body(NIR_WAVELENGTHS, teff)) * scale[:, None] / FLUX_UNIT)
+        columns |= {f"{band}_m": magnitudes[:, i] for i, band in enumerate(("j", "h", "ks"))}
+        for i, band in enumerate(("w1", "w2")):
+            columns[f"{band}_flux"] = 10 ** (0.4 * (UNWISE_ZERO_POINT - magnitudes[:, 3 + i]))
+            columns[f"{band}_dflux"] = 0.01 * columns[f"{band}_flux"]
+        source_id = (np.arange(n, dtype=np.int64) + 1) << 35
+        return StarBatch(SpectrumBatch(source_id, layout, **arrays), columns)
 
     return build
 

@@ -1,9 +1,6 @@
-"""Simulated stars that the tests of the sky share, and GaiaXPy without its side effects."""
+"""Simulated stars that the tests of the sky share."""
 
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -39,18 +36,3 @@ def field_like_stars() -> FieldLikeStars:
     scale = 10 ** (-0.4 * (rng.uniform(8, 18, n) - g))[:, None]
     coefficients = {band: at_surface[band] * scale for band in BANDS}
     return FieldLikeStars(flux * scale, coefficients, synthetic_g_bp_rp(coefficients["bp"], coefficients["rp"]))
-
-
-@pytest.fixture
-def gaiaxpy() -> Iterator[ModuleType]:
-    """The package, with matplotlib's settings put back: importing it turns on TeX for every plot. Without warnings of its own import."""
-    import matplotlib as mpl
-
-    before = mpl.rcParams["text.usetex"]
-    with mpl.rc_context():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it says of itself while it loads; what it says of our files is not ignored
-            import gaiaxpy
-
-        yield gaiaxpy
-    assert mpl.rcParams["text.usetex"] == before

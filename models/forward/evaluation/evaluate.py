@@ -1,0 +1,160 @@
+"""A stored version measured on stars that it has not learnt from: read, estimated as a run would, compared, kept with the version, and a page made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import psycopg
+from jaxtyping import Float, Int64
+
+from catalog.errors import UsageError
+from catalog.releases import DataRelease, release_named
+from catalog.settings import settings as environment
+from catalog.store.model_store import ModelVersion, add_metrics, read_version
+from catalog.version import code_version
+from models.evaluation.page import Page
+from models.forward.evaluation.estimates import EstimatedStars, Predictor, estimated
+from models.forward.evaluation.references import (
+    Reference,
+    gaia_reference,
+    named_sets,
+    placed,
+    reddening_reference,
+    sky_positions,
+    survey_references,
+)
+from models.forward.evaluation.report import Evaluation, Sources, evaluated
+from models.forward.evaluation.truth import read_bounds, read_truth
+from models.forward.evaluation.unseen import BLOCK, other_sources, star_batches
+from models.forward.parameters import PARAMETERS, TYPE
+from models.forward.sample import SampleStars
+from models.forward.version import ForwardVersion
+from models.learning.held_out import sample_of
+from models.registry import model_module
+
+Told = Callable[[int, int], None]
+"""How many stars of how many have been estimated."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compare a version with. ``truth`` and ``information`` are files beside a simulated sky; ``sets`` names sets (none: all)."""
+
+    truth: Path | None = None
+    information: Path | None = None
+    sets: tuple[str, ...] = ()
+    others: int = 20_000
+    """Most stars beside those held out, of the release and of those with other labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """An evaluation with its page."""
+
+    evaluation: Evaluation
+    page: Page
+
+
+def evaluate_version(connection: psycopg.Connection, version: ModelVersion, request: Request, command: str, told: Told) -> Measured:
+    """Measure a version, and add the numbers to its metrics under ``evaluation``.
+
+    DataError if the release no longer gives the sample that the version learnt from, or a file of a simulated sky is not about these stars; UsageError
+    for a truth beside real stars, or a set that no star is in.
+    """
+    release = release_named(connection, version.release)
+    if request.truth is not None and not release.simulated:
+        raise UsageError(f"{version.release} is a release of real stars: nobody knows their truth. Leave --truth away.")
+    sample = sample_of(connection, version)
+    held_out: SampleStars = sample.held_out["all"]
+    others = other_sources(connection, release, sample.source_id, request.others, version.seed)
+    source_id = np.union1d(held_out.source_id, others)
+    stored = read_version(connection, version.model_version_id)
+    predictor = cast(Predictor, model_module(version.model).load(stored.weights, version.configuration, environment().device))
+    model = ForwardVersion.from_bytes(stored.weights, version.configuration)
+
+    def batches() -> Any:
+        for number, batch in enumerate(star_batches(connection, release, source_id)):
+            told(min(number * BLOCK, len(source_id)), len(source_id))
+            yield batch
+        told(len(source_id), len(source_id))
+
+    stars, refused = estimated(predictor, model, version.configuration, batches())
+    is_held_out = np.isin(stars.source_id, held_out.source_id)
+    sources = _sources(connection, release, stars, held_out, request)
+    stamp = f"{'Simulated stars' if release.simulated else 'Real stars'}, version {version.version}."
+    evaluation = evaluated(stars, is_held_out, refused, sources, _at_542(model), stamp)
+    numbers = {
+        "measure": "estimate minus reference; bias is the median, scatter 1.4826 times the median absolute deviation",
+        "simulated": release.simulated,
+        "held_out": int(is_held_out.sum()),
+        "others": int((~is_held_out).sum()),
+        "split": version.metrics["split"],
+        "code_version": code_version(),
+        **evaluation.numbers,
+    }
+    add_metrics(connection, version, {"evaluation": numbers})
+    return Measured(Evaluation(numbers, evaluation.sections), _page(version, release, evaluation, numbers, command))
+
+
+def _sources(
+    connection: psycopg.Connection, release: DataRelease, stars: EstimatedStars, held_out: SampleStars, request: Request
+) -> Sources:
+    """Everything that these stars are compared with."""
+    ids = stars.source_id
+    reddening = reddening_reference(connection, release, ids)
+    surveys = survey_references(connection, release, ids)
+    return Sources(
+        training_labels=training_labels(ids, held_out),
+        gaia=gaia_reference(stars.parallax, stars.parallax_error, reddening),
+        surveys=[each for each in surveys if each.key in ("apogee", "galah")],
+        sets=named_sets(connection, release, ids, request.sets, surveys),
+        reddening=reddening,
+        positions=sky_positions(connection, release, ids),
+        truth=read_truth(request.truth, ids) if request.truth is not None else None,
+        bounds=read_bounds(request.information, ids) if request.information is not None else (),
+    )
+
+
+def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars) -> Reference:
+    """The labels that the training would have used of the held-out stars, in the catalogue's units; NaN for all others."""
+    here, there = placed(source_id, held_out.source_id)
+    values, errors = (np.full((len(source_id), len(PARAMETERS)), np.nan) for _ in range(2))
+    unit = np.array([1000.0, 1.0, 1.0])
+    types = slice(0, len(TYPE))
+    values[here, types] = held_out.labels.type.numpy()[there] * unit
+    errors[here, types] = held_out.labels.type_error.numpy()[there] * unit
+    return Reference("training_labels", "the survey's labels of the training sample (LAMOST and Hot Payne by default)", values, errors)
+
+
+def _at_542(model: ForwardVersion) -> float:
+    """R at the band next to 542 nm."""
+    extinction: Float[np.ndarray, " bands"] = np.exp(model.flux_model.ln_extinction.detach().numpy())
+    return float(extinction[np.argmin(np.abs(model.wavelengths - 542.0))])
+
+
+def _page(version: ModelVersion, release: DataRelease, evaluation: Evaluation, numbers: dict[str, Any], command: str) -> Page:
+    kind = "simulated" if release.simulated else "real"
+    warning = (
+        "All stars on this page are simulated. The figures show whether the pipeline recovers what was put in; they say nothing about the real sky."
+        if release.simulated
+        else ""
+    )
+    facts = (
+        (
+            "Version",
+            f"{version.model} version {version.version}, weights {version.weights_sha256[:16]}, learnt from {version.trained_on} stars",
+        ),
+        (
+            "Sample",
+            f"{version.release}: {numbers['held_out']:,} {kind} stars that the version held out, {numbers['others']:,} others that it has not seen",
+        ),
+        ("Learnt from", f"{version.training_count:,} {kind} stars with labels, seed {version.seed}"),
+        ("Command", command),
+        ("Made", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, code {code_version()}"),
+        ("Method", "Zhang, Green & Rix 2023 (MNRAS 524, 1855); figures are numbered as theirs"),
+    )
+    title = f"Evaluation of {version.model} version {version.version} on {kind} stars"
+    return Page(title, warning, facts, evaluation.sections)

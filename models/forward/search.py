@@ -1,0 +1,125 @@
+"""The search for a star's lowest minimum: many starts take a few steps, those that lead elsewhere than a better one are followed to their end.
+
+Ordinary stars are done after a short search. Where the parallax says little, the extinction is large, the fit is bad or two minima compete, a
+longer one follows. All of it runs in float32.
+"""
+
+import copy
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from models.forward.bands import FITTED_DOF
+from models.forward.bounds import Bounds
+from models.forward.fitting import minimise
+from models.forward.flux_model import FluxModel
+from models.forward.minima import distinct_minima, worth_following
+from models.forward.objective import PopulationPrior, StarObjective
+from models.forward.observations import Observations
+from models.forward.parameters import EXT
+from models.forward.starts import StartGrid
+from models.forward.version import ForwardVersion
+from models.numerics.least_squares import TILE, Minimum
+
+
+@dataclass(frozen=True)
+class Effort:
+    """A search: groups and members of its start grid, softening of the errors, starts of each star, how many are followed to their end."""
+
+    groups: int
+    members: int
+    soft: float
+    starts: int
+    followed: int
+
+
+FIRST = Effort(groups=64, members=16, soft=0.015, starts=8, followed=3)
+SECOND = Effort(groups=128, members=32, soft=0.01, starts=24, followed=6)
+TRIAL_STEPS = 2
+"""Which all starts take."""
+FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 2.0
+"""A star is searched again where its parallax is below so many sigma, ext above, loss over the degrees of freedom above, or two minima compete."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What the starts of n stars lead to: k points of each, unfilled places with an infinite value; and how many starts there were."""
+
+    points: Minimum
+    starts: Int[Tensor, " n"]
+
+
+@dataclass(frozen=True, eq=False)
+class Searcher:
+    """What a version says of stars, in float32 on one device, with its start grids."""
+
+    model: FluxModel
+    prior: PopulationPrior
+    bounds: Bounds
+    grids: tuple[StartGrid, StartGrid]
+
+    @classmethod
+    def of(cls, version: ForwardVersion, device: torch.device) -> Self:
+        """The searcher of a version; its grids are computed here, in float64 on the CPU."""
+        first, second = (
+            StartGrid.of(version.flux_model, version.type_prior, effort.groups, effort.members, effort.soft) for effort in (FIRST, SECOND)
+        )
+        bounds = Bounds.around(version.type_prior, version.flux_model.n_parameters)
+        return cls(
+            copy.deepcopy(version.flux_model).to(device=device, dtype=torch.float32),
+            PopulationPrior(version.type_prior).to(device=device, dtype=torch.float32),
+            bounds.to(device=device, dtype=torch.float32),
+            (first.to(device=device, dtype=torch.float32), second.to(device=device, dtype=torch.float32)),
+        )
+
+    def search(self, observed: Observations) -> Candidates:
+        """All that is found for these stars (float32, on the searcher's device)."""
+        found = self._follow(observed, self.grids[0], FIRST)
+        starts = torch.full_like(found.iterations[:, 0], FIRST.starts)
+        again = torch.nonzero(self._unsure(found, observed))[:, 0]
+        if len(again) == 0:
+            return Candidates(found, starts)
+        again = again[torch.arange(len(again) + -len(again) % TILE, device=again.device) % len(again)]  # full tiles, or bits depend on companions
+        starts[again] = FIRST.starts + SECOND.starts
+        more = nowhere(len(observed), SECOND.followed, found)
+        more.put(again, self._follow(observed.take(again), self.grids[1], SECOND))
+        return Candidates(
+            Minimum(*(torch.cat([getattr(found, each.name), getattr(more, each.name)], dim=1) for each in fields(Minimum))), starts
+        )
+
+    def _follow(self, observed: Observations, grid: StartGrid, effort: Effort) -> Minimum:
+        """The points that one search leads to, (n, followed, ...)."""
+        n, k = len(observed), effort.starts
+        start = grid.best(observed, k)
+        if self.model.has_xi:
+            start = torch.cat([start, start.new_zeros(n, k, 1)], dim=2)
+        objective = StarObjective(self.model, observed, self.prior, self.bounds, starts=k)
+        trial = minimise(objective, self.bounds.clamp(start.flatten(0, 1)), TRIAL_STEPS, leave=False).grouped(k)
+        chosen, meant = worth_following(trial.variables, trial.value, trial.curvature, effort.followed)
+        star, place = torch.nonzero(meant, as_tuple=True)
+        which = chosen[star, place]
+        end = minimise(StarObjective(self.model, observed.take(star), self.prior, self.bounds), trial.variables[star, which])
+        found = nowhere(n, effort.followed, end)
+        found.put((star, place), end)
+        found.iterations[:, 0] += trial.iterations.sum(1)
+        return found
+
+    def _unsure(self, found: Minimum, observed: Observations) -> Bool[Tensor, " n"]:
+        """Which stars deserve a second search."""
+        minima = distinct_minima(found.variables, found.value, found.curvature, found.converged)
+        rows = torch.arange(len(observed), device=found.value.device)
+        loss, ext = found.value[rows, minima.best], torch.exp(found.variables[rows, minima.best, EXT])
+        poor = ~(observed.parallax > FEW_SIGMA * observed.parallax_error)
+        return poor | (ext > MUCH_EXT) | ~(loss < BAD_FIT * FITTED_DOF) | (minima.count > 1)
+
+
+def nowhere(n: int, k: int, like: Minimum) -> Minimum:
+    """Places for k points of n stars, all infinitely high."""
+    p = like.variables.shape[-1]
+    blank = Minimum.nothing(n * k, p)
+    blank = Minimum(*(getattr(blank, each.name).to(getattr(like, each.name)) for each in fields(Minimum))).grouped(k)
+    blank.value.fill_(torch.inf)
+    return blank
