@@ -24,11 +24,11 @@ from models.forward.objective import LabelPrior, StarObjective
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, N_TYPE, PARALLAX
 from models.forward.phases import Phase, phases
-from models.forward.self_cleaning import Outliers, outliers
+from models.forward.self_cleaning import Outliers, half, outliers
 from models.forward.type_prior import TypePrior
 from models.learning.training import repeatable
 from models.numerics.devices import CPU, device_class
-from models.numerics.least_squares import batched_least_squares
+from models.numerics.least_squares import Minimum, batched_least_squares
 from models.spec import Progress, Report
 
 BLOCK = 1024
@@ -71,7 +71,7 @@ def high_quality(observed: Observations, labels: KnownLabels) -> Bool[Tensor, " 
 
 def measured_variables(observed: Observations, labels: KnownLabels, n_parameters: int) -> Float[Tensor, "n p"]:
     """The solver's variables at their measured values; an unknown reddening is the others' median."""
-    variables = torch.zeros(len(observed), n_parameters, dtype=torch.float64)
+    variables = torch.zeros(len(observed), n_parameters, dtype=torch.float64, device=labels.type.device)
     known = torch.isfinite(labels.ext_error)
     ext = torch.where(known, labels.ext, labels.ext[known].median() if bool(known.any()) else 0.1)
     variables[:, :N_TYPE] = labels.type
@@ -188,7 +188,7 @@ class _Training:
         }
         if phase.cleans:
             found = self.outliers()
-            self.clean = ~found.either
+            self.clean = ~found.any
             figures["self_cleaning"] = found.counts()
         self.history.append(figures)
 
@@ -204,7 +204,7 @@ class _Training:
         here = self.variables[index].to(self.device, torch.float32)
         if phase.star_rule == "solver":
             seen = tempered(observed, self.temperature) if phase.tempered else observed
-            here = self.solved(seen, labels, here, STAR_STEPS if phase.learns_network else 60)
+            here = self.solve(seen, labels, here, STAR_STEPS if phase.learns_network else 60).variables
         if phase.learns_network:
             assert self.optimiser is not None
             loss, median = network_step(
@@ -224,11 +224,11 @@ class _Training:
         """The labels as a prior, with the logarithmic terms of Eq. 14 or without."""
         return LabelPrior(labels) if self.settings["logarithmic_terms"] else LinearLabelPrior(labels)
 
-    def solved(self, observed: Observations, labels: KnownLabels, start: Tensor, iterations: int) -> Tensor:
+    def solve(self, observed: Observations, labels: KnownLabels, start: Tensor, iterations: int) -> Minimum:
         """The stars' parameters after some steps of the solver."""
         with torch.no_grad():
             problem = StarObjective(self.model, observed, self.prior(labels))
-            return batched_least_squares(problem, start, largest_step=LARGEST_STEP[: start.shape[1]], iterations=iterations).variables
+            return batched_least_squares(problem, start, largest_step=LARGEST_STEP[: start.shape[1]], iterations=iterations)
 
     # --- figures ---
 
@@ -251,19 +251,21 @@ class _Training:
 
     @torch.no_grad()
     def outliers(self) -> Outliers:
+        """All stars against the model of the moment."""
         found = []
         for index in torch.split(torch.arange(len(self.observed)), BLOCK):
             observed, labels = self.stars(index)
-            found.append(
-                outliers(
-                    self.model,
-                    observed,
-                    labels,
-                    self.variables[index].to(self.device, torch.float32),
-                    float(self.settings["cleaning_sigma"]),
-                )
-            )
-        return Outliers(torch.cat([each.by_parameters for each in found]), torch.cat([each.by_flux for each in found]))
+            here = self.variables[index].to(self.device, torch.float32)
+            gain = self.gain_as_binaries(observed, labels, here) if self.settings["cleaning_binaries"] else torch.zeros_like(here[:, 0])
+            found.append(outliers(self.model, observed, labels, here, float(self.settings["cleaning_sigma"]), gain))
+        return Outliers.joined(found)
+
+    def gain_as_binaries(self, observed: Observations, labels: KnownLabels, single: Tensor) -> Tensor:
+        """By how much two stars alike explain each star better than one does, in L_star."""
+        start = measured_variables(observed, labels, self.model.n_parameters).to(single)
+        start[:, EXT] = single[:, EXT]
+        double = self.solve(half(observed), labels, start, 60)
+        return StarObjective(self.model, observed, self.prior(labels)).loss(single) - double.value
 
     def seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.began

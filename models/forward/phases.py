@@ -75,7 +75,7 @@ def phases(settings: Mapping[str, Any]) -> tuple[Phase, ...]:
             Phase(1, "high_quality", int(settings["epochs_network"]), network_rate=rate),
             Phase(2, "high_quality", int(settings["epochs_high_quality"]), "solver", network_rate=rate, tempered=True),
             Phase(3, "all", 1, "solver", cleans=True),
-            Phase(5, "clean", int(settings["epochs_clean"]), "solver", network_rate=rate),
+            Phase(5, "clean", int(settings["epochs_clean"]), "solver", network_rate=float(settings["network_rate_clean"]), tempered=True),
             Phase(6, "all", 1, "solver"),
         )
     if settings["schedule"] == "paper":

@@ -13,14 +13,16 @@ TRAINING_CHOICES: tuple[Choice, ...] = (
     Choice("logarithmic_terms", False, True, "Whether stars' parameters in training have Eq. 14's -2 ln ext - 2 ln parallax, which move the zero point of extinction."),
     Choice("schedule", "ours", "paper", "Optimisers, rates and steps: ours or paper (their Table 1)."),
     Choice("batch", 128, 512, "Stars of each step of the network."),
-    Choice("epochs_network", 200, 128, "Epochs of phase 1 (schedule ours; the paper's has its own)."),
-    Choice("epochs_high_quality", 100, 128, "Epochs of phase 2."),
-    Choice("epochs_clean", 300, 128, "Epochs of phase 5."),
+    Choice("epochs_network", 100, 128, "Epochs of phase 1 (schedule ours; the paper's has its own)."),
+    Choice("epochs_high_quality", 60, 128, "Epochs of phase 2."),
+    Choice("epochs_clean", 150, 128, "Epochs of phase 5."),
     Choice("network_rate", 5e-3, 1e-3, "Highest learning rate of the network."),
+    Choice("network_rate_clean", 3e-3, 1e-7, "Highest learning rate of the network in phase 5."),
     Choice("gradient_clip", 1e9, 1000.0, "Largest norm of a gradient (1000 in their later code)."),
     Choice("chi2_cap", 20.0, 0.0, "Soft cap of chi2 a band in L_model, 0 without (20 in their later code)."),
     Choice("weight_penalty", 1.0, 1.0, "Weight of the mean square weight in L_model (Eq. 12)."),
     Choice("cleaning_sigma", 4.0, 4.0, "Beyond how many sigma of a parameter or flux a star is cleaned away."),
+    Choice("cleaning_binaries", True, False, "Whether stars that two equal stars explain better than one are cleaned away too."),
 )  # fmt: skip
 _SHORT: dict[str, Any] = {"epochs_network": 100, "epochs_high_quality": 60, "epochs_clean": 150}
 
