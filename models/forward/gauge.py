@@ -82,8 +82,8 @@ def _settle_ext(model: FluxModel, labels: KnownLabels, variables: Float[Tensor, 
         return
     factor, offset = found[0], found[1] if len(found) > 1 else torch.zeros_like(found[0])
     variables[:, EXT] = torch.log((factor * ext + offset).clamp(min=LEAST_EXT))
-    model.ln_extinction -= torch.log(factor).to(model.ln_extinction)
-    model.output.bias += offset.to(model.output.bias) * torch.exp(model.ln_extinction)
+    model.ln_extinction.sub_(torch.log(factor).to(model.ln_extinction))
+    model.output.bias.add_(offset.to(model.output.bias) * torch.exp(model.ln_extinction))
 
 
 def _settle_parallax(model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]) -> None:
@@ -92,4 +92,4 @@ def _settle_parallax(model: FluxModel, observed: Observations, variables: Float[
     if found is None or not 0.2 < float(found[0]) < 5.0:
         return
     variables[:, PARALLAX] += torch.log(found[0])
-    model.output.bias -= 2 * torch.log(found[0]).to(model.output.bias)
+    model.output.bias.sub_(2 * torch.log(found[0]).to(model.output.bias))
