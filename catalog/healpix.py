@@ -3,11 +3,12 @@
 A Gaia source_id holds the nested HEALPix pixel of level 12 above its lowest 35 bits (Gaia data model, gaia_source.source_id). That
 pixel is the one of the detection: real sources lie up to 5.5 arcsec outside it, so a cone must be padded by the largest offset.
 HEALPix: Gorski et al. 2005, ApJ 622, 759.
+
+healpy is imported where a pixel is asked for, not before: it brings astropy's coordinates and matplotlib along, half of a command's start.
 """
 
 from typing import Any
 
-import healpy as hp
 import numpy as np
 from jaxtyping import Float64, Int64
 
@@ -57,6 +58,8 @@ def polygon_ranges(polygon: SphericalPolygon, padding: float = 0.0, most: int = 
     Begins with the pixels of the cone around the polygon. Pixels that its border may pass are divided as long as half of all
     area lies in them and no more than ``most`` ranges come of it.
     """
+    import healpy as hp
+
     reach = padding + MARGIN
     if polygon.radius + reach >= 180.0:
         return [(0, END)]
@@ -81,6 +84,8 @@ def polygon_ranges(polygon: SphericalPolygon, padding: float = 0.0, most: int = 
 
 def _cone_pixels(ra: float, dec: float, reach: float) -> tuple[int, Int64[np.ndarray, " pixels"]]:
     """The level of pixels about a third of the reach (degrees) wide, and those that a cone touches, ascending."""
+    import healpy as hp
+
     level = int(np.clip(np.ceil(np.log2(3.0 * _PIXEL_SIZE_LEVEL_0 / reach)), COARSEST_LEVEL, LEVEL))
     centre = hp.ang2vec(ra % 360.0, dec, lonlat=True)
     if reach > 90.0:
@@ -107,10 +112,19 @@ def _coarse_pixels(centre: Float64[np.ndarray, " 3"], reach: float) -> Int64[np.
 
     There healpy's query_disc, version 1.20.1, loses up to 64 of 768 pixels (seen at ra 0, dec 0 from 135 degrees on).
     """
+    import healpy as hp
+
     nside = 1 << COARSEST_LEVEL
     centres = np.stack(hp.pix2vec(nside, np.arange(hp.nside2npix(nside)), nest=True), axis=1)
     limit = min(np.radians(reach) + hp.max_pixrad(nside), np.pi)
     return np.flatnonzero(centres @ centre >= np.cos(limit))
+
+
+def pixel_of(ra: Float64[np.ndarray, " n"], dec: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    """The nested pixel of level 12 of each position (degrees), which must be on the sky."""
+    import healpy as hp
+
+    return np.asarray(hp.ang2pix(NSIDE, ra, dec, nest=True, lonlat=True), np.int64)
 
 
 def pixel_offset(
@@ -120,6 +134,8 @@ def pixel_offset(
 
     Pixel edges are sampled at 32 points a side, which is right to 0.01 arcsec. DataError for an identifier or position that cannot be.
     """
+    import healpy as hp
+
     source_id, ra, dec = np.asarray(source_id, np.int64), np.asarray(ra, np.float64), np.asarray(dec, np.float64)
     wrong = ~(np.isfinite(ra) & (np.abs(dec) <= 90.0) & (source_id >= 0) & (source_id < END))
     if wrong.any():
@@ -127,7 +143,7 @@ def pixel_offset(
         raise DataError(f"Source {source_id[row]} at ({ra[row]}, {dec[row]}): the identifier or the position is not on the sky.")
     pixel = source_id >> SHIFT
     offset = np.zeros(len(source_id))
-    outside = np.flatnonzero(hp.ang2pix(NSIDE, ra, dec, nest=True, lonlat=True) != pixel)
+    outside = np.flatnonzero(pixel_of(ra, dec) != pixel)
     for start in range(0, len(outside), _ROWS_AT_A_TIME):
         rows = outside[start : start + _ROWS_AT_A_TIME]
         position = hp.ang2vec(ra[rows], dec[rows], lonlat=True).reshape(-1, 3)
@@ -140,6 +156,8 @@ def _distance_to_edge(pixel: Int64[np.ndarray, " n"], position: Float64[np.ndarr
 
     Between samples 1.6 arcsec apart the chord lies within 1e-6 arcsec of the great circle, so straight segments serve.
     """
+    import healpy as hp
+
     corners: np.ndarray[Any, Any] = hp.boundaries(NSIDE, pixel, step=_EDGE_SAMPLES, nest=True)
     start = np.moveaxis(corners.reshape(len(pixel), 3, -1), 1, 2)  # (n, samples, 3)
     side = np.roll(start, -1, axis=1) - start

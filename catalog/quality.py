@@ -38,8 +38,10 @@ LEAST_CONFIDENCE = 0.5
 """Confidence of the forward model below which a label is flagged (Zhang, Green & Rix 2023, Table 2)."""
 LARGEST_REDUCED_CHI2 = 2.0
 """chi2_opt over 61 above which a fit is flagged (their Eq. 24)."""
-LARGEST_PARALLAX_DEVIATION = 10.0
+LARGEST_PARALLAX_TENSION = 10.0
 """Distance from Gaia's parallax, in its errors, above which a fit is flagged (their Eq. 26)."""
+OUT_OF_DOMAIN = 3.0
+"""out_of_domain above which a star is called outside the domain: stranger than 999 of 1,000 training stars."""
 
 FORWARD_FLAGS = (
     QualityFlag(0, "teff_uncertain", f"teff_confidence is below {LEAST_CONFIDENCE:g}; never set where the version has no classifier."),
@@ -47,7 +49,7 @@ FORWARD_FLAGS = (
     QualityFlag(2, "logg_uncertain", f"logg_confidence is below {LEAST_CONFIDENCE:g}; never set where the version has no classifier."),
     QualityFlag(3, "poor_fit", f"chi2_opt / 61 is above {LARGEST_REDUCED_CHI2:g}, however many fluxes there were."),
     QualityFlag(4, "unlikely_type", "ln_prior is below the version's cut: the 0.1 % quantile of its prior."),
-    QualityFlag(5, "parallax_off", f"parallax is more than {LARGEST_PARALLAX_DEVIATION:g} of Gaia's errors away from Gaia's."),
+    QualityFlag(5, "parallax_off", f"parallax is more than {LARGEST_PARALLAX_TENSION:g} of Gaia's errors away from Gaia's."),
 )
 """The paper's bits; bits 6 and 7 are never set (Table 2)."""
 

@@ -7,13 +7,12 @@ that are made of others.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-import healpy as hp
 import numpy as np
 from jaxtyping import Bool
 from psycopg import sql
 
 from catalog.binary_copy import Rows, copy_fields
-from catalog.healpix import NSIDE, SHIFT
+from catalog.healpix import SHIFT, pixel_of
 from catalog.schema.column import Column, ColumnType, StoreTable
 from ingest.file_table import Field, FileTable
 from ingest.product import CheckedRows, FileContext, Product
@@ -144,8 +143,7 @@ def _position_key(
     on_the_sky = none | ((ra >= 0) & (ra <= 360) & (np.abs(dec) <= 90))
     checks.reject(~on_the_sky, "position_out_of_range", lambda row: f"ra {ra[row]}, dec {dec[row]}")
     usable = on_the_sky & ~none
-    pixel = hp.ang2pix(NSIDE, np.where(usable, ra, 0.0), np.where(usable, dec, 0.0), nest=True, lonlat=True)
-    return np.asarray(pixel, np.int64) << SHIFT, ~usable
+    return pixel_of(np.where(usable, ra, 0.0), np.where(usable, dec, 0.0)) << SHIFT, ~usable
 
 
 def _columns_with_value(alias: str, columns: list[str]) -> sql.Composable:

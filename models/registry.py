@@ -8,6 +8,7 @@ from models.spec import ModelModule
 
 MODELS: dict[str, str] = {
     "scatter_vae": "models.scatter_vae",
+    "forward": "models.forward.model",
 }
 
 

@@ -43,10 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM ends the session as Ctrl-C does, so that the servers are stopped then as well."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM ends the session as Ctrl-C does, so that the servers are stopped then as well.
+
+    Ctrl-C does so too where the tests were started in the background of a shell, which lets programs ignore it, and all that they start.
+    """
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
-    signal.signal(signal.SIGTERM, previous)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
 
 
 def _serve(binaries: PostgresBinaries) -> Iterator[Database]:

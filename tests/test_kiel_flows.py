@@ -31,6 +31,9 @@ def test_the_service_ends_with_the_demonstration(ended_by: signal.Signals, datab
         with urllib.request.urlopen(f"{url}/availability", timeout=10) as answer:
             assert b"<avail:available>true" in answer.read()
         process.send_signal(ended_by)
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        finally:
+            process.kill()  # where it goes on, the test fails and does not wait for it
         with pytest.raises(URLError):
             urllib.request.urlopen(f"{url}/availability", timeout=10)

@@ -4,6 +4,7 @@ Labels are in K, dex, mag and mas; the order of every vector and matrix is teff,
 bit; what we add to it stands in columns of its own.
 """
 
+from catalog.quality import OUT_OF_DOMAIN
 from catalog.schema.column import Column, ColumnType, StoreTable
 from catalog.schema.model_run import RUN_ID
 from catalog.schema.release import SOURCE_ID
@@ -146,9 +147,16 @@ LABEL_FORWARD = StoreTable(
         Column(
             "out_of_domain",
             _R,
-            "How far the star's fit lies from those of the training stars: above 1 further than 99 per cent of them; null where the version cannot tell.",
+            "How unlike the training stars the star is, in decades: 2 as strange as one of 100, 3 as one of 1,000; null where the version cannot tell.",
             None,
             "stat.value",
+        ),
+        Column(
+            "outside_domain",
+            ColumnType.BOOLEAN,
+            f"Whether out_of_domain is above {OUT_OF_DOMAIN:g}, or not a number; null where the version cannot tell.",
+            None,
+            "meta.code.qual",
         ),
         Column(
             "loss",
@@ -158,8 +166,15 @@ LABEL_FORWARD = StoreTable(
             "stat.fit.goodness",
             nullable=False,
         ),
-        Column("converged", ColumnType.BOOLEAN, "Whether the fit met its stopping rule.", None, "meta.code.status", nullable=False),
-        Column("n_iterations", _S, "Steps of the fit that ended lowest.", None, "meta.number", nullable=False, principal=False),
+        Column(
+            "converged",
+            ColumnType.BOOLEAN,
+            "Whether the fit met its stopping rule within the range of types that the version knows.",
+            None,
+            "meta.code.status",
+            nullable=False,
+        ),
+        Column("n_iterations", _S, "Steps of the fit, of all its starts together.", None, "meta.number", nullable=False, principal=False),
         Column("n_starts", _S, "Starting points that were tried.", None, "meta.number", nullable=False, principal=False),
         Column(
             "n_minima",

@@ -7,11 +7,10 @@ ordinary proper motions have carried them since; sources beyond either are held 
 
 from dataclasses import dataclass
 
-import healpy as hp
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from catalog.healpix import NSIDE, SHIFT, cone_ranges
+from catalog.healpix import SHIFT, cone_ranges, pixel_of
 from ingest.linking.epoch import at_epoch
 
 _SAMPLES = 8
@@ -29,7 +28,7 @@ class Ranges:
 def covering_ranges(ra: Float64[np.ndarray, " n"], dec: Float64[np.ndarray, " n"], reach: float) -> Ranges:
     """Ranges for n positions in degrees and a reach in degrees; a position that is NaN has none."""
     there = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
-    pixel = np.asarray(hp.ang2pix(NSIDE, ra[there], dec[there], nest=True, lonlat=True), np.int64)
+    pixel = pixel_of(ra[there], dec[there])
     inside = _far_from_edges(ra[there], dec[there], pixel, reach)
     rows, first, last = [there[inside]], [pixel[inside] << SHIFT], [(pixel[inside] + 1) << SHIFT]
     edge_rows: list[int] = []
@@ -51,5 +50,5 @@ def _far_from_edges(ra: np.ndarray, dec: np.ndarray, pixel: np.ndarray, reach: f
     for angle in 2.0 * np.pi * np.arange(_SAMPLES) / _SAMPLES:
         step = 2.0 * reach * 3_600_000.0
         there = at_epoch(ra, dec, one * step * np.sin(angle), one * step * np.cos(angle), nothing, nothing, one)
-        inside &= hp.ang2pix(NSIDE, *there, nest=True, lonlat=True) == pixel
+        inside &= pixel_of(*there) == pixel
     return inside

@@ -61,7 +61,8 @@ def column_density(
         shown = np.where(tallest > 0, counts / np.maximum(tallest, 1), np.nan)
         axis.pcolormesh(x_edges, y_edges, shown.T, cmap=DENSITY, vmin=0, vmax=1, rasterized=True)
     else:
-        axis.plot(x, y, ".", ms=3, color=BLUE, alpha=0.35, mew=0)
+        few = len(x) < POINTS_UP_TO / 10
+        axis.plot(x, y, ".", ms=6 if few else 3, color=BLUE, alpha=0.6 if few else 0.35, mew=0)
     centres, lines = running_percentiles(x, y, np.linspace(*x_range, 16))
     for column, style in enumerate(("--", "-", "--")):
         axis.plot(centres, lines[:, column], style, color=LINES, lw=1.6)

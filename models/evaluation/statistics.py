@@ -157,28 +157,6 @@ def running_percentiles(
     return np.array(centres), np.array(lines).reshape(-1, 3)
 
 
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Stars whose confidence lies in an interval: how many, their mean confidence, and the share that was right."""
-
-    n: int
-    confidence: float
-    share: float
-
-
-def reliability(
-    confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = 10, fewest: int = FEWEST
-) -> list[ReliabilityBin]:
-    """The reliability curve: equal intervals of confidence from 0 to 1, those with fewer stars than ``fewest`` left out."""
-    index = Bins("", tuple(np.linspace(0.0, 1.0, bins + 1))).index(confidence)
-    found = []
-    for number in range(bins):
-        inside = index == number
-        if inside.sum() >= fewest:
-            found.append(ReliabilityBin(int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean())))
-    return found
-
-
 def median_correlations(covariance: Float[np.ndarray, "n p p"]) -> Float[np.ndarray, "p p"]:
     """The median over stars of each Pearson correlation; stars without a finite, positive diagonal are left out."""
     diagonal = np.diagonal(covariance, axis1=1, axis2=2)

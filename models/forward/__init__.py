@@ -10,6 +10,16 @@ whitening       Cholesky's whitening matrices, eigenvalues where they must
 flux_model      network and extinction curve: parameters -> fluxes with Jacobian
 type_prior      Gaussian mixture of (teff, feh, logg)
 objective       what is minimised for a star, at inference (Eq. 19) and in training (Eq. 14)
+basic_cut       the paper's three conditions of a usable estimate
+features        what the confidence classifiers see of a star
+confidence      the classifiers of teff, feh, logg at run time
+calibration     reliability curves, and isotonic calibration of scores to frequencies
+classifier_fit  how one classifier learns
+confidence_training  classifiers and domain at the end of a training, with their figures
+domain          how unlike the training stars a star is
+triangles       covariance matrices as packed float32 triangles in K
+label_rows      fits to rows of label_forward, with the paper's flags
+model           all of it put together: what the registry knows
 version         everything a stored version consists of, as safetensors
 flux_residuals  predicted beside observed fluxes of stars with labels
 products/       what a version says: predicted fluxes, extinction curve, figures of both, residuals of labelled stars

@@ -9,14 +9,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from catalog.quality import LARGEST_PARALLAX_TENSION, LARGEST_REDUCED_CHI2
 from models.forward.bands import FITTED_DOF
 from models.forward.inference import Estimates
 from models.forward.observations import Observations
 from models.forward.parameters import PARALLAX
-
-LARGEST_REDUCED_CHI2 = 2.0
-LARGEST_PARALLAX_TENSION = 10.0
-"""In errors of Gaia's parallax."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,7 @@
 """The forward model's own commands under ``kiel model``: evaluate, predict, residuals; and what ``show --plots`` draws."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +14,7 @@ from catalog.embedded_server import open_database
 from catalog.errors import UsageError
 from catalog.settings import settings
 from catalog.store.model_store import ModelVersion, read_version, version_of
+from models.learning.progress import LINE_SECONDS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -163,7 +166,7 @@ def evaluate(
             *(f" --{name}" for name, value in (("truth", truth), ("information", information)) if value),
             *(f" --set {each}" for each in sets),
         ]
-        measured = evaluate_version(connection, version, request, named + "".join(given) + f" --others {others}", _told)
+        measured = evaluate_version(connection, version, request, named + "".join(given) + f" --others {others}", _told_now_and_then())
     page = out or settings().home / "evaluations" / f"{MODEL}_{version.version}.html"
     _write(page, measured.page.html().encode())
     numbers = measured.evaluation.numbers
@@ -182,7 +185,7 @@ def _summary(numbers: dict[str, Any]) -> str:
     ]
     chosen = [(found["words"], found["groups"]["validated"]["parameters"]) for found in numbers["references"].values()]
     if "truth" in numbers:
-        first = next(iter(numbers["truth"].values()))["whole"]
+        first = next(iter(numbers["truth"].values()))
         chosen.append((f"{first['words']}, {first['groups']['ordinary']['words']}", first["groups"]["ordinary"]["parameters"]))
     for words, parameters in chosen:
         told = ", ".join(f"{name} {each['whole']['scatter']:.3g} ({each['whole']['bias']:+.2g})" for name, each in parameters.items())
@@ -190,8 +193,17 @@ def _summary(numbers: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _told(done: int, stars: int) -> None:
-    click.echo(f"estimated {done} of {stars} stars", err=True)
+def _told_now_and_then() -> Callable[[int, int], None]:
+    """Tells how many stars have been estimated: one line in ten seconds, and the last."""
+    last = time.monotonic()
+
+    def told(done: int, stars: int) -> None:
+        nonlocal last
+        if done == stars or time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            click.echo(f"estimated {done} of {stars} stars", err=True)
+
+    return told
 
 
 def _rows(table: "Table") -> list[dict[str, Any]]:

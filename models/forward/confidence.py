@@ -27,8 +27,6 @@ TOLERANCE = {"teff": 0.1, "feh": 0.1, "logg": 0.1}
 """eps of Eq. 27, in kK and dex."""
 GOOD, BAD = 4.0, 9.0
 """An estimate is good where chi_eps^2 is below the one and bad where it is above the other."""
-CERTAIN = 0.5
-"""Confidence below which the paper sets a flag."""
 FARTHEST = 10.0
 """Standardised features end here, so that a number such as no training star has cannot outweigh all others."""
 BLOCK = 512
@@ -120,12 +118,9 @@ def classifier(dropout: float) -> nn.Sequential:
 
 def standardisation(features: Float64[Tensor, "n 86"]) -> tuple[Float64[Tensor, " 86"], Float64[Tensor, " 86"]]:
     """Median and spread (half the range of the central 68 %) of each feature over the stars that have it; 0 and 1 where none has."""
-    low, centre, high = np.nan_to_num(np.nanquantile(_some(features), (0.16, 0.5, 0.84), axis=0))
+    values = features.numpy()
+    known = ~np.isnan(values)
+    filled = np.where(known.any(axis=0), values, 0.0) if len(values) else np.zeros((1, values.shape[1]))
+    low, centre, high = np.nanquantile(filled, (0.16, 0.5, 0.84), axis=0)
     scale = (high - low) / 2
     return torch.from_numpy(centre), torch.from_numpy(np.where(scale > 0, scale, 1.0))
-
-
-def _some(features: Float64[Tensor, "n 86"]) -> Float64[np.ndarray, "n 86"]:
-    """The features, with a row of zeros in the place of nothing, so that a quantile exists."""
-    values = features.numpy()
-    return np.where(np.isnan(values).all(axis=0), 0.0, values)

@@ -14,12 +14,13 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from catalog.quality import OUT_OF_DOMAIN
 from models.forward.basic_cut import BasicCut
 from models.forward.calibration import Calibration, reliability
 from models.forward.classifier_fit import Recipe, learn
 from models.forward.confidence import BAD, GOOD, PART, Confidence, agreement, standardisation
-from models.forward.domain import OUT_OF_DOMAIN, Domain
 from models.forward.domain import PART as DOMAIN_PART
+from models.forward.domain import Domain
 from models.forward.features import Columns, features
 from models.forward.inference import Estimates, infer
 from models.forward.observations import KnownLabels, Observations
@@ -33,9 +34,9 @@ from models.spec import Progress, Report
 FEWEST_EXAMPLES = 20
 """Of good and of bad estimates, to learn from; below, a network would learn single stars."""
 WITHHELD = 0.2
+"""Share of the training stars that a classifier does not learn from."""
 BLOCK = 1024
 """Stars whose whitening matrices are in memory at a time: 36 MB."""
-"""Share of the training stars that a classifier does not learn from."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,8 +30,6 @@ from models.numerics.running_spread import RunningSpread
 
 PART = "domain"
 LOOKED_AT = ("fit", "worst_band", "place", "parallax")
-OUT_OF_DOMAIN = 3.0
-"""Score above which a star is flagged: stranger than 999 of 1,000 training stars."""
 
 
 @dataclass(frozen=True, eq=False)

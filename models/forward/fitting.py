@@ -1,41 +1,46 @@
 """Stars fitted from given starts: the search in float32, the finish in float64."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import fields
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.forward.bounds import Bounds
 from models.forward.flux_model import FluxModel
 from models.forward.objective import StarObjective, StarPrior
 from models.forward.observations import Observations
-from models.numerics.least_squares import Minimum, batched_least_squares
+from models.numerics.least_squares import Minimum, batched_least_squares, descend
 
-BLOCK = 256
-"""Stars at a time: their whitening matrices in float32 then fit into a cache."""
+STARS = 2048
+"""Stars at a time: what float32 copies of whitening matrices (17 kB a star) take of the memory."""
 LARGEST_STEP = (0.8, 0.8, 0.8, 1.5, 1.0, 1.0)
 """Of each of the solver's variables."""
+TOLERANCE = 1e-3
+"""In the loss, -2 ln posterior."""
 STEPS, FINAL_STEPS = 60, 12
 """At most, in float32 and in float64."""
 
 
-def blocks(n: int) -> Iterator[slice]:
-    """Slices of BLOCK stars."""
-    return (slice(first, min(first + BLOCK, n)) for first in range(0, n, BLOCK))
+def minimise(
+    objective: StarObjective, start: Float[Tensor, "m p"], of: Int[Tensor, " m"] | None = None, iterations: int = STEPS
+) -> Minimum:
+    """The minimum next to each start, in the objective's own precision; ``of``: which star each start is of."""
+    step = LARGEST_STEP[: start.shape[1]]
+    return batched_least_squares(objective, start, of=of, largest_step=step, tolerance=TOLERANCE, iterations=iterations)
 
 
-def minimise(objective: StarObjective, start: Float[Tensor, "n p"], iterations: int = STEPS, *, leave: bool = True) -> Minimum:
-    """Each row's minimum next to its start, in the objective's own precision."""
-    return batched_least_squares(objective, start, largest_step=LARGEST_STEP[: start.shape[1]], iterations=iterations, leave=leave)
+def try_out(objective: StarObjective, start: Float[Tensor, "n p"], steps: int) -> Minimum:
+    """A few steps from each row of the objective, of which there are full tiles."""
+    return descend(objective, start, largest_step=LARGEST_STEP[: start.shape[1]], tolerance=TOLERANCE, iterations=steps, leave=False)
 
 
-def finish(objective: StarObjective, near: Minimum) -> Minimum:
+def finish(objective: StarObjective, near: Minimum, of: Int[Tensor, " m"] | None = None) -> Minimum:
     """Float64 from where float32 ended: converged is what float64 says, iterations are summed."""
-    end = minimise(objective, near.variables.double(), FINAL_STEPS)
-    return Minimum(end.variables, end.value, end.curvature, near.iterations + end.iterations, end.converged)
+    end = minimise(objective, near.variables.double(), of, FINAL_STEPS)
+    end.iterations.add_(near.iterations)
+    return end
 
 
 @torch.no_grad()
@@ -55,13 +60,13 @@ def fit_stars(
     fast_model = copy.deepcopy(exact_model).float()
     exact_bounds = bounds.to(device=place, dtype=torch.float64) if bounds is not None else None
     fast_bounds = exact_bounds.to(dtype=torch.float32) if exact_bounds is not None else None
-    n, p = start.shape
-    found = Minimum.nothing(n, p)
-    for block in blocks(n):
-        seen = observed.take(block).to(device=place, dtype=torch.float64)
-        known = prior.take(torch.arange(block.start, block.stop)).to(device=place, dtype=torch.float64)
+    found = Minimum.at(start.double().cpu())
+    for first in range(0, len(start), STARS):
+        part = slice(first, first + STARS)
+        seen = observed.take(part).to(device=place, dtype=torch.float64)
+        known = prior.take(part).to(device=place, dtype=torch.float64)
         fast = StarObjective(fast_model, seen.to(dtype=torch.float32), known.to(dtype=torch.float32), fast_bounds)
-        near = minimise(fast, start[block].to(device=place, dtype=torch.float32), iterations)
+        near = minimise(fast, start[part].to(device=place, dtype=torch.float32), iterations=iterations)
         end = finish(StarObjective(exact_model, seen, known, exact_bounds), near)
-        found.put(torch.arange(block.start, block.stop), Minimum(*(getattr(end, each.name).cpu() for each in fields(Minimum))))
+        found.put(part, Minimum(*(getattr(end, each.name).cpu() for each in fields(Minimum))))
     return found

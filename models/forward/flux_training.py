@@ -18,6 +18,7 @@ from torch import Tensor
 from catalog.errors import DataError, RunError
 from models.forward.checkpoint import Checkpoint
 from models.forward.flux_model import FluxModel
+from models.forward.gauge import gauge_step
 from models.forward.linear_label_prior import LinearLabelPrior
 from models.forward.network_fit import capped, network_step, optimiser_of, start_network, weight_norm
 from models.forward.objective import LabelPrior, StarObjective
@@ -135,7 +136,7 @@ class _Training:
         self.cap = float(self.settings["chi2_cap"]) * self.model.n_bands
         self.penalty = float(self.settings["weight_penalty"])
         self.batch = int(self.settings["batch"])
-        self.steps = sum(phase.epochs * self.batches(phase) for phase in self.phases)
+        self.steps = sum(self.epochs(phase) * self.batches(phase) for phase in self.phases)
         self.step, self.loss = 0, math.nan
         self.temperature: float | None = None
         self.optimiser: torch.optim.Optimizer | None = None
@@ -150,6 +151,10 @@ class _Training:
     def batches(self, phase: Phase) -> int:
         """Number of batches of an epoch; of the clean stars not known before the cleaning, so of all."""
         return -(-len(self.chosen(phase)) // (self.batch if phase.learns_network else BLOCK))
+
+    def epochs(self, phase: Phase) -> int:
+        """Number of epochs of a phase."""
+        return phase.epochs_of(self.batches(phase))
 
     def stars(self, index: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Observations, KnownLabels]:
         """Some of the stars on the device."""
@@ -173,10 +178,13 @@ class _Training:
         chosen = self.chosen(phase)
         if self.optimiser is None and phase.learns_network:
             self.optimiser = optimiser_of(self.model, phase)
-        while self.epoch < phase.epochs:
+        epochs = self.epochs(phase)
+        while self.epoch < epochs:
             for number, index in enumerate(self.order(phase, chosen)):
-                share = (self.epoch + number / self.batches(phase)) / phase.epochs
+                share = (self.epoch + number / self.batches(phase)) / epochs
                 self.move(phase, index, share)
+            if phase.gauge:
+                self.align(chosen)
             self.epoch += 1
             if self.checkpoint is not None and self.checkpoint.due():
                 self.checkpoint.save(self.state())
@@ -191,6 +199,12 @@ class _Training:
             self.clean = ~found.any
             figures["self_cleaning"] = found.counts()
         self.history.append(figures)
+
+    def align(self, chosen: Tensor) -> None:
+        """The step of stars and network along the directions that fluxes do not see."""
+        labels, here = self.labels.take(chosen).to(device=CPU, dtype=torch.float64), self.variables[chosen]
+        parallax, error = self.observed.parallax[chosen].double(), self.observed.parallax_error[chosen].double()
+        self.variables[chosen] = gauge_step(self.model, labels, parallax, error, here)
 
     def order(self, phase: Phase, chosen: Tensor) -> Iterator[Tensor]:
         """The batches of an epoch: in a new order where the network learns, in that of the stars elsewhere."""

@@ -22,6 +22,7 @@ from models.forward.observations import Observations
 from models.forward.whitening import whiten
 from models.inputs import NoLabel
 from models.numerics.parallax_zero_point import zero_point
+from models.numerics.threads import one_thread
 from models.numerics.xp_fluxes import XpBand, XpSampler
 from models.numerics.xp_sampling import BANDS, merge_weights
 
@@ -79,8 +80,10 @@ def flux_vectors(stars: StarBatch, sampling: Mapping[Band, Float64[np.ndarray, "
     """The flux vectors of a batch under a version's sampling matrices and settings (forward/settings.py), in float64 on the CPU.
 
     Reasons of no_label: out_of_contract (other numbers of coefficients than the matrices have), missing_spectrum (no coefficient in either
-    band), unusable_spectrum (coefficients, but no band with all of them and their errors finite and the errors above zero). A star's numbers do
-    not depend on the others of its batch. UsageError for settings that do not exist.
+    band), missing_errors (coefficients without errors), unusable_spectrum (no band with all its coefficients and errors finite and the errors above
+    zero). A star's numbers depend neither on the others of its batch nor on torch's number of threads. UsageError for settings that do not exist.
+
+    A whitening matrix is 35 kB: batches of some hundred stars are quickest, as those of a thousand take fresh memory every time.
     """
     spectra = stars.spectra
     sampler = XpSampler(sampling, merge_weights(XP_WAVELENGTHS), FLUX_UNIT)
@@ -104,15 +107,16 @@ def flux_vectors(stars: StarBatch, sampling: Mapping[Band, Float64[np.ndarray, "
     oddities = np.zeros(n, np.int16)
     for band in BANDS:
         checked = bands[band]
-        oddities |= np.where(checked.there & ~checked.usable, Oddity[f"{band.upper()}_UNUSABLE"], 0).astype(np.int16)
-        oddities |= np.where(checked.usable & ~checked.correlated, Oddity[f"{band.upper()}_UNCORRELATED"], 0).astype(np.int16)
-    for rows, parts, covariance in sampler.blocks(bands):
-        total = parts["bp"] + parts["rp"]
-        _add_calibration_errors(covariance, total, parts, settings)
-        white = whiten(covariance, present[rows], float(settings["eigenvalue_floor"]), matrix[rows, :N_XP, :N_XP])
-        flux[rows, :N_XP], error[rows, :N_XP] = total, white.error
-        oddities[rows] |= np.where(white.by_eigenvalues, Oddity.BY_EIGENVALUES, 0).astype(np.int16)
-        oddities[rows] |= np.where(white.floored, Oddity.FLOORED, 0).astype(np.int16)
+        oddities |= _bit(checked.there & ~checked.usable, Oddity[f"{band.upper()}_UNUSABLE"])
+        oddities |= _bit(checked.usable & ~checked.correlated, Oddity[f"{band.upper()}_UNCORRELATED"])
+    with one_thread():
+        for rows, parts, covariance in sampler.blocks(bands):
+            total = parts["bp"] + parts["rp"]
+            _add_calibration_errors(covariance, total, parts, settings)
+            white = whiten(covariance, present[rows], float(settings["eigenvalue_floor"]), matrix[rows, :N_XP, :N_XP])
+            flux[rows, :N_XP], error[rows, :N_XP] = total, white.error
+            oddities[rows] |= _bit(white.by_eigenvalues, Oddity.BY_EIGENVALUES)
+            oddities[rows] |= _bit(white.floored, Oddity.FLOORED)
     flux[:, N_XP:], error[:, N_XP:] = nir_flux, nir_error
     matrix[:, np.arange(N_XP, N_BANDS), np.arange(N_XP, N_BANDS)] = 1 / nir_error
 
@@ -124,6 +128,11 @@ def flux_vectors(stars: StarBatch, sampling: Mapping[Band, Float64[np.ndarray, "
     no_label = [_refused(int(spectra.source_id[i]), bands, int(i)) for i in np.flatnonzero(~fitted)]
     observed = result if fitted.all() else result.take(torch.from_numpy(kept))
     return FluxVectors(kept, observed, missing[kept], oddities[kept], no_label)
+
+
+def _bit(where: Bool[np.ndarray, " n"], oddity: Oddity) -> Int16[np.ndarray, " n"]:
+    """The oddity's bit where it applies."""
+    return np.where(where, int(oddity), 0).astype(np.int16)
 
 
 def _observations(flux: Float64[np.ndarray, "n bands"]) -> Observations:
@@ -163,8 +172,8 @@ def _parallaxes(
         )  # fmt: skip
         known = np.isfinite(found.value)
         offset = np.where(known, found.value, 0.0)
-        oddities |= np.where(there & ~known, Oddity.ZERO_POINT_UNKNOWN, 0).astype(np.int16)
-        oddities |= np.where(there & known & ~found.inside, Oddity.ZERO_POINT_EXTRAPOLATED, 0).astype(np.int16)
+        oddities |= _bit(there & ~known, Oddity.ZERO_POINT_UNKNOWN)
+        oddities |= _bit(there & known & ~found.inside, Oddity.ZERO_POINT_EXTRAPOLATED)
     else:
         offset = np.full(len(stars), _constant(choice))
     parallax[:] = np.where(there, stars["parallax"] - offset, 0.0)
@@ -185,9 +194,10 @@ def _constant(choice: str) -> float:
 
 def _refused(source_id: int, bands: Mapping[Band, XpBand], row: int) -> NoLabel:
     """Why a star without a usable band has no label."""
-    there = [band.upper() for band in BANDS if bands[band].there[row]]
+    there = [band for band in BANDS if bands[band].there[row]]
+    names = " and ".join(band.upper() for band in there)
     if not there:
         return NoLabel(source_id, "missing_spectrum", "no BP and no RP coefficients")
-    return NoLabel(
-        source_id, "unusable_spectrum", f"coefficients or errors of {' and '.join(there)} that are not finite, or errors not above zero"
-    )
+    if not any(bands[band].with_errors[row] for band in there):
+        return NoLabel(source_id, "missing_errors", f"{names} without errors")
+    return NoLabel(source_id, "unusable_spectrum", f"coefficients or errors of {names} that are not finite, or errors not above zero")

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
 from models.forward.bounds import Bounds
-from models.forward.fitting import blocks, finish
+from models.forward.fitting import STARS, finish
 from models.forward.flux_model import FluxModel
 from models.forward.minima import distinct_minima
 from models.forward.objective import PopulationPrior, StarObjective
@@ -23,7 +23,7 @@ from models.forward.parameters import N_TYPE, linear
 from models.forward.search import Searcher
 from models.forward.uncertainty import flux_information, inverse, with_parallax
 from models.forward.version import ForwardVersion
-from models.numerics.least_squares import TILE
+from models.numerics.least_squares import tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,18 +88,19 @@ _solver = lru_cache(maxsize=4)(_Solver.of)
 def infer(version: ForwardVersion, observed: Observations, device: str | torch.device = "cpu") -> Estimates:
     """Fit every star; nothing is raised for a star that cannot be fitted: its loss is infinite."""
     solver = _solver(version, torch.device(device))
-    parts = [_infer_block(solver, observed.take(_filled(block))).take(slice(block.stop - block.start)) for block in blocks(len(observed))]
-    parts = parts or [_infer_block(solver, observed)]
+    parts = [_infer_part(solver, observed, part) for part in torch.arange(len(observed)).split(STARS)]
     return Estimates(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(Estimates)))
 
 
-def _filled(block: slice) -> Tensor:
-    """The block's rows, its last one repeated up to full tiles."""
-    n = block.stop - block.start
-    return block.start + torch.arange(n + -n % TILE).clamp(max=n - 1)
+def _infer_part(solver: _Solver, observed: Observations, rows: Int[Tensor, " n"]) -> Estimates:
+    """The estimates of some of the stars, worked on in full tiles."""
+    filled = tiles(rows)
+    whole = len(filled) == len(rows) > 0  # a slice copies nothing
+    estimates = _infer(solver, observed.take(slice(int(rows[0]), int(rows[-1]) + 1) if whole else filled))
+    return estimates.take(slice(len(rows)))
 
 
-def _infer_block(solver: _Solver, observed: Observations) -> Estimates:
+def _infer(solver: _Solver, observed: Observations) -> Estimates:
     device = solver.bounds.lower.device
     observed = observed.to(device=device, dtype=torch.float64)
     found = solver.searcher.search(observed.to(dtype=torch.float32))
@@ -108,7 +109,7 @@ def _infer_block(solver: _Solver, observed: Observations) -> Estimates:
     objective = StarObjective(solver.model, observed, solver.prior, solver.bounds)
     best = finish(objective, points.take((torch.arange(len(observed), device=device), minima.best)))
     rivals = torch.nonzero(minima.second >= 0)[:, 0]
-    second = finish(objective.take(rivals), points.take((rivals, minima.second[rivals])))
+    second = finish(objective, points.take((rivals, minima.second[rivals])), rivals)
     first = best.take(rivals)
     lower = second.value < first.value  # float32 may have ranked two of nearly equal loss wrongly
     best.put(rivals[lower], second.take(lower))

@@ -8,7 +8,7 @@ positive definite, and at a minimum in ext and parallax close to the Hessian mat
 """
 
 import copy
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from jaxtyping import Float
@@ -35,7 +35,7 @@ class StarPrior(Protocol):
         """Add sum, gradient and curvature to those given, in place."""
         ...
 
-    def take(self, index: Tensor) -> "StarPrior":
+    def take(self, index: Any) -> "StarPrior":
         """The prior of some of the stars."""
         ...
 
@@ -68,7 +68,7 @@ class PopulationPrior:
         definite = torch.linalg.cholesky_ex(exact).info == 0
         curvature.copy_(torch.where(definite[:, None, None], exact, curvature))
 
-    def take(self, index: Tensor) -> "PopulationPrior":
+    def take(self, index: Any) -> "PopulationPrior":
         """The same prior."""
         return self
 
@@ -100,7 +100,7 @@ class LabelPrior:
         curvature[:, :N_TYPE, :N_TYPE] += 2 * torch.diag_embed(self._type_weight)
         curvature[:, EXT, EXT] += 2 * ext**2 * self._ext_weight
 
-    def take(self, index: Tensor) -> "LabelPrior":
+    def take(self, index: Any) -> "LabelPrior":
         """The labels of some of the stars."""
         return LabelPrior(self.labels.take(index))
 
@@ -129,10 +129,9 @@ class StarObjective:
     def __len__(self) -> int:
         return len(self._flux)
 
-    def take(self, index: Tensor) -> Self:
-        """The objective of some of the rows, each a star of its own."""
-        stars = index if self._starts == 1 else torch.div(index, self._starts, rounding_mode="floor")
-        return type(self)(self.model, self._observed.take(stars), self.prior.take(index), self.bounds)
+    def take(self, index: Any) -> Self:
+        """The objective of some of the stars, one row each."""
+        return type(self)(self.model, self._observed.take(index), self.prior.take(index), self.bounds)
 
     def _whitened(self, differences: Float[Tensor, "n k bands"]) -> Float[Tensor, "n k bands"]:
         """k differences in flux for each row, times the row's whitening matrix."""

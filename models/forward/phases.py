@@ -23,6 +23,8 @@ StarGroup = Literal["high_quality", "all", "clean"]
 StarRule = Literal["held", "solver", "descent", "adam"]
 """How the stars' parameters move: not at all, by the batched solver, by gradient descent, by Adam."""
 SCHEDULES = ("ours", "paper")
+LEARNING = ("network", "high_quality", "clean")
+"""What the settings call phases 1, 2 and 5."""
 PAPER_EPOCHS = 128
 """Epochs of each of their phases; rates fall by ten after each quarter."""
 PAPER_FINAL_STEPS = 4096
@@ -31,7 +33,8 @@ PAPER_FINAL_STEPS = 4096
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase: ``epochs`` passes through its stars; ``network_rate`` 0 holds the network, ``cleans`` means that self-cleaning follows,
+    """One phase: ``epochs`` passes through its stars, more where they are so few that these are less than ``least_steps``
+    of the network; ``network_rate`` 0 holds the network, ``cleans`` means that self-cleaning follows,
     ``tempered`` that stars' chi_f^2 count no more than the network fits them so far."""
 
     number: int
@@ -41,8 +44,14 @@ class Phase:
     star_rate: float = 0.0
     network: Literal["adam", "sgd"] = "adam"
     network_rate: float = 0.0
+    least_steps: int = 0
     cleans: bool = False
     tempered: bool = False
+    gauge: bool = False
+
+    def epochs_of(self, batches: int) -> int:
+        """Epochs of so many batches."""
+        return max(self.epochs, -(-self.least_steps // batches))
 
     @property
     def learns_network(self) -> bool:
@@ -70,12 +79,23 @@ WARM_SHARE = 0.05
 def phases(settings: Mapping[str, Any]) -> tuple[Phase, ...]:
     """The phases of a configuration; UsageError for a schedule that there is not."""
     if settings["schedule"] == "ours":
-        rate = float(settings["network_rate"])
+        gauge = bool(settings["gauge_steps"])
+        rate, rate_clean = float(settings["network_rate"]), float(settings["network_rate_clean"])
+        epochs, steps = ({name: int(settings[f"{kind}_{name}"]) for name in LEARNING} for kind in ("epochs", "least_steps"))
         return (
-            Phase(1, "high_quality", int(settings["epochs_network"]), network_rate=rate),
-            Phase(2, "high_quality", int(settings["epochs_high_quality"]), "solver", network_rate=rate, tempered=True),
+            Phase(1, "high_quality", epochs["network"], network_rate=rate, least_steps=steps["network"]),
+            Phase(
+                2,
+                "high_quality",
+                epochs["high_quality"],
+                "solver",
+                network_rate=rate,
+                least_steps=steps["high_quality"],
+                tempered=True,
+                gauge=gauge,
+            ),
             Phase(3, "all", 1, "solver", cleans=True),
-            Phase(5, "clean", int(settings["epochs_clean"]), "solver", network_rate=float(settings["network_rate_clean"]), tempered=True),
+            Phase(5, "clean", epochs["clean"], "solver", network_rate=rate_clean, least_steps=steps["clean"], tempered=True, gauge=gauge),
             Phase(6, "all", 1, "solver"),
         )
     if settings["schedule"] == "paper":

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from models.forward.bands import FITTED_DOF
 from models.forward.bounds import Bounds
-from models.forward.fitting import minimise
+from models.forward.fitting import minimise, try_out
 from models.forward.flux_model import FluxModel
 from models.forward.minima import distinct_minima, worth_following
 from models.forward.objective import PopulationPrior, StarObjective
@@ -22,7 +22,7 @@ from models.forward.observations import Observations
 from models.forward.parameters import EXT
 from models.forward.starts import StartGrid
 from models.forward.version import ForwardVersion
-from models.numerics.least_squares import TILE, Minimum
+from models.numerics.least_squares import TILE, Minimum, tiles
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,14 @@ class Effort:
     starts: int
     followed: int
 
+    @property
+    def stars_at_a_time(self) -> int:
+        """Such that the rows of a block of stars, one a start, stay in a CPU's cache."""
+        return max(TILE, 1536 // self.starts // TILE * TILE)
 
-FIRST = Effort(groups=64, members=16, soft=0.015, starts=8, followed=3)
-SECOND = Effort(groups=128, members=32, soft=0.01, starts=24, followed=6)
+
+FIRST = Effort(groups=16, members=64, soft=0.015, starts=6, followed=3)
+SECOND = Effort(groups=64, members=32, soft=0.012, starts=16, followed=5)
 TRIAL_STEPS = 2
 """Which all starts take."""
 FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 2.0
@@ -82,9 +87,8 @@ class Searcher:
         again = torch.nonzero(self._unsure(found, observed))[:, 0]
         if len(again) == 0:
             return Candidates(found, starts)
-        again = again[torch.arange(len(again) + -len(again) % TILE, device=again.device) % len(again)]  # full tiles, or bits depend on companions
-        starts[again] = FIRST.starts + SECOND.starts
-        more = nowhere(len(observed), SECOND.followed, found)
+        starts[again] += SECOND.starts
+        more = _nowhere(found, SECOND.followed)
         more.put(again, self._follow(observed.take(again), self.grids[1], SECOND))
         return Candidates(
             Minimum(*(torch.cat([getattr(found, each.name), getattr(more, each.name)], dim=1) for each in fields(Minimum))), starts
@@ -92,20 +96,30 @@ class Searcher:
 
     def _follow(self, observed: Observations, grid: StartGrid, effort: Effort) -> Minimum:
         """The points that one search leads to, (n, followed, ...)."""
-        n, k = len(observed), effort.starts
-        start = grid.best(observed, k)
-        if self.model.has_xi:
-            start = torch.cat([start, start.new_zeros(n, k, 1)], dim=2)
-        objective = StarObjective(self.model, observed, self.prior, self.bounds, starts=k)
-        trial = minimise(objective, self.bounds.clamp(start.flatten(0, 1)), TRIAL_STEPS, leave=False).grouped(k)
-        chosen, meant = worth_following(trial.variables, trial.value, trial.curvature, effort.followed)
+        stars = torch.arange(len(observed), device=observed.flux.device)
+        trials = [self._trial(observed, block, grid, effort) for block in stars.split(effort.stars_at_a_time)]
+        start, meant, tried = (torch.cat(each) for each in zip(*trials, strict=True))
         star, place = torch.nonzero(meant, as_tuple=True)
-        which = chosen[star, place]
-        end = minimise(StarObjective(self.model, observed.take(star), self.prior, self.bounds), trial.variables[star, which])
-        found = nowhere(n, effort.followed, end)
+        end = minimise(StarObjective(self.model, observed, self.prior, self.bounds), start[star, place], star)
+        found = Minimum.at(start.flatten(0, 1)).grouped(effort.followed)
         found.put((star, place), end)
-        found.iterations[:, 0] += trial.iterations.sum(1)
+        found.iterations[:, 0] += tried
         return found
+
+    def _trial(
+        self, observed: Observations, block: Int[Tensor, " n"], grid: StartGrid, effort: Effort
+    ) -> tuple[Float[Tensor, "n f p"], Bool[Tensor, "n f"], Int[Tensor, " n"]]:
+        """Of a block of stars: where starts are after their trial steps that should be followed, which of the places are taken, and steps tried."""
+        filled = tiles(block)
+        some = observed.take(filled)
+        start = grid.best(some, effort.starts)
+        if self.model.has_xi:
+            start = torch.cat([start, torch.zeros_like(start[..., :1])], dim=2)
+        objective = StarObjective(self.model, some, self.prior, self.bounds, starts=effort.starts)
+        trial = try_out(objective, self.bounds.clamp(start.flatten(0, 1)), TRIAL_STEPS).grouped(effort.starts).take(slice(len(block)))
+        chosen, meant = worth_following(trial.variables, trial.value, trial.curvature, effort.followed)
+        points = trial.variables.gather(1, chosen[..., None].expand(-1, -1, trial.variables.shape[2]))
+        return points, meant, trial.iterations.sum(1)
 
     def _unsure(self, found: Minimum, observed: Observations) -> Bool[Tensor, " n"]:
         """Which stars deserve a second search."""
@@ -116,10 +130,7 @@ class Searcher:
         return poor | (ext > MUCH_EXT) | ~(loss < BAD_FIT * FITTED_DOF) | (minima.count > 1)
 
 
-def nowhere(n: int, k: int, like: Minimum) -> Minimum:
-    """Places for k points of n stars, all infinitely high."""
-    p = like.variables.shape[-1]
-    blank = Minimum.nothing(n * k, p)
-    blank = Minimum(*(getattr(blank, each.name).to(getattr(like, each.name)) for each in fields(Minimum))).grouped(k)
-    blank.value.fill_(torch.inf)
-    return blank
+def _nowhere(like: Minimum, k: int) -> Minimum:
+    """k places for each star, all infinitely high."""
+    n, _, p = like.variables.shape
+    return Minimum.at(like.variables.new_zeros(n * k, p)).grouped(k)

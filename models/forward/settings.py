@@ -36,7 +36,7 @@ CHOICES: tuple[Choice, ...] = (
     Choice("xi", False, False, "Whether each star's extinction curve has a shape of its own (Zhang & Green 2025)."),
     Choice("prior_components", 16, 16, "Components of the Gaussian mixture prior of stellar types."),
     Choice("ln_prior_share", 0.001, 0.001, "Share of the prior's own mass below the cut of ln_prior (Eq. 25)."),
-    Choice("confidence_batch", 512, 4096, "Stars in a batch of the confidence classifiers."),
+    Choice("confidence_batch", 128, 4096, "Stars in a batch of the confidence classifiers."),
     Choice("confidence_learning_rate", 1e-3, 1e-3, "Adam's learning rate of the classifiers at the start."),
     Choice("confidence_plateau", 16, 256, "Epochs without a smaller loss of the withheld stars after which the learning rate falls to a tenth."),
     Choice("confidence_patience", 48, 1024, "Epochs without a smaller loss after which a classifier is done; it keeps the weights of its best epoch."),

@@ -30,7 +30,11 @@ def train(sample: ForwardSample, configuration: Configuration, seed: int, report
     )
     version = ForwardVersion(WAVELENGTHS, trained.flux_model, trained.type_prior, trained.ln_prior_cut, sample.sampling)
     extras, judged = train_confidence(version, sample, report, configuration, seed, device=chosen_device(device))
-    metrics: dict[str, Any] = {"training": trained.metrics, **judged, "sample": {name: dict(counts) for name, counts in sample.counts.items()}}
+    metrics: dict[str, Any] = {
+        "training": trained.metrics,
+        **judged,
+        "sample": {name: dict(counts) for name, counts in sample.counts.items()},
+    }
     weights = replace(version, extras=extras).to_bytes()
     checkpoint.discard()
     return Trained(weights, metrics)

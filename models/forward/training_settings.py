@@ -13,18 +13,22 @@ TRAINING_CHOICES: tuple[Choice, ...] = (
     Choice("logarithmic_terms", False, True, "Whether stars' parameters in training have Eq. 14's -2 ln ext - 2 ln parallax, which move the zero point of extinction."),
     Choice("schedule", "ours", "paper", "Optimisers, rates and steps: ours or paper (their Table 1)."),
     Choice("batch", 128, 512, "Stars of each step of the network."),
-    Choice("epochs_network", 100, 128, "Epochs of phase 1 (schedule ours; the paper's has its own)."),
-    Choice("epochs_high_quality", 60, 128, "Epochs of phase 2."),
-    Choice("epochs_clean", 150, 128, "Epochs of phase 5."),
+    Choice("epochs_network", 5, 128, "Epochs of phase 1 (schedule ours; the paper's has its own)."),
+    Choice("epochs_high_quality", 3, 128, "Epochs of phase 2."),
+    Choice("epochs_clean", 6, 128, "Epochs of phase 5."),
+    Choice("least_steps_network", 1_600, 0, "Steps of the network in phase 1, however few the stars."),
+    Choice("least_steps_high_quality", 1_000, 0, "In phase 2."),
+    Choice("least_steps_clean", 2_500, 0, "In phase 5."),
     Choice("network_rate", 5e-3, 1e-3, "Highest learning rate of the network."),
     Choice("network_rate_clean", 3e-3, 1e-7, "Highest learning rate of the network in phase 5."),
+    Choice("gauge_steps", True, False, "Whether each epoch ends with a step along the directions that fluxes do not see (forward/gauge.py)."),
     Choice("gradient_clip", 1e9, 1000.0, "Largest norm of a gradient (1000 in their later code)."),
     Choice("chi2_cap", 20.0, 0.0, "Soft cap of chi2 a band in L_model, 0 without (20 in their later code)."),
     Choice("weight_penalty", 1.0, 1.0, "Weight of the mean square weight in L_model (Eq. 12)."),
     Choice("cleaning_sigma", 4.0, 4.0, "Beyond how many sigma of a parameter or flux a star is cleaned away."),
     Choice("cleaning_binaries", True, False, "Whether stars that two equal stars explain better than one are cleaned away too."),
 )  # fmt: skip
-_SHORT: dict[str, Any] = {"epochs_network": 100, "epochs_high_quality": 60, "epochs_clean": 150}
+_SHORT: dict[str, Any] = {"least_steps_network": 800, "least_steps_high_quality": 600, "least_steps_clean": 1_000}
 
 
 def training_settings(preset: str, column: str = "ours") -> dict[str, Any]:

@@ -7,6 +7,9 @@ latent_refinement       the latent vector of one star at a time by damped Gauss-
 xp_sampling             Gaia's external calibration: XP coefficients to fluxes at wavelengths, as matrices
 xp_fluxes               sampled fluxes of many stars with their covariances
 parallax_zero_point     zero point of Gaia's parallaxes (Lindegren et al. 2021)
+rarity                  how rare a number is among those of a sample, in decades: the scale of out-of-domain scores
+running_spread          a number against its median and spread at another number
+neighbour_distance      distance to the fifth nearest point of a sample
 threads                 how many threads torch takes
 devices                 which processor torch works on
 """

@@ -27,12 +27,14 @@ LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True, eq=False)
 class XpBand:
-    """One band of n stars, checked: ``there`` if any coefficient is, ``usable`` if all are finite and all errors finite and above zero.
+    """One band of n stars, checked: ``usable`` if all coefficients are finite and all errors finite and above zero.
 
-    Coefficients and errors are 0 where the band is not usable. ``correlated``: which have usable correlations.
+    ``there`` and ``with_errors``: whether any coefficient, any error is there at all. Coefficients and errors are 0 where the band is not usable.
+    ``correlated``: which have usable correlations.
     """
 
     there: Bool[np.ndarray, " n"]
+    with_errors: Bool[np.ndarray, " n"]
     usable: Bool[np.ndarray, " n"]
     correlated: Bool[np.ndarray, " n"]
     coefficients: Float64[np.ndarray, "n n_coef"]
@@ -45,7 +47,7 @@ class XpBand:
         coefficients = np.asarray(getattr(spectra, f"{band}_coefficients"), np.float64)
         errors = np.asarray(getattr(spectra, f"{band}_errors"), np.float64)
         triangle = getattr(spectra, f"{band}_correlations")
-        there = np.asarray((~np.isnan(coefficients)).any(axis=1))
+        there, with_errors = (np.asarray((~np.isnan(each)).any(axis=1)) for each in (coefficients, errors))
         # A comparison with a number that is not one is false.
         usable = np.asarray(((np.abs(coefficients) <= LARGEST_NUMBER) & (errors > 0) & (errors <= LARGEST_NUMBER)).all(axis=1))
         if scale is not None:
@@ -55,7 +57,7 @@ class XpBand:
         if triangle is not None:
             correlated = usable & (np.abs(triangle).max(axis=1, initial=0.0) <= LARGEST_CORRELATION)
         kept = usable[:, None]
-        return cls(there, usable, correlated, np.where(kept, coefficients, 0.0), np.where(kept, errors, 0.0), triangle)
+        return cls(there, with_errors, usable, correlated, np.where(kept, coefficients, 0.0), np.where(kept, errors, 0.0), triangle)
 
 
 class XpSampler:
@@ -68,6 +70,8 @@ class XpSampler:
         unit: float = 1.0,
     ) -> None:
         """``weights``: the share of each band that is folded in (merge_weights); fluxes come in ``unit`` W m-2 nm-1."""
+        if lacking := [band.upper() for band in BANDS if band not in sampling]:
+            raise DataError(f"There is no sampling matrix for {' and '.join(lacking)}: coefficients cannot become fluxes.")
         self._n_samples = len(weights["bp"])
         self._bands = {band: _BandSampler(band, np.asarray(sampling[band], np.float64), weights[band], unit) for band in BANDS}
 

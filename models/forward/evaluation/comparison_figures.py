@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from models.evaluation.drawing import BLUE, GREY, LINES, RED, Drawing, central_range, column_density, drawn
 from models.evaluation.statistics import scatter
@@ -45,7 +46,7 @@ def corner_figure(
     shown = {each: found[each] for each in PARAMETERS if each in found and np.isfinite(found[each]).sum() > 1}
 
     def paint(figure: Figure) -> None:
-        axes = figure.subplots(len(shown), len(shown), squeeze=False)
+        axes = figure.subplots(len(shown), len(shown), squeeze=False, sharex="col")
         ranges = {each: central_range(values, 0.97, symmetric=True) for each, values in shown.items()}
         for row, (below, y) in enumerate(shown.items()):
             for column, (left, x) in enumerate(shown.items()):
@@ -222,6 +223,8 @@ def by_magnitude_figure(
                 if points:
                     axis.plot(*np.array(points).T, style, color=colour, ms=4, label=words)
             axis.set(xlabel="G [mag]", title=SYMBOLS[parameter], yscale="log" if any(lines.values()) else "linear")
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else ""))
         axes[0].legend(fontsize=8)
 
     caption = f"By G magnitude: scatter (1.4826 MAD) of the estimate minus {reference.words}, median of the reported errors" + (

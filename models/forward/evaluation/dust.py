@@ -17,7 +17,7 @@ SLICES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Edges of the slices, kpc; the paper's figures 22 and 23 have finer ones, for 220 million stars."""
 LARGEST_EXT, LARGEST_EXT_ERROR, LARGEST_PARALLAX_ERROR = 10.0, 0.04, 0.1
 """Stars of the maps: ext below, its error below, the parallax's relative error below (section 5.4)."""
-NSIDES = (64, 32, 16, 8, 4)
+NSIDES = (64, 32, 16, 8, 4, 2)
 FEWEST = 10
 """Stars that a pixel must have; where the finest pixels have fewer, coarser ones stand in their place."""
 

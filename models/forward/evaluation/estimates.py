@@ -7,35 +7,24 @@ errors before and after the parallax, recomputed at these labels.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, Self, cast
+from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int64
 
 from catalog.binary_copy import Rows
 from catalog.errors import DataError
-from catalog.spectra import Band
 from catalog.stars import StarBatch
-from models.forward.bands import BAND_NAMES, FITTED_DOF
+from models.forward.bands import BAND_NAMES
 from models.forward.flux_residuals import flux_residuals, variables_of
-from models.forward.flux_vectors import flux_vectors
-from models.forward.parameters import PARALLAX, PARAMETERS, TYPE
+from models.forward.model import ForwardModel
+from models.forward.parameters import PARAMETERS, TYPE
 from models.forward.uncertainty import correlations, flux_information, inverse, with_parallax
-from models.forward.version import ForwardVersion
-from models.spec import Predictions
 
 BASIC_CUT = 8
 """quality_flags below this pass the paper's basic reliability cut."""
 PARALLAX_SNR, LOSS_PER_DOF = 5.0, 5.0
 """The paper's validation leaves out stars whose parallax is below so many errors or whose loss over the number of bands is above (section 4.4)."""
-
-
-class Predictor(Protocol):
-    """A loaded model, as a run applies it."""
-
-    def predict(self, batch: StarBatch) -> Predictions:
-        """Labels or a reason for every star of the batch."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,25 +87,23 @@ class EstimatedStars:
         return self.confidence[:, TYPE.index(name)] > 0.5
 
 
-def estimated(
-    predictor: Predictor, version: ForwardVersion, settings: Mapping[str, Any], batches: Iterable[StarBatch]
-) -> tuple[EstimatedStars, Counter[str]]:
+def estimated(model: ForwardModel, batches: Iterable[StarBatch]) -> tuple[EstimatedStars, Counter[str]]:
     """All stars that get labels, and how many got none for each reason. DataError if none gets any."""
     parts: list[EstimatedStars] = []
     refused: Counter[str] = Counter()
     for batch in batches:
-        predicted = predictor.predict(batch)
+        predicted = model.predict(batch)
         refused.update(each.reason for each in predicted.no_label)
         if len(predicted.labels):
-            parts.append(_of_batch(predicted.labels, version, settings, batch))
+            parts.append(_of_batch(predicted.labels, model, batch))
     if not parts:
         raise DataError(f"no star has a label: {dict(refused) or 'there are no stars'}.")
     return EstimatedStars.concatenate(parts), refused
 
 
-def _of_batch(labels: Rows, version: ForwardVersion, settings: Mapping[str, Any], batch: StarBatch) -> EstimatedStars:
+def _of_batch(labels: Rows, model: ForwardModel, batch: StarBatch) -> EstimatedStars:
     """The labelled stars of one batch, in the order of its rows."""
-    vectors = flux_vectors(batch, cast(Mapping[Band, Float64[np.ndarray, "coefficients samples"]], version.sampling), settings)
+    version, vectors = model.version, model.vectors(batch)
     ids = batch.spectra.source_id[vectors.kept]
     order = np.argsort(ids)
     place = order[np.searchsorted(ids, labels["source_id"], sorter=order)]  # of each label among the kept stars
@@ -161,11 +148,6 @@ def column(rows: Rows, name: str) -> Float[np.ndarray, " n"]:
     return np.where(rows.null(name), np.nan, rows[name].astype(np.float64))
 
 
-def reduced_chi2(stars: EstimatedStars) -> Float[np.ndarray, " n"]:
-    """chi2_opt over 61, as the paper's flag has it."""
-    return stars.chi2 / FITTED_DOF
-
-
 def quality_counts(stars: EstimatedStars, refused: Mapping[str, int]) -> list[tuple[str, int, float]]:
     """The paper's table 3 of these stars: cut, number of stars, share of all. Refused stars, which have no label, count among all."""
     n = len(stars) + sum(refused.values())
@@ -195,8 +177,3 @@ def residuals_by_band(stars: EstimatedStars, among: Bool[np.ndarray, " n"]) -> l
         low, middle, high = np.percentile(values, (16, 50, 84))
         found.append((name, len(values), float(middle), float((high - low) / 2), float((np.abs(values) > 3).mean())))
     return found
-
-
-def parallax_is_measured(stars: EstimatedStars) -> Bool[np.ndarray, " n"]:
-    """Which stars have Gaia's parallax, and one of their own that is finite."""
-    return np.isfinite(stars.parallax_error) & np.isfinite(stars.values[:, PARALLAX])

@@ -1,10 +1,10 @@
 """A stored version measured on stars that it has not learnt from: read, estimated as a run would, compared, kept with the version, and a page made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -13,10 +13,11 @@ from jaxtyping import Float, Int64
 from catalog.errors import UsageError
 from catalog.releases import DataRelease, release_named
 from catalog.settings import settings as environment
+from catalog.stars import StarBatch
 from catalog.store.model_store import ModelVersion, add_metrics, read_version
 from catalog.version import code_version
 from models.evaluation.page import Page
-from models.forward.evaluation.estimates import EstimatedStars, Predictor, estimated
+from models.forward.evaluation.estimates import EstimatedStars, estimated
 from models.forward.evaluation.references import (
     Reference,
     gaia_reference,
@@ -29,11 +30,12 @@ from models.forward.evaluation.references import (
 from models.forward.evaluation.report import Evaluation, Sources, evaluated
 from models.forward.evaluation.truth import read_bounds, read_truth
 from models.forward.evaluation.unseen import BLOCK, other_sources, star_batches
+from models.forward.model import load
 from models.forward.parameters import PARAMETERS, TYPE
 from models.forward.sample import SampleStars
 from models.forward.version import ForwardVersion
 from models.learning.held_out import sample_of
-from models.registry import model_module
+from models.spec import Configuration
 
 Told = Callable[[int, int], None]
 """How many stars of how many have been estimated."""
@@ -72,20 +74,19 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
     others = other_sources(connection, release, sample.source_id, request.others, version.seed)
     source_id = np.union1d(held_out.source_id, others)
     stored = read_version(connection, version.model_version_id)
-    predictor = cast(Predictor, model_module(version.model).load(stored.weights, version.configuration, environment().device))
-    model = ForwardVersion.from_bytes(stored.weights, version.configuration)
+    model = load(stored.weights, version.configuration, environment().device)
 
-    def batches() -> Any:
+    def batches() -> Iterator[StarBatch]:
         for number, batch in enumerate(star_batches(connection, release, source_id)):
             told(min(number * BLOCK, len(source_id)), len(source_id))
             yield batch
         told(len(source_id), len(source_id))
 
-    stars, refused = estimated(predictor, model, version.configuration, batches())
+    stars, refused = estimated(model, batches())
     is_held_out = np.isin(stars.source_id, held_out.source_id)
-    sources = _sources(connection, release, stars, held_out, request)
+    sources = _sources(connection, release, stars, held_out, version.configuration, request)
     stamp = f"{'Simulated stars' if release.simulated else 'Real stars'}, version {version.version}."
-    evaluation = evaluated(stars, is_held_out, refused, sources, _at_542(model), stamp)
+    evaluation = evaluated(stars, is_held_out, refused, sources, _at_542(model.version), stamp)
     numbers = {
         "measure": "estimate minus reference; bias is the median, scatter 1.4826 times the median absolute deviation",
         "simulated": release.simulated,
@@ -100,14 +101,19 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
 
 
 def _sources(
-    connection: psycopg.Connection, release: DataRelease, stars: EstimatedStars, held_out: SampleStars, request: Request
+    connection: psycopg.Connection,
+    release: DataRelease,
+    stars: EstimatedStars,
+    held_out: SampleStars,
+    configuration: Configuration,
+    request: Request,
 ) -> Sources:
     """Everything that these stars are compared with."""
     ids = stars.source_id
     reddening = reddening_reference(connection, release, ids)
     surveys = survey_references(connection, release, ids)
     return Sources(
-        training_labels=training_labels(ids, held_out),
+        training_labels=training_labels(ids, held_out, configuration),
         gaia=gaia_reference(stars.parallax, stars.parallax_error, reddening),
         surveys=[each for each in surveys if each.key in ("apogee", "galah")],
         sets=named_sets(connection, release, ids, request.sets, surveys),
@@ -118,7 +124,7 @@ def _sources(
     )
 
 
-def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars) -> Reference:
+def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars, configuration: Configuration) -> Reference:
     """The labels that the training would have used of the held-out stars, in the catalogue's units; NaN for all others."""
     here, there = placed(source_id, held_out.source_id)
     values, errors = (np.full((len(source_id), len(PARAMETERS)), np.nan) for _ in range(2))
@@ -126,13 +132,14 @@ def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars) -
     types = slice(0, len(TYPE))
     values[here, types] = held_out.labels.type.numpy()[there] * unit
     errors[here, types] = held_out.labels.type_error.numpy()[there] * unit
-    return Reference("training_labels", "the survey's labels of the training sample (LAMOST and Hot Payne by default)", values, errors)
+    labels = str(configuration["training_labels"])
+    return Reference("training_labels", "LAMOST and Hot Payne" if labels in ("paper", "code") else labels, values, errors)
 
 
-def _at_542(model: ForwardVersion) -> float:
+def _at_542(version: ForwardVersion) -> float:
     """R at the band next to 542 nm."""
-    extinction: Float[np.ndarray, " bands"] = np.exp(model.flux_model.ln_extinction.detach().numpy())
-    return float(extinction[np.argmin(np.abs(model.wavelengths - 542.0))])
+    extinction: Float[np.ndarray, " bands"] = np.exp(version.flux_model.ln_extinction.detach().numpy())
+    return float(extinction[np.argmin(np.abs(version.wavelengths - 542.0))])
 
 
 def _page(version: ModelVersion, release: DataRelease, evaluation: Evaluation, numbers: dict[str, Any], command: str) -> Page:
@@ -151,7 +158,7 @@ def _page(version: ModelVersion, release: DataRelease, evaluation: Evaluation, n
             "Sample",
             f"{version.release}: {numbers['held_out']:,} {kind} stars that the version held out, {numbers['others']:,} others that it has not seen",
         ),
-        ("Learnt from", f"{version.training_count:,} {kind} stars with labels, seed {version.seed}"),
+        ("Learnt from", f"{version.metrics['split']['train']['count']:,} {kind} stars with labels, seed {version.seed}"),
         ("Command", command),
         ("Made", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, code {code_version()}"),
         ("Method", "Zhang, Green & Rix 2023 (MNRAS 524, 1855); figures are numbered as theirs"),

@@ -41,7 +41,7 @@ def residuals_figure(
     return drawn("figure_9_flux_residuals", title, caption, paint, (12.0, 12.0))
 
 
-def bands_figure(title: str, stars: EstimatedStars, among: Bool[np.ndarray, " n"]) -> Drawing:
+def bands_figure(name: str, title: str, stars: EstimatedStars, among: Bool[np.ndarray, " n"]) -> Drawing:
     """Median and width of the residuals in every band."""
 
     def paint(figure: Figure) -> None:
@@ -65,7 +65,7 @@ def bands_figure(title: str, stars: EstimatedStars, among: Bool[np.ndarray, " n"
         "Flux residuals of every band: median, central 68 % and scatter, predicted minus observed flux over the error of the observation (Eq. 2 "
         "included; errors of neighbouring samples are correlated)."
     )
-    return drawn("flux_residuals_by_band", title, caption, paint, (12.0, 4.2))
+    return drawn(name, title, caption, paint, (12.0, 4.2))
 
 
 def correlations_figure(title: str, before: Float[np.ndarray, "5 5"], after: Float[np.ndarray, "5 5"]) -> Drawing:

@@ -1,13 +1,13 @@
 """Which stars can be relied on: figure 18, the share that passes the basic cut over the colour-magnitude diagram, and confidences against outcomes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 from models.evaluation.drawing import BLUE, GREEN, RED, Drawing, drawn
-from models.evaluation.statistics import ReliabilityBin
 from models.forward.evaluation.estimates import EstimatedStars
 from models.forward.parameters import TYPE
 
@@ -42,16 +42,15 @@ def reliable_share_figure(title: str, stars: EstimatedStars, absolute: Float[np.
     return drawn("figure_18_reliable_share", title, caption, paint, (12.0, 5.0))
 
 
-def reliability_figure(title: str, curves: Mapping[str, Mapping[str, Sequence[ReliabilityBin]]]) -> Drawing:
-    """Reliability curves: of each parameter of TYPE the raw and the calibrated confidence (``curves[parameter][kind]``)."""
+def reliability_figure(title: str, curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Drawing:
+    """Reliability curves of each parameter of TYPE, of the raw and the calibrated confidence: ``curves[parameter][kind]`` of ``calibration.reliability``."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, len(TYPE), sharex=True, sharey=True)
         for axis, label in zip(axes, TYPE, strict=True):
             axis.plot([0, 1], [0, 1], color="black", lw=0.7)
-            for (kind, bins), colour, style in zip(curves.get(label, {}).items(), (BLUE, GREEN), ("o-", "s--"), strict=False):
-                if bins:
-                    axis.plot([each.confidence for each in bins], [each.share for each in bins], style, color=colour, ms=4, label=kind)
+            for (kind, curve), colour, style in zip(curves.get(label, {}).items(), (BLUE, GREEN), ("o-", "s--"), strict=False):
+                axis.plot(curve["mean_score"], curve["good_share"], style, color=colour, ms=4, label=kind)
             axis.set(title=label, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
             if axis.get_legend_handles_labels()[0]:
                 axis.legend(fontsize=8)
@@ -59,7 +58,7 @@ def reliability_figure(title: str, curves: Mapping[str, Mapping[str, Sequence[Re
 
     caption = (
         "Reliability of the confidences: share of the stars whose estimate agrees with the reference (Eq. 27 below 4; stars between 4 and 9 left out), "
-        "against the mean confidence, in tenths with ten stars or more; on the diagonal a confidence is a probability."
+        "against the mean confidence, in tenths; on the diagonal a confidence is a probability."
     )
     return drawn("confidence_reliability", title, caption, paint, (11.0, 4.0))
 

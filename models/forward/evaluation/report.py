@@ -9,11 +9,12 @@ from jaxtyping import Bool, Float
 
 from models.evaluation.drawing import Drawing
 from models.evaluation.page import Section
-from models.evaluation.statistics import ReliabilityBin, Spread, median_correlations, reliability, without_nan
+from models.evaluation.statistics import Spread, median_correlations, without_nan
+from models.forward.calibration import reliability
 from models.forward.confidence import BAD, GOOD, TOLERANCE
 from models.forward.evaluation import comparison_figures, flux_figures, quality_figures, sky_figures, tables
 from models.forward.evaluation.clusters import Cluster, cluster_numbers, clusters_of
-from models.forward.evaluation.comparison import compared, differences, flux_residual_numbers, groups, measured
+from models.forward.evaluation.comparison import choices, compared, differences, flux_residual_numbers, truth_choices
 from models.forward.evaluation.dust import behind_dust, mappable, slices
 from models.forward.evaluation.estimates import EstimatedStars, quality_counts
 from models.forward.evaluation.references import NamedSet, Reference
@@ -65,11 +66,11 @@ def evaluated(
     """
     parts = [
         _counts(stars, is_held_out, refused, stamp),
-        _training_labels(stars, sources, stamp),
+        _training_labels(stars, is_held_out, sources, stamp),
         *(_survey(stars, reference, stamp) for reference in sources.surveys),
         *(_survey(stars, each.reference, stamp) for each in sources.sets if each.reference.parameters()),
         *_truth(stars, is_held_out, sources, stamp),
-        _fluxes(stars, sources, stamp),
+        _fluxes(stars, is_held_out, sources, stamp),
         _correlations(stars, stamp),
         _confidence(stars, sources, stamp),
         *_clusters(stars, sources, stamp),
@@ -97,18 +98,19 @@ def _counts(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], refused:
         f"{int((stars.n_minima > 1).sum())} stars have more than one minimum within 4 of the lowest loss. {int(stars.validated.sum())} stars pass the "
         "paper's validation cuts."
     )
-    listed = [tables.counts_table(counts), *([tables.refused_table(refused)] if refused else [])]
+    rules = [(each.title, each.words, int(np.logical_or.reduce(list(each.masks.values())).sum())) for each in choices(stars)]
+    listed = [tables.counts_table(counts), tables.choices_table(rules), *([tables.refused_table(refused)] if refused else [])]
     figure = quality_figures.reliable_share_figure(f"Share of reliable stars (figure 18). {stamp}", stars, absolute)
     return numbers, Section("Stars and cuts", words, listed, [figure])
 
 
-def _training_labels(stars: EstimatedStars, sources: Sources, stamp: str) -> Part:
+def _training_labels(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: Sources, stamp: str) -> Part:
     reference = sources.training_labels
-    chosen = groups(stars)
+    chosen = choices(stars, is_held_out)
     numbers = compared(stars, reference, chosen)
     gaia = compared(stars, sources.gaia, chosen)
     both = [reference, sources.gaia]
-    mask = chosen["validated"]
+    mask, reliable = is_held_out & stars.validated, is_held_out & stars.reliable
     drawings = [
         comparison_figures.corner_figure("figure_7_differences", f"Estimates minus survey labels (figure 7). {stamp}", stars, both, mask),
         comparison_figures.corner_figure(
@@ -119,10 +121,10 @@ def _training_labels(stars: EstimatedStars, sources: Sources, stamp: str) -> Par
     ]
     if np.isfinite(stars.confidence).any():
         drawings += [
-            comparison_figures.confidence_figure("figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, chosen["reliable"]),
+            comparison_figures.confidence_figure("figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, reliable),
             comparison_figures.normalised_figure(
                 "figure_11_normalised_teff", f"Normalised difference in teff (figure 11). {stamp}", stars, reference,
-                chosen["reliable"] & stars.confident("teff"),
+                reliable & stars.confident("teff"),
             ),
         ]  # fmt: skip
     listed = [*tables.comparison_tables(numbers, "validated"), tables.whole_table(gaia)]
@@ -134,7 +136,7 @@ def _training_labels(stars: EstimatedStars, sources: Sources, stamp: str) -> Par
 
 
 def _survey(stars: EstimatedStars, reference: Reference, stamp: str) -> Part:
-    numbers = compared(stars, reference, groups(stars))
+    numbers = compared(stars, reference, choices(stars))
     name = "".join(letter if letter.isalnum() else "_" for letter in reference.key)
     figure = "figure 16" if not reference.key.startswith("set:") else "as figures 16 and 17"
     drawing = comparison_figures.types_figure(
@@ -149,17 +151,17 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
     truth = sources.truth
     if truth is None:
         return []
-    chosen = groups(stars, truth, is_held_out)
+    chosen = truth_choices(stars, truth, is_held_out)
     of: list[Bounds | None] = list(sources.bounds) or [None]
     numbers: dict[str, Any] = {}
-    listed = []
+    listed = [
+        tables.choices_table([(each.title, each.words, int(np.logical_or.reduce(list(each.masks.values())).sum())) for each in chosen])
+    ]
     for bounds in of:
-        key = bounds.key if bounds is not None else "no_bound"
-        whole = compared(stars, truth.reference, chosen if bounds is of[0] else {"ordinary": chosen["ordinary"]}, bounds)
-        well = measured(stars, truth, chosen["ordinary"], bounds)
-        numbers[key] = {"whole": whole, "measured": well}
-        listed += [*tables.comparison_tables(whole, "ordinary"), tables.whole_table(well)]
-    mask = chosen["ordinary"]
+        found = compared(stars, truth.reference, chosen, bounds)
+        numbers[bounds.key if bounds is not None else "no_bound"] = found
+        listed += tables.comparison_tables(found, "ordinary")
+    mask = chosen[0].masks["teff"]
     first = sources.bounds[0].values if sources.bounds else None
     drawings = [
         comparison_figures.pull_figure(
@@ -175,16 +177,19 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
     return [({"truth": numbers}, Section("Beside the truth of the simulated sky", words, listed, drawings))]
 
 
-def _fluxes(stars: EstimatedStars, sources: Sources, stamp: str) -> Part:
-    chosen = stars.validated
-    rows = flux_residual_numbers(stars, chosen)
+def _fluxes(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: Sources, stamp: str) -> Part:
+    held, unseen = is_held_out & stars.validated, stars.reliable
+    numbers = {"held_out": flux_residual_numbers(stars, held), "reliable": flux_residual_numbers(stars, unseen)}
     labels = np.where(np.isfinite(sources.training_labels.values), sources.training_labels.values, sources.gaia.values)
+    first, second = "Held-out stars that pass the paper's validation cuts.", "All stars not learnt from that pass the basic cut."
     drawings = [
-        flux_figures.residuals_figure(f"Flux residuals (figure 9). {stamp}", stars, chosen, labels, "the survey"),
-        flux_figures.bands_figure(f"Flux residuals by band. {stamp}", stars, chosen),
+        flux_figures.residuals_figure(f"Flux residuals (figure 9). {stamp}", stars, held, labels, "the survey"),
+        flux_figures.bands_figure("flux_residuals_held_out", f"Flux residuals by band. {first} {stamp}", stars, held),
+        flux_figures.bands_figure("flux_residuals_reliable", f"Flux residuals by band. {second} {stamp}", stars, unseen),
     ]
-    words = "Predicted minus observed fluxes at the inferred parameters, recomputed from the stored version, of stars that pass the paper's validation cuts."
-    return {"flux_residuals": rows}, Section("Fluxes", words, [tables.bands_table(rows)], drawings)
+    words = "Predicted minus observed fluxes at the inferred parameters, recomputed from the stored version."
+    listed = [tables.bands_table(numbers["held_out"], first), tables.bands_table(numbers["reliable"], second)]
+    return {"flux_residuals": numbers}, Section("Fluxes", words, listed, drawings)
 
 
 def _correlations(stars: EstimatedStars, stamp: str) -> Part:
@@ -214,23 +219,25 @@ def _correlations(stars: EstimatedStars, stamp: str) -> Part:
 
 def _confidence(stars: EstimatedStars, sources: Sources, stamp: str) -> Part:
     """Reliability against the survey labels and, where there is one, the truth."""
-    curves: dict[str, dict[str, list[ReliabilityBin]]] = {}
+    curves: dict[str, dict[str, dict[str, Any]]] = {}
     for label in TYPE:
         metric = agreement_metric(stars, sources.training_labels, label)
         decided = stars.reliable & np.isfinite(metric) & ((metric < GOOD) | (metric > BAD))
         curves[label] = {}
         for kind, values in (("raw", stars.confidence), ("calibrated", stars.calibrated)):
             here = decided & np.isfinite(values[:, TYPE.index(label)])
-            curves[label][kind] = reliability(values[here, TYPE.index(label)], metric[here] < GOOD)
+            if here.any():
+                curves[label][kind] = reliability(values[here, TYPE.index(label)], metric[here] < GOOD)
     numbers = {
-        "reliability": {label: {kind: [asdict(each) for each in bins] for kind, bins in kinds.items()} for label, kinds in curves.items()},
+        "reliability": curves,
         "agreeing_with_labels": {
             label: _share_good(agreement_metric(stars, sources.training_labels, label), stars.reliable) for label in TYPE
         },
     }
     figure = quality_figures.reliability_figure(f"Reliability of the confidences. {stamp}", curves)
     words = "" if np.isfinite(stars.confidence).any() else "This version has no classifiers of confidence."
-    return numbers, Section("Confidences", words, [], [figure])
+    listed = [tables.reliability_table(curves)] if any(curves.values()) else []
+    return numbers, Section("Confidences", words, listed, [figure])
 
 
 def agreement_metric(stars: EstimatedStars, reference: Reference, label: str) -> Float[np.ndarray, " n"]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from models.evaluation.drawing import BLUE, GREY, RED, Drawing, column_density, drawn
@@ -69,9 +69,10 @@ def reddening_figure(
 
 
 def slices_figure(title: str, slices: Sequence[Slice]) -> Drawing:
-    """Figures 22 and 23: mean extinction out to each range of distance, and its increase over the range before."""
+    """Figures 22 and 23: mean extinction out to each range of distance, and its increase over the range before; ranges with any pixel."""
     import healpy
 
+    slices = [each for each in slices if np.isfinite(each.mean).any()] or slices[-1:]
     longitudes = np.linspace(-180.0, 180.0, 361)
     latitudes = np.linspace(-90.0, 90.0, 181)
     grid_l, grid_b = np.meshgrid((longitudes[:-1] + longitudes[1:]) / 2, (latitudes[:-1] + latitudes[1:]) / 2)
@@ -106,8 +107,3 @@ def slices_figure(title: str, slices: Sequence[Slice]) -> Drawing:
         "coordinates, centre of the Galaxy in the middle, longitude to the left. Pixels have ten stars or more and are as small as that allows."
     )
     return drawn("figure_23_dust_slices", title, caption, paint, (11.0, 2.6 * len(slices)))
-
-
-def has_positions(positions: Mapping[str, Float[np.ndarray, " n"]]) -> Bool[np.ndarray, " n"]:
-    """Which stars have a place on the sky."""
-    return np.isfinite(positions["l"]) & np.isfinite(positions["b"])

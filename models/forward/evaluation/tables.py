@@ -18,7 +18,7 @@ FIELDS = (
 def whole_table(numbers: Mapping[str, Any]) -> NumberTable:
     """One row a choice of stars and parameter."""
     rows = [
-        (group["words"], LABELS[name], *(each["whole"][field] for field in FIELDS))
+        (group["title"], LABELS[name], *(each["whole"][field] for field in FIELDS))
         for group in numbers["groups"].values()
         for name, each in group["parameters"].items()
     ]
@@ -27,7 +27,7 @@ def whole_table(numbers: Mapping[str, Any]) -> NumberTable:
         f"Estimate minus {numbers['words']}: bias is the median, scatter 1.4826 MAD, outliers lie beyond 5 scatters; pulls are differences over all errors "
         f"in quadrature.{bound}"
     )
-    return NumberTable(caption, ("stars chosen", "parameter", *HEADS), tuple(rows))
+    return _without_empty(NumberTable(caption, ("stars chosen", "parameter", *HEADS), tuple(rows)))
 
 
 def binned_table(numbers: Mapping[str, Any], group: str, key: str, words: str) -> NumberTable:
@@ -39,15 +39,28 @@ def binned_table(numbers: Mapping[str, Any], group: str, key: str, words: str) -
         for each in parameter[key]
     ]
     caption = f"Estimate minus {numbers['words']}, by {words}: {chosen['words']}."
-    return NumberTable(caption, ("parameter", words, *HEADS), tuple(rows))
+    return _without_empty(NumberTable(caption, ("parameter", words, *HEADS), tuple(rows)))
+
+
+def _without_empty(table: NumberTable) -> NumberTable:
+    """The table without columns that have nothing in any row."""
+    kept = [column for column in range(len(table.heads)) if any(row[column] is not None for row in table.rows)]
+    return NumberTable(
+        table.caption, tuple(table.heads[each] for each in kept), tuple(tuple(row[each] for each in kept) for row in table.rows)
+    )
 
 
 def comparison_tables(numbers: Mapping[str, Any], binned_group: str) -> list[NumberTable]:
     """The whole samples, then one choice of stars by magnitude and by temperature."""
-    tables = [whole_table(numbers)]
-    if binned_group in numbers["groups"] and numbers["groups"][binned_group]["parameters"]:
-        tables += [binned_table(numbers, binned_group, "by_g", "G"), binned_table(numbers, binned_group, "by_teff", "teff")]
-    return [table for table in tables if table.rows]
+    listed = [whole_table(numbers)]
+    if binned_group in numbers["groups"]:
+        listed += [binned_table(numbers, binned_group, "by_g", "G"), binned_table(numbers, binned_group, "by_teff", "teff")]
+    return [table for table in listed if table.rows]
+
+
+def choices_table(chosen: Sequence[tuple[str, str, int]]) -> NumberTable:
+    """What the choices of stars are: title, rule, number of stars."""
+    return NumberTable("The choices of stars in the tables below.", ("chosen", "rule", "stars"), tuple(chosen))
 
 
 def counts_table(rows: Sequence[Sequence[Any]]) -> NumberTable:
@@ -64,10 +77,10 @@ def refused_table(refused: Mapping[str, int]) -> NumberTable:
     return NumberTable("Held-out stars without a label.", ("reason", "stars"), tuple(sorted(refused.items(), key=lambda each: -each[1])))
 
 
-def bands_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
-    """Flux residuals by band."""
+def bands_table(rows: Sequence[Mapping[str, Any]], words: str) -> NumberTable:
+    """Flux residuals by band; ``words`` say of which stars."""
     return NumberTable(
-        "Flux residuals by band, predicted minus observed over the observation's error: median, half the width of the central 68 %, share beyond 3.",
+        f"Flux residuals by band, predicted minus observed over the observation's error: median, half the width of the central 68 %, share beyond 3. {words}",
         ("band", "stars", "median", "half width", "beyond 3"),
         tuple((each["band"], each["stars"], each["median"], each["half_width"], each["beyond_3"]) for each in rows),
     )
@@ -91,3 +104,14 @@ def clusters_table(rows: Sequence[Mapping[str, Any]]) -> NumberTable:
     }  # fmt: skip
     caption = "Members of clusters: parallaxes of those with a poor Gaia parallax (of all where these are fewer than five), [Fe/H] of all members."
     return NumberTable(caption, tuple(heads.values()), tuple(tuple(row[name] for name in heads) for row in rows))
+
+
+def reliability_table(curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> NumberTable:
+    """How far the confidences are from the frequency of agreement."""
+    rows = [
+        (label, kind, sum(curve["stars"]), curve["brier"], curve["expected_calibration_error"])
+        for label, kinds in curves.items()
+        for kind, curve in kinds.items()
+    ]
+    caption = "Confidences against agreement with the survey: mean square error (Brier), mean distance from the diagonal in tenths."
+    return NumberTable(caption, ("parameter", "confidence", "stars", "Brier", "calibration error"), tuple(rows))

@@ -61,20 +61,22 @@ def read_truth(path: Path, source_id: Int64[np.ndarray, " n"]) -> Truth:
     return Truth(Reference("truth", "the truth of the simulated sky", values, np.full_like(values, np.nan)), kind, binary, cluster)
 
 
+OTHER_DATA = ("xp", "rvs", "all")
+"""Families of bounds from other data than the model sees, which are XP, photometry and parallax."""
 BOUND = re.compile(r"(.+)_(sigma|error|bound)_teff")
 
 
 def read_bounds(path: Path, source_id: Int64[np.ndarray, " n"]) -> list[Bounds]:
     """The bounds of a simulated sky, from its information.parquet or a file with columns named alike: NAME_sigma_teff and so on.
 
-    Families that use the RVS spectrum, which the model does not see, are left out. Each one's words are its columns' description.
+    Families from other data than the model sees are left out. Each one's words are its columns' description.
     """
     table = _table(path, ("source_id",))
     here, there = placed(source_id, table["source_id"].to_numpy())
     found = []
     for column in table.column_names:
         family = BOUND.fullmatch(column)
-        if family is None or family[1] in ("rvs", "all"):
+        if family is None or family[1] in OTHER_DATA:
             continue
         values = np.full((len(source_id), len(PARAMETERS)), np.nan)
         for number, name in enumerate(PARAMETERS):

@@ -133,7 +133,8 @@ def extinction_figure(version: ForwardVersion, words: str) -> Drawing:
         for rv, colour in zip(RV, mpl.colormaps["plasma"](np.linspace(0.0, 0.85, len(RV))), strict=True):
             start = ccm89(version.wavelengths[:1], rv)
             upper.plot(1000.0 / fine, ccm89(fine, rv) / start, color=colour, lw=1.1, label=f"CCM, R(V) = {rv:g}")
-            lower.plot(x, learnt / (ccm89(version.wavelengths, rv) / start), ".-", color=colour, lw=0.8, ms=3)
+            ratio = learnt / ccm89(version.wavelengths, rv)
+            lower.plot(x, ratio / ratio[:N_XP].mean(), ".-", color=colour, lw=0.8, ms=3)
         upper.plot(x[:N_XP], learnt[:N_XP], color="black", lw=1.8, label="this version")
         upper.plot(x[N_XP:], learnt[N_XP:], "o", color="black", ms=4)
         if model.has_xi:
@@ -142,10 +143,10 @@ def extinction_figure(version: ForwardVersion, words: str) -> Drawing:
         upper.set(ylabel="R, 1 at 392 nm", yscale="log")
         upper.legend(fontsize=8, loc="lower right")
         lower.axhline(1, color="black", lw=0.7)
-        lower.set(xlabel="1 / wavelength [um$^{-1}$]", ylabel="this version over CCM")
+        lower.set(xlabel="1 / wavelength [um$^{-1}$]", ylabel="this version over CCM,\n1 over the XP samples")
 
     caption = (
-        "Extinction curve of the version beside the law of Cardelli, Clayton & Mathis (1989) for several R(V), all normalised at 392 nm; W1 and W2 lie "
+        "Extinction curve of the version beside the law of Cardelli, Clayton & Mathis (1989) for several R(V), normalised at 392 nm (above) and over the XP samples (the ratio below); W1 and W2 lie "
         "beyond the law's end, where its power law is continued."
     )
     return drawn("figure_15_extinction_curve", f"Extinction curve (figure 15). {words}", caption, paint, (9.0, 7.0))

@@ -1,30 +1,27 @@
 """Flux residuals of stars that a run has labelled, recomputed from the stored version and the stored labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, cast
 
 import numpy as np
 import psycopg
 from astropy import units
 from astropy.table import Table
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 from matplotlib.figure import Figure
 from psycopg import sql
 
 from catalog.errors import DataError, UsageError
 from catalog.releases import release_named
 from catalog.runs import Run, read_run
-from catalog.spectra import Band
 from catalog.statements import statement
 from catalog.store.model_store import LoadableVersion, read_version
 from catalog.store.star_store import read_stars
 from models.evaluation.drawing import BLUE, GREY, Drawing, drawn
 from models.forward.bands import BAND_NAMES, N_XP, WAVELENGTHS
 from models.forward.flux_residuals import FluxResiduals, flux_residuals
-from models.forward.flux_vectors import flux_vectors
+from models.forward.model import ForwardModel, load
 from models.forward.parameters import PARAMETERS
-from models.forward.version import ForwardVersion
 
 MODEL = "forward"
 
@@ -70,33 +67,31 @@ def run_residuals(connection: psycopg.Connection, run_id: int | None, source_id:
     if run.model != MODEL:
         raise UsageError(f"run {run_id} is of {run.model}, not of {MODEL}.")
     stored = read_version(connection, run.model_version_id)
-    version = ForwardVersion.from_bytes(stored.weights, stored.configuration)
-    names = (*PARAMETERS, "xi") if version.flux_model.has_xi else PARAMETERS
+    model = load(stored.weights, stored.configuration)
+    names = (*PARAMETERS, "xi") if model.version.flux_model.has_xi else PARAMETERS
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in ("source_id", *names))
     wanted = sorted(set(source_id))
     asked = {"run_id": run_id, "source_ids": wanted}
     rows = connection.execute(statement("labels_to_recompute").format(columns=columns), asked).fetchall()
-    reasons = dict(connection.execute(statement("reasons_of"), asked).fetchall())
+    reasons: dict[int, str] = dict(connection.execute(statement("reasons_of"), asked).fetchall())
     labelled = {int(row[0]): row[1:] for row in rows}
     without = {each: reasons.get(each, "is not a source of the run") for each in wanted if each not in labelled}
     if not labelled:
         raise DataError(f"run {run_id} has no label of {', '.join(f'{each} ({why})' for each, why in without.items())}.")
     ids = np.array(sorted(labelled), np.int64)
-    parts = list(_residuals(connection, run, stored, version, ids, labelled))
+    parts = list(_residuals(connection, run, model, ids, labelled))
     whole = FluxResiduals(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(FluxResiduals)))
     return RunResiduals(run, stored, whole, without)
 
 
 def _residuals(
-    connection: psycopg.Connection, run: Run, stored: LoadableVersion, version: ForwardVersion, ids: Int64[np.ndarray, " n"], labelled: Mapping[int, Any]
-) -> Any:  # fmt: skip
-    release = release_named(connection, run.release)
-    sampling = cast(Mapping[Band, Float64[np.ndarray, "coefficients samples"]], version.sampling)
-    for batch in read_stars(connection, release, int(ids[0]), int(ids[-1]), only=ids):
-        vectors = flux_vectors(batch, sampling, stored.configuration)
+    connection: psycopg.Connection, run: Run, model: ForwardModel, ids: Int64[np.ndarray, " n"], labelled: Mapping[int, Sequence[float]]
+) -> Iterator[FluxResiduals]:
+    """Block by block, of the stars that the version can see."""
+    for batch in read_stars(connection, release_named(connection, run.release), int(ids[0]), int(ids[-1]), only=ids):
+        vectors = model.vectors(batch)
         here = batch.spectra.source_id[vectors.kept]
-        values = np.array([labelled[int(each)] for each in here], np.float64)
-        yield flux_residuals(version, here, vectors.observations, values)
+        yield flux_residuals(model.version, here, vectors.observations, np.array([labelled[int(each)] for each in here], np.float64))
 
 
 def residuals_figure(found: RunResiduals) -> Drawing:

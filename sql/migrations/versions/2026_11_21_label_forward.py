@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("logg_confidence", sa.REAL(), nullable=True),
         sa.Column("logg_confidence_calibrated", sa.REAL(), nullable=True),
         sa.Column("out_of_domain", sa.REAL(), nullable=True),
+        sa.Column("outside_domain", sa.Boolean(), nullable=True),
         sa.Column("loss", sa.REAL(), nullable=False),
         sa.Column("converged", sa.Boolean(), nullable=False),
         sa.Column("n_iterations", sa.SmallInteger(), nullable=False),

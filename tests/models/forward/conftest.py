@@ -1,7 +1,6 @@
-"""Stars with observations, survey labels and estimates as an inference gives them, drawn so that it is known how probable each good estimate was."""
+"""Stars with observations, survey labels and estimates as an inference gives them, some of them wrong in a way that can be learnt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,16 +11,7 @@ from models.forward.confidence_training import FittedStars
 from models.forward.inference import Estimates
 from models.forward.observations import KnownLabels, Observations
 
-
-@dataclass(frozen=True, eq=False)
-class DrawnStars:
-    """``fitted`` with ``good_chance`` (n, 3), the chance with which each star's teff, feh and logg was made to agree with the survey."""
-
-    fitted: FittedStars
-    good_chance: np.ndarray
-
-
-DrawStars = Callable[..., DrawnStars]
+DrawStars = Callable[..., FittedStars]
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +21,7 @@ def draw_stars() -> DrawStars:
     ``trouble`` 0 makes every estimate agree.
     """
 
-    def draw(n: int, seed: int = 0, trouble: float = 1.0) -> DrawnStars:
+    def draw(n: int, seed: int = 0, trouble: float = 1.0) -> FittedStars:
         random = np.random.default_rng(seed)
         hidden = random.standard_normal(n)
         good = 1 - trouble / (1 + np.exp(2.5 - 2.5 * hidden[:, None] + np.array([0.0, 0.5, -0.5])))
@@ -79,6 +69,6 @@ def draw_stars() -> DrawStars:
         )
         labels = KnownLabels(*(torch.tensor(each) for each in (survey, survey_error, np.full(n, 0.1), np.full(n, 0.03))))
         estimates = Estimates(**{name: torch.from_numpy(np.asarray(value)) for name, value in numbers.items()})
-        return DrawnStars(FittedStars(columns, observed, labels, estimates), good)
+        return FittedStars(columns, observed, labels, estimates)
 
     return draw

@@ -22,7 +22,7 @@ from models.forward.parameters import PARALLAX
     ],
 )
 def test_a_star_fails_for_its_own_reason_only(draw_stars, field: str, value: float, failed: str | None) -> None:
-    stars = draw_stars(2).fitted
+    stars = draw_stars(2)
     observed, estimates = stars.observed, stars.estimates
     estimates = dataclasses.replace(estimates, chi2=torch.full((2,), 60.0), ln_prior=torch.full((2,), -2.0))
     if field == "parallax":
@@ -36,7 +36,7 @@ def test_a_star_fails_for_its_own_reason_only(draw_stars, field: str, value: flo
 
 
 def test_a_star_without_parallax_has_none_to_disagree_with(draw_stars) -> None:
-    stars = draw_stars(1).fitted
+    stars = draw_stars(1)
     observed = dataclasses.replace(
         stars.observed, parallax=torch.zeros(1, dtype=torch.float64), parallax_error=torch.full((1,), torch.inf, dtype=torch.float64)
     )

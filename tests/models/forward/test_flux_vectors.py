@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from catalog.errors import UsageError
 from catalog.releases import KNOWN_RELEASES
-from catalog.spectra import SpectrumBatch
-from catalog.stars import StarBatch
+from catalog.spectra import SpectrumBatch, layout_of
+from catalog.stars import STAR_COLUMNS, StarBatch
 from models.forward.bands import FLUX_UNIT, N_BANDS, N_XP, NIR_BANDS, XP_WAVELENGTHS
 from models.forward.flux_vectors import MISSING, FluxVectors, Oddity, flux_vectors
 from models.forward.settings import chosen
@@ -143,6 +145,7 @@ CASES: dict[str, tuple[Callable[[StarBatch], StarBatch], int, Oddity, str | None
         lambda s: with_spectra(s, rp_errors=0.0, **{f"bp_{k}": v for k, v in NOTHING.items()}), 3, Oddity.RP_UNUSABLE, "unusable_spectrum",
     ),
     "all errors infinite": (lambda s: with_spectra(s, bp_errors=np.inf, rp_errors=np.inf), 3, Oddity(0), "unusable_spectrum"),
+    "no errors at all": (lambda s: with_spectra(s, bp_errors=np.nan, rp_errors=np.nan), 3, Oddity(0), "missing_errors"),
     "coefficients infinite": (lambda s: with_spectra(s, rp_coefficients=-np.inf), 2, Oddity.RP_UNUSABLE, None),
     "all coefficients zero": (lambda s: with_spectra(s, bp_coefficients=0.0, rp_coefficients=0.0), 0, Oddity(0), None),
     "correlations NaN": (lambda s: with_spectra(s, rp_correlations=np.nan), 0, Oddity.RP_UNCORRELATED, None),
@@ -258,3 +261,49 @@ def test_no_stars_are_no_flux_vectors(black_body_stars, sampling) -> None:
 def test_a_choice_that_does_not_exist_is_a_usage_error(black_body_stars, sampling, name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name):
         flux_vectors(black_body_stars(1), sampling, OURS | {name: value})
+
+
+def test_chi2_of_noise_as_the_coefficients_have_it_is_one_for_each_sample(black_body_stars, sampling) -> None:
+    star, draws, random = black_body_stars(1, seed=9), 300, np.random.default_rng(10)
+    noisy = star.take(np.zeros(draws, int))
+    coefficients = {
+        f"{band}_coefficients": random.multivariate_normal(
+            getattr(star.spectra, f"{band}_coefficients")[0].astype(float), star.spectra.covariance(band)[0], size=draws, method="eigh"
+        )
+        for band in BANDS
+    }
+    noisy = replace(noisy, spectra=replace(noisy.spectra, **coefficients))
+    exact = EXACT | {"eigenvalue_floor": 1e-30}
+    truth = flux_vectors(star, sampling, exact).observations.flux[0, :N_XP]
+    observed = flux_vectors(noisy, sampling, exact).observations
+    whitened = torch.einsum("nij,nj->ni", observed.whitening[:, :N_XP, :N_XP], observed.flux[:, :N_XP] - truth)
+    chi2 = (whitened**2).sum(1)
+    assert chi2.mean() == pytest.approx(N_XP, abs=4 * np.sqrt(2 * N_XP / draws))
+    assert chi2.std() == pytest.approx(np.sqrt(2 * N_XP), rel=0.2)
+
+
+def test_real_spectra_come_through_with_their_missing_bands_declared(real_data: Path, sampling) -> None:
+    table = pd.read_csv(real_data / "xp_continuous" / "xp_gaiaxpy_tests.csv.gz").reset_index(drop=True)
+    no_bp = table["bp_coefficients"].isna().to_numpy()
+    assert 0 < no_bp.sum() < len(table)
+    arrays = {
+        f"{band}_{ours}": np.stack(
+            [
+                np.fromstring(cell.strip("()[]"), np.float32, sep=",") if isinstance(cell, str) else np.full(width, np.nan)
+                for cell in table[column]
+            ]
+        ).astype(np.float32)
+        for band in BANDS
+        for ours, width in (("coefficients", 55), ("errors", 55), ("correlations", 1485))
+        for column in [f"{band}_{'' if ours == 'coefficients' else 'coefficient_'}{ours}"]
+    }
+    columns = {name: np.full(len(table), np.nan) for name in STAR_COLUMNS}
+    columns |= {name: table[name].to_numpy(float) for name in ("bp_standard_deviation", "rp_standard_deviation")}
+    stars = StarBatch(SpectrumBatch(table["source_id"].to_numpy(), layout_of(**arrays), **arrays), columns)
+    for settings in (OURS, chosen(KNOWN_RELEASES["gaia_dr3"], "paper")):
+        vectors = flux_vectors(stars, sampling, settings)
+        assert_sound(vectors)
+        assert vectors.no_label == []
+        np.testing.assert_array_equal(vectors.missing, no_bp + ALL_NIR)
+        assert not vectors.oddities.any()
+        assert torch.isinf(vectors.observations.parallax_error).all()

@@ -1,8 +1,15 @@
 """The forward model's settings: the paper's and ours, by name, each with its reason."""
 
+import pytest
+
 from catalog.releases import KNOWN_RELEASES
+from catalog.version import ROOT
 from models.forward.settings import CHOICES, chosen
 
+OF_FLUX_VECTORS = (
+    *("error_scaling", "parallax_zero_point", "independent_error", "zero_point_error", "band_zero_point_error", "eigenvalue_floor"),
+    *("two_mass_norm_dg", "unwise_norm_dg"),
+)
 DR3, SIMULATED = KNOWN_RELEASES["gaia_dr3"], KNOWN_RELEASES["sim_dr3"]
 
 
@@ -13,12 +20,22 @@ def test_each_setting_has_one_name_one_kind_of_value_and_a_sentence() -> None:
         assert choice.words.endswith(".")
 
 
-def test_ours_and_the_papers_differ_in_error_scaling_and_parallax_zero_point() -> None:
+def test_of_what_makes_flux_vectors_ours_differs_from_the_papers_in_error_scaling_and_parallax_zero_point() -> None:
     ours, paper = chosen(DR3), chosen(DR3, "paper")
-    assert {name: (ours[name], paper[name]) for name in ours if ours[name] != paper[name]} == {
+    assert {name: (ours[name], paper[name]) for name in OF_FLUX_VECTORS if ours[name] != paper[name]} == {
         "error_scaling": ("standard_deviation", "off"),
         "parallax_zero_point": ("lindegren2021", "none"),
     }
+
+
+@pytest.mark.parametrize("name", OF_FLUX_VECTORS)
+def test_the_models_page_tells_of_every_setting_of_the_flux_vectors(name: str) -> None:
+    page = (ROOT / "docs" / "models" / "forward.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    ours, paper = (cell.strip(" `") for cell in row.split("|")[2:4])
+    told = next(choice for choice in CHOICES if choice.name == name)
+    for written, value in ((ours, told.ours), (paper, told.paper)):
+        assert (written if isinstance(value, str) else float(written)) == value
 
 
 def test_the_terms_of_eq_2_and_the_floor_are_the_papers() -> None:

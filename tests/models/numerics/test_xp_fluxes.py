@@ -103,6 +103,17 @@ def test_fluxes_errors_and_correlations_are_gaiaxpys_and_in_the_overlap_the_draw
     assert np.abs(their_correlation[star, OVERLAP] - drawn).max() > 10 * sigma
 
 
+@pytest.mark.parametrize(("release", "bases"), [("dr3", (56, 57)), ("dr4", (156, 157))])
+def test_whatever_the_number_of_coefficients_the_covariance_is_d_t_c_d(black_body_stars, release: str, bases: tuple[int, int]) -> None:
+    stars, matrices = black_body_stars(4, seed=4, release=release), sampling_matrices(*bases, XP_WAVELENGTHS)
+    flux, covariance = sampled(stars, matrices)
+    spectra = stars.spectra
+    expected = sum(matrices[band].T @ spectra.covariance(band) @ matrices[band] for band in BANDS)
+    np.testing.assert_allclose(covariance, expected, rtol=1e-9, atol=1e-12 * expected.max())
+    expected_flux = sum(getattr(spectra, f"{band}_coefficients").astype(float) @ matrices[band] for band in BANDS)
+    np.testing.assert_allclose(flux, expected_flux, rtol=1e-12, atol=1e-14 * expected_flux.max())
+
+
 def test_a_covariance_without_correlations_is_that_of_independent_coefficients(black_body_stars) -> None:
     stars = black_body_stars(3)
     spectra = stars.spectra
@@ -168,6 +179,11 @@ def test_a_triangle_that_is_none_of_correlations_counts_as_absent(black_body_sta
     band = XpBand.of(spectra, "rp")
     np.testing.assert_array_equal(band.correlated, [True, True, False])
     assert band.usable.all()
+
+
+def test_matrices_that_are_not_there_are_an_error_that_says_so() -> None:
+    with pytest.raises(DataError, match="no sampling matrix for BP and RP"):
+        XpSampler({}, merge_weights(XP_WAVELENGTHS))
 
 
 def test_matrices_of_other_wavelengths_are_refused() -> None:

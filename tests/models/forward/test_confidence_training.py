@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from models.forward.bands import WAVELENGTHS
+from models.forward.classifier_fit import Recipe
+from models.forward.confidence import GOOD, Confidence, agreement
+from models.forward.confidence_training import learn_from, stratified_draw, train_classifiers
+from models.forward.domain import PART as DOMAIN_PART
+from models.forward.features import features
+from models.forward.flux_model import FluxModel
+from models.forward.parameters import TYPE
+from models.forward.settings import CHOICES
+from models.forward.type_prior import TypePrior
+from models.forward.version import ForwardVersion
+
+SETTINGS = {choice.name: choice.ours for choice in CHOICES} | {"confidence_epochs": 30}
+
+
+def quiet(progress: object) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def learnt(draw_stars):
+    """What 2,000 drawn stars teach, a quarter of whose estimates are wrong; 1,000 others are held out."""
+    return learn_from(draw_stars(2_000, seed=1), {"all": draw_stars(1_000, seed=3)}, -50.0, quiet, SETTINGS, 5)
+
+
+def test_calibrated_confidence_is_the_share_of_good_estimates_among_other_stars(learnt, draw_stars) -> None:
+    one = torch.eye(3, dtype=torch.float64)
+    prior = TypePrior(torch.ones(1, dtype=torch.float64), torch.zeros(1, 3, dtype=torch.float64), one[None])
+    version = ForwardVersion(WAVELENGTHS, FluxModel(WAVELENGTHS).double(), prior, -50.0, {}, learnt[0])
+    confidence, others = Confidence.from_version(version), draw_stars(4_000, seed=2)
+    raw = confidence.probabilities(features(others.columns, others.observed, others.estimates))
+    calibrated = confidence.calibrated(raw)
+    good = agreement(others.estimates, others.labels) < GOOD
+    for at, name in enumerate(TYPE):
+        for stars in np.array_split(np.argsort(raw[:, at]), 5):
+            assert calibrated[stars, at].mean() == pytest.approx(good[stars, at].mean(), abs=0.15), name
+
+
+def test_the_figures_are_whole_and_can_be_stored(learnt) -> None:
+    tensors, figures = learnt
+    assert json.loads(json.dumps(figures)) == figures
+    for name in TYPE:
+        told = figures["confidence"][name]
+        assert told["state"] == "trained" and told["good"] > told["bad"] > 100
+        held_out = told["held_out_all"]
+        assert held_out["auc"] > 0.8
+        assert held_out["calibrated"]["expected_calibration_error"] < 0.12
+        assert sum(held_out["raw"]["stars"]) == held_out["good"] + held_out["bad"]
+    assert figures["domain"]["state"] == "measured"
+    assert figures["domain"]["held_out_all"]["above_3"] < 20
+    assert any(name.startswith("confidence.logg.") for name in tensors) and any(name.startswith(f"{DOMAIN_PART}.") for name in tensors)
+    assert all(torch.isfinite(value).all() for value in tensors.values())
+
+
+def test_too_few_bad_examples_give_no_classifier_and_say_so(draw_stars) -> None:
+    train, held_out = draw_stars(400, seed=1, trouble=0.0), draw_stars(100, seed=2)
+    tensors, figures = learn_from(train, {"all": held_out}, -50.0, quiet, SETTINGS, 5)
+    assert not any(name.startswith("confidence.") for name in tensors)
+    for name in TYPE:
+        assert figures["confidence"][name]["state"] == "not trained: fewer than 20 good or bad estimates to learn from"
+    assert figures["domain"]["state"] == "measured"
+
+
+def test_hardly_any_star_that_passes_the_basic_cut_gives_neither_classifiers_nor_domain(draw_stars) -> None:
+    train = draw_stars(200, seed=1)
+    tensors, figures = learn_from(train, {"all": train}, 50.0, quiet, SETTINGS, 5)
+    assert tensors == {}
+    assert figures["confidence"]["stars"]["train"] == {"stars": 200, "passed_basic_cut": 0}
+    assert figures["domain"]["state"] == "not measured: 0 training stars pass the basic cut, 50 are needed"
+
+
+def test_a_label_that_no_survey_gives_has_no_classifier_and_the_others_have(draw_stars) -> None:
+    train = draw_stars(600, seed=1)
+    train.labels.type_error[:, 1] = torch.inf
+    recipe = Recipe.from_settings(SETTINGS | {"confidence_epochs": 2})
+    confidence, figures = train_classifiers(train, np.ones(600, bool), quiet, recipe, 5)
+    assert set(confidence.networks) == {"teff", "logg"}
+    assert figures["feh"] == {"good": 0, "bad": 0, "between": 0, "state": "not trained: fewer than 20 good or bad estimates to learn from"}
+
+
+def test_the_same_stars_and_seed_give_the_same_tensors(draw_stars) -> None:
+    train = draw_stars(600, seed=1)
+    settings = SETTINGS | {"confidence_epochs": 2}
+    first, again = (learn_from(train, {}, -50.0, quiet, settings, 5)[0] for _ in range(2))
+    assert first.keys() == again.keys() and all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_fifth_of_good_and_bad_is_withheld() -> None:
+    good = np.arange(1_000) < 900
+    drawn = stratified_draw(good, ~good, 0.2, 1)
+    assert drawn[good].sum() == 180 and drawn[~good].sum() == 20
+
+
+def test_no_classifier_at_all_still_has_every_method() -> None:
+    nothing = Confidence(torch.empty(0), torch.empty(0))
+    assert nothing.probabilities(torch.zeros(2, 86, dtype=torch.float64)).shape == (2, 3)
