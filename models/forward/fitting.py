@@ -17,8 +17,8 @@ STARS = 2048
 """Stars at a time: what float32 copies of whitening matrices (17 kB a star) take of the memory."""
 LARGEST_STEP = (0.8, 0.8, 0.8, 1.5, 1.0, 1.0)
 """Of each of the solver's variables."""
-TOLERANCE = 1e-3
-"""In the loss, -2 ln posterior."""
+TOLERANCE = {torch.float32: 1e-2, torch.float64: 1e-3}
+"""In the loss, -2 ln posterior, by the objective's precision: what float32 leaves, the first step in float64 removes."""
 STEPS, FINAL_STEPS = 60, 12
 """At most, in float32 and in float64."""
 
@@ -28,12 +28,12 @@ def minimise(
 ) -> Minimum:
     """The minimum next to each start, in the objective's own precision; ``of``: which star each start is of."""
     step = LARGEST_STEP[: start.shape[1]]
-    return batched_least_squares(objective, start, of=of, largest_step=step, tolerance=TOLERANCE, iterations=iterations)
+    return batched_least_squares(objective, start, of=of, largest_step=step, tolerance=TOLERANCE[start.dtype], iterations=iterations)
 
 
 def try_out(objective: StarObjective, start: Float[Tensor, "n p"], steps: int) -> Minimum:
     """A few steps from each row of the objective, of which there are full tiles."""
-    return descend(objective, start, largest_step=LARGEST_STEP[: start.shape[1]], tolerance=TOLERANCE, iterations=steps, leave=False)
+    return descend(objective, start, largest_step=LARGEST_STEP[: start.shape[1]], tolerance=TOLERANCE[start.dtype], iterations=steps, leave=False)
 
 
 def finish(objective: StarObjective, near: Minimum, of: Int[Tensor, " m"] | None = None) -> Minimum:

@@ -82,19 +82,19 @@ class Searcher:
 
     def search(self, observed: Observations) -> Candidates:
         """All that is found for these stars (float32, on the searcher's device)."""
-        found = self._follow(observed, self.grids[0], FIRST)
+        found = self.follow(observed, self.grids[0], FIRST)
         starts = torch.full_like(found.iterations[:, 0], FIRST.starts)
         again = torch.nonzero(self._unsure(found, observed))[:, 0]
         if len(again) == 0:
             return Candidates(found, starts)
         starts[again] += SECOND.starts
         more = _nowhere(found, SECOND.followed)
-        more.put(again, self._follow(observed.take(again), self.grids[1], SECOND))
+        more.put(again, self.follow(observed.take(again), self.grids[1], SECOND))
         return Candidates(
             Minimum(*(torch.cat([getattr(found, each.name), getattr(more, each.name)], dim=1) for each in fields(Minimum))), starts
         )
 
-    def _follow(self, observed: Observations, grid: StartGrid, effort: Effort) -> Minimum:
+    def follow(self, observed: Observations, grid: StartGrid, effort: Effort) -> Minimum:
         """The points that one search leads to, (n, followed, ...)."""
         stars = torch.arange(len(observed), device=observed.flux.device)
         trials = [self._trial(observed, block, grid, effort) for block in stars.split(effort.stars_at_a_time)]

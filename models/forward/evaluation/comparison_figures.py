@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from models.evaluation.drawing import BLUE, GREY, LINES, RED, Drawing, central_range, column_density, drawn
 from models.evaluation.statistics import scatter
@@ -58,12 +58,13 @@ def corner_figure(
                     axis.hist(x[np.isfinite(x)], bins=40, range=ranges[left], color=BLUE, histtype="stepfilled", alpha=0.6)
                     axis.axvline(0, color="black", lw=0.7)
                     axis.set_yticks([])
-                    axis.set_title(f"{np.nanmedian(x):+.3g}, scatter {scatter(x):.3g}", fontsize=9)
+                    axis.set_title(f"{np.nanmedian(x):+.2g}, scatter {scatter(x):.2g}", fontsize=9)
                 else:
                     both = np.isfinite(x) & np.isfinite(y)
                     _plane(axis, x[both], y[both], ranges[left], ranges[below])
                     axis.set_ylim(*ranges[below])
                 axis.set_xlim(*ranges[left])
+                axis.xaxis.set_major_locator(MaxNLocator(4))
                 if row == len(shown) - 1:
                     axis.set_xlabel(_difference_words(left, normalised))
                 if column == 0 and row > 0:

@@ -26,7 +26,13 @@ def quiet(progress: object) -> None:
 @pytest.fixture(scope="module")
 def learnt(draw_stars):
     """What 2,000 drawn stars teach, a quarter of whose estimates are wrong; 1,000 others are held out."""
-    return learn_from(draw_stars(2_000, seed=1), {"all": draw_stars(1_000, seed=3)}, -50.0, quiet, SETTINGS, 5)
+    return learn_from(
+        {"train": draw_stars(1_500, seed=1), "beyond": draw_stars(500, seed=4), "held_out_all": draw_stars(1_000, seed=3)},
+        -50.0,
+        quiet,
+        SETTINGS,
+        5,
+    )
 
 
 def test_calibrated_confidence_is_the_share_of_good_estimates_among_other_stars(learnt, draw_stars) -> None:
@@ -59,8 +65,8 @@ def test_the_figures_are_whole_and_can_be_stored(learnt) -> None:
 
 
 def test_too_few_bad_examples_give_no_classifier_and_say_so(draw_stars) -> None:
-    train, held_out = draw_stars(400, seed=1, trouble=0.0), draw_stars(100, seed=2)
-    tensors, figures = learn_from(train, {"all": held_out}, -50.0, quiet, SETTINGS, 5)
+    train, none, held_out = draw_stars(400, seed=1, trouble=0.0), draw_stars(0), draw_stars(100, seed=2)
+    tensors, figures = learn_from({"train": train, "beyond": none, "held_out_all": held_out}, -50.0, quiet, SETTINGS, 5)
     assert not any(name.startswith("confidence.") for name in tensors)
     for name in TYPE:
         assert figures["confidence"][name]["state"] == "not trained: fewer than 20 good or bad estimates to learn from"
@@ -69,7 +75,7 @@ def test_too_few_bad_examples_give_no_classifier_and_say_so(draw_stars) -> None:
 
 def test_hardly_any_star_that_passes_the_basic_cut_gives_neither_classifiers_nor_domain(draw_stars) -> None:
     train = draw_stars(200, seed=1)
-    tensors, figures = learn_from(train, {"all": train}, 50.0, quiet, SETTINGS, 5)
+    tensors, figures = learn_from({"train": train, "beyond": train}, 50.0, quiet, SETTINGS, 5)
     assert tensors == {}
     assert figures["confidence"]["stars"]["train"] == {"stars": 200, "passed_basic_cut": 0}
     assert figures["domain"]["state"] == "not measured: 0 training stars pass the basic cut, 50 are needed"
@@ -79,7 +85,7 @@ def test_a_label_that_no_survey_gives_has_no_classifier_and_the_others_have(draw
     train = draw_stars(600, seed=1)
     train.labels.type_error[:, 1] = torch.inf
     recipe = Recipe.from_settings(SETTINGS | {"confidence_epochs": 2})
-    confidence, figures = train_classifiers(train, np.ones(600, bool), quiet, recipe, 5)
+    confidence, figures = train_classifiers([(train, np.ones(600, bool))], quiet, recipe, 5)
     assert set(confidence.networks) == {"teff", "logg"}
     assert figures["feh"] == {"good": 0, "bad": 0, "between": 0, "state": "not trained: fewer than 20 good or bad estimates to learn from"}
 
@@ -87,7 +93,7 @@ def test_a_label_that_no_survey_gives_has_no_classifier_and_the_others_have(draw
 def test_the_same_stars_and_seed_give_the_same_tensors(draw_stars) -> None:
     train = draw_stars(600, seed=1)
     settings = SETTINGS | {"confidence_epochs": 2}
-    first, again = (learn_from(train, {}, -50.0, quiet, settings, 5)[0] for _ in range(2))
+    first, again = (learn_from({"train": train, "beyond": train}, -50.0, quiet, settings, 5)[0] for _ in range(2))
     assert first.keys() == again.keys() and all(torch.equal(first[name], again[name]) for name in first)
 
 

@@ -177,7 +177,7 @@ def test_ordinary_stars_get_their_temperature_extinction_and_parallax(alone: Pre
     assert len(labels) == len(stars) and alone.no_label == []
     assert np.median(np.abs(labels["parallax"] - 1.0)) < 0.15  # the network is a rough one
     teff = np.random.default_rng([77, 0]).uniform(4000, 9000, len(stars))  # as black_body_stars draws them
-    assert np.median(np.abs(labels["teff"] / teff - 1)) < 0.05
+    assert np.median(np.abs(labels["teff"] / teff - 1)) < 0.1
     assert (labels["ext"] > 0).all() and np.median(labels["ext"]) < 0.1
     assert labels["converged"].mean() > 0.9
     assert (labels["n_bands"] == N_BANDS).all() and not labels["missing_bands"].any()
