@@ -33,9 +33,9 @@ def read_stars(
         "first_source_id": int(first_source_id),
         "last_source_id": int(last_source_id),
     }
-    query = statement("stars").format(only=sql.SQL("AND x.source_id = ANY(%(only)s)" if only is not None else ""))
+    query: sql.Composable = statement("stars")
     if only is not None:
-        parameters["only"] = only.tolist()
+        query, parameters["only"] = statement("stars_named").format(stars=query), only.tolist()
     batches = read_spectra_with(connection, release, query, parameters, STAR_COLUMNS, block_rows=block_rows, correlations=True)
     for spectra, columns in batches:
         yield StarBatch(spectra, dict(zip(STAR_COLUMNS, columns, strict=True)))

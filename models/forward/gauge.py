@@ -7,9 +7,11 @@ slowly: what the first phase learns from noisy labels (too flat a dependence, as
 at once: each is the weighted least-squares fit of the measured labels by the stars' present values, so L_star's label terms can only fall.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.forward.flux_model import FluxModel
 from models.forward.observations import KnownLabels
@@ -54,8 +56,8 @@ def _extinctions(model: FluxModel, labels: KnownLabels, variables: Float[Tensor,
     if not 0.5 < factor < 2.0:  # the labels say nothing of the scale: all stars have the same extinction
         return
     variables[:, EXT] = torch.log((factor * ext + zero).clamp(min=LEAST_EXT))
-    model.ln_extinction -= torch.log(torch.as_tensor(factor)).to(model.ln_extinction)
-    model.output.bias += float(zero) * torch.exp(model.ln_extinction)
+    model.ln_extinction.sub_(math.log(factor))
+    model.output.bias.add_(float(zero) * torch.exp(model.ln_extinction))
 
 
 def _parallaxes(model: FluxModel, parallax: Float[Tensor, " n"], error: Float[Tensor, " n"], variables: Float[Tensor, "n p"]) -> None:
@@ -66,7 +68,7 @@ def _parallaxes(model: FluxModel, parallax: Float[Tensor, " n"], error: Float[Te
     step = torch.log((weight * here * parallax).sum() / (weight * here**2).sum())
     if bool(torch.isfinite(step)):
         variables[:, PARALLAX] += step
-        model.output.bias -= 2 * float(step)
+        model.output.bias.sub_(2 * float(step))
 
 
 def _types(model: FluxModel, labels: KnownLabels, variables: Float[Tensor, "n p"]) -> None:
@@ -81,8 +83,9 @@ def _types(model: FluxModel, labels: KnownLabels, variables: Float[Tensor, "n p"
         return
     variables[:, :N_TYPE] = centre + scale * (here @ matrix.T + zero)
     first = model.hidden[0]
-    first.weight.copy_((first.weight.to(variables) @ torch.linalg.inv(matrix)).to(first.weight))  # type: ignore[operator]
-    first.bias -= (first.weight.to(variables) @ zero).to(first.bias)  # type: ignore[operator]
+    assert isinstance(first, nn.Linear)
+    first.weight.copy_((first.weight.to(variables) @ torch.linalg.inv(matrix)).to(first.weight))
+    first.bias.sub_((first.weight.to(variables) @ zero).to(first.bias))
 
 
 def _fitted(x: Float[Tensor, "n k"], y: Float[Tensor, " n"], weight: Float[Tensor, " n"]) -> tuple[Float[Tensor, " k"], Float[Tensor, ""]]:

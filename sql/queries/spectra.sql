@@ -18,7 +18,7 @@ ORDER BY x.source_id;
 
 -- name: stars
 -- The same with what other tables say of each source, in the order of STAR_COLUMNS; null without a row. Every table that is cut by source_id is told the range, and
--- survey_link as well, whose index begins with it. {only} may name single sources of the range.
+-- survey_link as well, whose index begins with it.
 SELECT x.source_id, x.layout, g.phot_g_mean_flux, g.phot_g_mean_mag,
     g.parallax::float8, g.parallax_error::float8, g.astrometric_params_solved::float8, g.nu_eff_used_in_astrometry::float8,
     g.pseudocolour::float8, g.ecl_lat::float8, g.ruwe::float8,
@@ -46,5 +46,9 @@ LEFT JOIN store.survey_link l
     ON l.release_id = x.release_id AND l.survey = 'unwise' AND l.set_name = '' AND l.is_primary AND l.source_id = x.source_id
     AND l.source_id BETWEEN %(first_source_id)s AND %(last_source_id)s
 LEFT JOIN store.unwise u ON u.release_id = x.release_id AND u.survey_id = l.survey_id
-WHERE x.release_id = %(release_id)s AND x.source_id BETWEEN %(first_source_id)s AND %(last_source_id)s {only}
+WHERE x.release_id = %(release_id)s AND x.source_id BETWEEN %(first_source_id)s AND %(last_source_id)s
 ORDER BY x.source_id;
+
+-- name: stars_named
+-- Those of them that are named, read by their keys.
+SELECT * FROM ({stars}) AS s WHERE s.source_id = ANY(%(only)s) ORDER BY s.source_id;

@@ -147,3 +147,15 @@ def test_a_range_reads_its_own_partitions_alone(database: Database) -> None:
     assert {name for name in read if not name.endswith(("_pkey", "_idx"))} == {
         "xp_spectrum_sim_dr4_05", "gaia_source_sim_dr4_05", "fidelity_sim_dr4_05", "two_mass_photometry_sim_dr4_05", "survey_link_sim_dr4", "unwise_sim_dr4",
     }  # fmt: skip
+
+
+def test_named_stars_are_read_alone_and_as_they_are(database: Database) -> None:
+    with database.connect(Role.WORKER) as connection:
+        release = release_named(connection, "gaia_dr3")
+        stored(connection, release)
+        (everyone,) = read_stars(connection, release, *EVERYWHERE)
+        named = np.array([SOURCES[1], SOURCES[3], SOURCES[3] + 1])
+        (stars,) = read_stars(connection, release, int(named[0]), int(named[-1]), only=named)
+    assert stars.spectra.source_id.tolist() == [SOURCES[1], SOURCES[3]]
+    for name in STAR_COLUMNS:
+        assert np.array_equal(stars[name], everyone[name][[1, 3]], equal_nan=True), name
