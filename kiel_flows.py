@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +25,15 @@ from catalog import migrate
 from catalog.command_output import json_option, report
 from catalog.database import Database, Role
 from catalog.embedded_server import embedded_server, open_database
-from catalog.errors import TransientError, UsageError
+from catalog.errors import DataError, RunError, TransientError, UsageError
 from catalog.releases import DataRelease, add_release
 from catalog.runs import create_run, publish_run
 from catalog.settings import settings
 from catalog.statements import statement
 
-MODEL = "scatter_vae"
+UNSUPERVISED = "scatter_vae"
+"""The model that learns from spectra alone: the demonstration always has it."""
+MODELS = (UNSUPERVISED, "forward")
 DEFAULT_URL = "http://127.0.0.1:8000/tap"
 
 COUNT = "SELECT COUNT(*) AS n FROM gaia{suffix}.xp_continuous_mean_spectrum"
@@ -41,6 +43,13 @@ FROM gaia{suffix}.gaia_source AS g LEFT JOIN labels_{suffix}.scatter_vae AS l ON
 WHERE DISTANCE(g.ra, g.dec, {ra:.6f}, {dec:.6f}) < 1.0"""
 WORST = """SELECT TOP 10 source_id, chi2 / n_coefficients AS reduced_chi2, quality_flags
 FROM labels_{suffix}.scatter_vae WHERE chi2 IS NOT NULL ORDER BY reduced_chi2 DESC"""
+
+KIEL_DIAGRAM = """SELECT kind, COUNT(*) AS n, AVG(teff) AS mean_teff, AVG(e_teff) AS mean_e_teff, AVG(feh) AS mean_feh, AVG(ext) AS mean_ext
+FROM (SELECT CASE WHEN logg < 3.5 THEN 'giants' ELSE 'dwarfs' END AS kind, teff, e_teff, feh, ext
+      FROM labels_{suffix}.forward WHERE quality_flags < 8) AS l
+GROUP BY kind ORDER BY kind"""
+_MEANS = {"mean_teff": 0, "mean_e_teff": 0, "mean_feh": 2, "mean_ext": 2}
+"""Its means, and the digits behind the point that they are told with."""
 
 
 @dataclass
@@ -85,9 +94,10 @@ def command(real: Path | None, stars: int, port: int, keep_serving: bool, as_jso
         raise UsageError(f"{real} is no folder; `kiel demo --real DIR` wants one with XP continuous spectra.")
     story = Story()
     database, release = prepare(story, "sim_dr3" if real is None else "gaia_dr3")
-    label_stars(database, release, simulated_sky(stars, story) if real is None else real, story)
+    load_files(database, release, simulated_sky(stars, story) if real is None else real, story)
+    labelled = [model for model in MODELS if label_stars(database, release, model, story)]
     with served(port) as url:
-        answers = ask(url, release, story)
+        answers = ask(url, release, labelled, story)
         if as_json:
             report({"steps": story.steps, "answers": answers, "url": url, "simulated": release.simulated}, "", as_json)
         else:
@@ -121,14 +131,11 @@ def simulated_sky(stars: int, story: Story) -> Path:
     return made.folder
 
 
-def label_stars(database: Database, release: DataRelease, directory: Path, story: Story) -> None:
-    """Files of ``directory`` into the release's tables, a model trained on them, run over every source, and published."""
+def load_files(database: Database, release: DataRelease, directory: Path, story: Story) -> None:
+    """Files of ``directory`` into the release's tables, their surveys linked, the papers' training cuts counted."""
     from ingest.linking.cuts import count_cuts
     from ingest.load import add_paths
-    from models.learning.versions import train_version
-    from models.running.scheduling import work
 
-    kind = "simulated" if release.simulated else "real"
     with story.step("ingest") as step:
         summary = add_paths(database, release.name, [directory], work=True)
         with database.connect(Role.WORKER) as connection:
@@ -146,21 +153,47 @@ def label_stars(database: Database, release: DataRelease, directory: Path, story
             ", ".join(f"{paper.paper} {paper.chosen} of {paper.candidates} rows chosen" for paper in papers if paper.candidates)
             or "no rows of the surveys that the papers train on"
         )
-    with story.step("train") as step:
-        trained = train_version(database, MODEL, release.name, "short", 0, lambda progress: None)
+
+
+def label_stars(database: Database, release: DataRelease, model: str, story: Story) -> bool:
+    """A model trained on the release's stars, run over every source, validated and published; False where there is nothing to train it on.
+
+    What it learns without survey labels is trained whatever there is: that it cannot be is an error.
+    """
+    from models.learning.versions import train_version
+    from models.running.scheduling import work
+    from models.running.validation import validate_run
+
+    kind = "simulated" if release.simulated else "real"
+    with story.step(f"train {model}") as step:
+        try:
+            trained = train_version(database, model, release.name, "short", 0, lambda progress: None)
+        except DataError as error:
+            if model == UNSUPERVISED:
+                raise
+            step["result"] = f"skipped: {error}"
+            return False
         version = trained.version
         step["result"] = (
-            f"{MODEL} version {version.version} ({'new' if trained.new else 'there already'}): {version.metrics['split']['train']['count']} {kind} stars"
+            f"version {version.version} ({'new' if trained.new else 'there already'}): {version.metrics['split']['train']['count']} {kind} stars"
         )
-    with story.step("run") as step:
-        run = create_run(database, MODEL, release.name, version=version.version)
+    with story.step(f"run {model}") as step:
+        run = create_run(database, model, release.name, version=version.version)
         run = work(database, run.run_id, workers=os.cpu_count() or 1).run
         with database.connect(Role.WORKER) as connection:
             reasons = dict(connection.execute(statement("no_label_reasons"), {"run_id": run.run_id}).fetchall())
         why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         step["result"] = f"run {run.run_id}: {run.labelled} sources labelled, {run.unlabelled} not" + (f" ({why})" if why else "")
-    with story.step("publish") as step:
+    with story.step(f"validate {model}") as step:
+        found = validate_run(database, run.run_id)
+        checks = ", ".join(f"{check.name} {'passed' if check.passed else 'FAILED'}" for check in found.checks)
+        figures = "; ".join(f"{each.words} {each.value:.3g} {each.unit}".strip() for each in found.figures)
+        step["result"] = f"{checks}; of {kind} stars: {figures}" if figures else checks
+        if not found.passed:
+            raise RunError(f"run {run.run_id} of {model} did not pass: {checks}.")
+    with story.step(f"publish {model}") as step:
         step["result"] = f"publication {publish_run(database, run.run_id)}"
+    return True
 
 
 def _linked(database: Database, release: DataRelease) -> str:
@@ -206,8 +239,8 @@ def _announced_url(process: "subprocess.Popen[str]") -> str | None:
     return line.split()[-1]
 
 
-def ask(url: str, release: DataRelease, story: Story) -> dict[str, Any]:
-    """Ask the service over HTTP with pyvo, as an astronomer would: a count, a cone search, the ten worst reconstructions."""
+def ask(url: str, release: DataRelease, labelled: Collection[str], story: Story) -> dict[str, Any]:
+    """Ask the service over HTTP with pyvo, as an astronomer would: a count, a cone search, the ten worst reconstructions, giants and dwarfs."""
     import pyvo
 
     service = pyvo.dal.TAPService(url)
@@ -222,9 +255,13 @@ def ask(url: str, release: DataRelease, story: Story) -> dict[str, Any]:
             {"source_id": int(row["source_id"]), "reduced_chi2": float(row["reduced_chi2"]), "quality_flags": int(row["quality_flags"])}
             for row in worst
         ]
+        kinds = service.search(KIEL_DIAGRAM.format(suffix=release.suffix)) if "forward" in labelled else []
+        answers["kinds"] = [
+            {name: str(row[name]) if name == "kind" else float(row[name]) for name in ("kind", "n", *_MEANS)} for row in kinds
+        ]
         step["result"] = (
             f"{answers['sources']} sources, {answers['cone']['rows']} stars within 1 degree of one of them, {len(worst)} worst reconstructions"
-        )
+        ) + "".join(f", {row['n']:.0f} {row['kind']}" for row in answers["kinds"])
     return answers
 
 
@@ -241,6 +278,20 @@ def tell(story: Story, answers: dict[str, Any], release: DataRelease, url: str, 
     for row in answers["worst"]:
         worst.add_row(str(row["source_id"]), f"{row['reduced_chi2']:.1f}", str(row["quality_flags"]))
     console.print(worst)
+    if answers["kinds"]:
+        simulated = "simulated " if release.simulated else ""
+        kinds = Table(
+            "kind",
+            "stars",
+            "mean teff, K",
+            "mean error, K",
+            "mean [Fe/H]",
+            "mean ext, mag",
+            title=f"Reliable labels of {simulated}stars by the forward model",
+        )
+        for row in answers["kinds"]:
+            kinds.add_row(row["kind"], f"{row['n']:.0f}", *(f"{row[name]:.{digits}f}" for name, digits in _MEANS.items()))
+        console.print(kinds)
     # The service of the questions ends with the demonstration; the command to start it again uses the default port.
     start = "" if keep_serving else "  start the service:  ./kiel tap serve\n"
     url = url if keep_serving else DEFAULT_URL

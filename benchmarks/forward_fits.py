@@ -5,7 +5,7 @@ model, but for one number: the loss that a fit started at the truth ends in, whi
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
-from models.forward.flux_vectors import FluxVectors, flux_vectors
-from models.forward.inference import Estimates, infer
 
 from benchmarks.forward_bounds import ABUNDANCES, EVERYTHING, sky_response
 from benchmarks.forward_truth import Typical, ordinary, parameters, rows_of, true_fluxes
@@ -23,18 +21,25 @@ from catalog.releases import DataRelease, release_named
 from catalog.stars import StarBatch
 from catalog.store.star_store import read_stars
 from ingest.sky.stars import Stars
-from models.forward.bands import FITTED_DOF
+from models.forward.basic_cut import BasicCut
+from models.forward.confidence import Confidence
+from models.forward.domain import Domain
+from models.forward.features import features
+from models.forward.flux_vectors import FluxVectors, flux_vectors
+from models.forward.inference import infer
 from models.forward.objective import PopulationPrior, StarObjective
 from models.forward.parameters import PARAMETERS, linear, logarithmic
+from models.forward.sample import read_sample
 from models.forward.version import ForwardVersion
 from models.numerics.least_squares import batched_least_squares
+from models.numerics.xp_sampling import BANDS
 
 Five = Float64[np.ndarray, "n 5"]
 Vector = Float64[np.ndarray, " n"]
 
 N = len(PARAMETERS)
-WORST_CHI2, WORST_PARALLAX = 2.0, 10.0
-"""Bits 3 and 5 of the paper's quality_flags: chi2 / 61 above, and the parallax further from Gaia's than so many of its errors."""
+LEAST_CONFIDENCE = 0.5
+"""Bits 0 to 2 of the paper's quality_flags: the confidence is below."""
 _LARGEST_STEP = (0.5, 0.5, 0.5, 1.0, 1.0, 1.0)
 _ALL = (0, 2**63 - 1)
 
@@ -53,7 +58,7 @@ class Fits:
     """Where a fit ends that starts at the truth."""
     estimate_from_truth: Float64[np.ndarray, "n p"]
     flags: Int64[np.ndarray, " n"]
-    """Bits 3, 4 and 5 of the paper's quality_flags."""
+    """Bits 0 to 5 of the paper's quality_flags."""
     chi2: Vector
     ln_prior: Vector
     converged: Bool[np.ndarray, " n"]
@@ -62,6 +67,10 @@ class Fits:
     parallax_error: Vector
     g: Vector
     """Of the catalogue."""
+    confidence: Float64[np.ndarray, "n 3"]
+    """Of teff, feh, logg, as the classifiers say it; NaN without one."""
+    strangeness: Vector
+    """The out-of-domain score; NaN where the version has none."""
 
     @property
     def sigma(self) -> Float64[np.ndarray, "n p"]:
@@ -88,6 +97,10 @@ class Limits:
     """The star's own alpha, carbon and nitrogen."""
     mass_and_rv: Five
     noise: Five
+    flux_information: Float64[np.ndarray, "n 5 5"]
+    """The sky's own, without the parallax; teff in kK."""
+    information: Float64[np.ndarray, "n 5 5"]
+    """With it."""
 
     def take(self, index: Any) -> "Limits":
         """Some of the stars."""
@@ -100,17 +113,32 @@ def read_version(weights: Path, configuration: Path) -> tuple[ForwardVersion, di
     return ForwardVersion.from_bytes(weights.read_bytes(), settings), settings
 
 
+def sides(
+    database: Database, release_name: str, settings: dict[str, Any], seed: int
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
+    """source_id of the stars that a version with these settings and this seed has learnt from, and of those that it held out."""
+    with database.connect(Role.WORKER) as connection:
+        sample = read_sample(connection, release_named(connection, release_name), settings, seed)
+    return sample.train.source_id, sample.held_out["all"].source_id
+
+
 def observed_stars(
-    database: Database, release_name: str, version: ForwardVersion, settings: dict[str, Any], *, block_rows: int = 1000
+    database: Database,
+    release_name: str,
+    version: ForwardVersion,
+    settings: dict[str, Any],
+    only: Int64[np.ndarray, " n"],
+    *,
+    block_rows: int = 1000,
 ) -> Iterator[tuple[StarBatch, FluxVectors]]:
-    """All stars of a release with their flux vectors, a block at a time."""
+    """These stars of a release with their flux vectors, a block at a time."""
     with database.connect(Role.WORKER) as connection:
         release: DataRelease = release_named(connection, release_name)
-        for batch in read_stars(connection, release, *_ALL, block_rows=block_rows):
-            yield batch, flux_vectors(batch, version.sampling, settings)
+        for batch in read_stars(connection, release, *_ALL, only=only, block_rows=block_rows):
+            yield batch, flux_vectors(batch, {band: version.sampling[band] for band in BANDS}, settings)
 
 
-def fitted(batch: StarBatch, vectors: FluxVectors, version: ForwardVersion, sky: Stars) -> tuple[Fits, Estimates]:
+def fitted(batch: StarBatch, vectors: FluxVectors, version: ForwardVersion, sky: Stars) -> Fits:
     """The version's fits of a block of stars."""
     observed = vectors.observations
     found = infer(version, observed)
@@ -126,13 +154,19 @@ def fitted(batch: StarBatch, vectors: FluxVectors, version: ForwardVersion, sky:
         best = batched_least_squares(objective, start, largest_step=_LARGEST_STEP[: start.shape[1]])
     kelvin = np.ones(found.variables.shape[1])
     kelvin[0] = 1000.0
-    off = (linear(found.variables)[:, 4] - observed.parallax).abs() / observed.parallax_error
-    flags = 8 * (found.chi2 / FITTED_DOF > WORST_CHI2) + 16 * (found.ln_prior < version.ln_prior_cut) + 32 * (off > WORST_PARALLAX)
+    cut = BasicCut.of(observed, found, version.ln_prior_cut)
+    columns = {name: values[vectors.kept] for name, values in batch.columns.items()}
+    confidence = Confidence.from_version(version).probabilities(features(columns, observed, found))
+    flags = 8 * cut.poor_fit.numpy() + 16 * cut.unlikely_type.numpy() + 32 * cut.wrong_parallax.numpy()
+    for bit in range(3):
+        flags = flags + (1 << bit) * (confidence[:, bit] < LEAST_CONFIDENCE)
+    domain = Domain.from_version(version)
+    strangeness = np.full(len(row), np.nan) if domain is None else domain.score(observed, found)
     return Fits(
         row, linear(found.variables).numpy() * kelvin, found.covariance.numpy() * np.outer(kelvin, kelvin), found.flux_information.numpy(),
-        found.loss.numpy(), best.value.numpy(), linear(best.variables).numpy() * kelvin, flags.numpy(), found.chi2.numpy(), found.ln_prior.numpy(),
-        found.converged.numpy(), observed.parallax.numpy(), observed.parallax_error.numpy(), batch.spectra.g_mean_mag[vectors.kept].astype(np.float64),
-    ), found  # fmt: skip
+        found.loss.numpy(), best.value.numpy(), linear(best.variables).numpy() * kelvin, flags, found.chi2.numpy(), found.ln_prior.numpy(),
+        found.converged.numpy(), observed.parallax.numpy(), observed.parallax_error.numpy(), batch.spectra.g_mean_mag[vectors.kept].astype(np.float64), confidence, strangeness,
+    )  # fmt: skip
 
 
 def limits(
@@ -158,36 +192,32 @@ def limits(
     noise = np.where(observed.present.numpy(), observed.flux.numpy() - true, 0.0)
     parallax = np.where(np.isfinite(observed.parallax_error.numpy()), observed.parallax.numpy() - stars.parallax, 0.0)
     kelvin = np.array([1000.0, 1.0, 1.0, 1.0, 1.0])
-    return Limits(
-        *(each * kelvin for each in (
-            response.bounds(typical, ABUNDANCES), response.bounds(typical, EVERYTHING), response.shift(moved(usual - model)),
-            response.shift(by(slice(0, 3))), response.shift(by(slice(3, 5))), response.shift(moved(noise), parallax),
-        ))
+    told = response.information()
+    of_fluxes = told.copy()
+    of_fluxes[:, 4, 4] -= response.parallax_weight
+    five = (
+        response.bounds(typical, ABUNDANCES), response.bounds(typical, EVERYTHING), response.shift(moved(usual - model)),
+        response.shift(by(slice(0, 3))), response.shift(by(slice(3, 5))), response.shift(moved(noise), parallax),
     )  # fmt: skip
+    return Limits(*[*(each * kelvin for each in five), of_fluxes, told])
 
 
 def measured(
-    database: Database, release_name: str, version: ForwardVersion, settings: dict[str, Any], sky: Stars, wanted: Callable[[Stars], np.ndarray],
+    database: Database, release_name: str, version: ForwardVersion, settings: dict[str, Any], sky: Stars, only: Int64[np.ndarray, " n"],
     *, alpha_gain: float, rv_scatter: float,
-) -> tuple[Fits, Limits, Bool[np.ndarray, " n"], dict[int, str]]:  # fmt: skip
-    """Fits of the wanted stars, limits of the ordinary ones among them (and which these are), and the reasons of stars without a label."""
+) -> tuple[Fits, Limits, dict[int, str]]:  # fmt: skip
+    """Fits of the stars of these source_id, limits of the ordinary ones among them in the same order, and the reasons of stars without a label."""
     fits, known, refused = [], [], {}
-    which = []
-    for batch, vectors in observed_stars(database, release_name, version, settings):
-        take = np.flatnonzero(wanted(sky.take(rows_of(sky, batch.spectra.source_id[vectors.kept]))))
+    for batch, vectors in observed_stars(database, release_name, version, settings, only):
         refused.update({each.source_id: each.reason for each in vectors.no_label})
-        if not len(take):
+        if not len(vectors.kept):
             continue
-        kept = FluxVectors(
-            **{**vars(vectors), "kept": vectors.kept[take], "observations": vectors.observations.take(torch.from_numpy(take))}
-        )
-        fit, _ = fitted(batch, kept, version, sky)
-        fits.append(fit)
+        fit = fitted(batch, vectors, version, sky)
         stars = sky.take(fit.row)
         plain = np.flatnonzero(ordinary(stars))
         if len(plain):
-            known.append(limits(kept, plain, stars.take(plain), sky, version, alpha_gain, rv_scatter))
-        which.append(ordinary(stars))
+            known.append(limits(vectors, plain, stars.take(plain), sky, version, alpha_gain, rv_scatter))
+        fits.append(fit)
     joined = Fits(*(np.concatenate([getattr(each, one.name) for each in fits]) for one in fields(Fits)))
     bounds = Limits(*(np.concatenate([getattr(each, one.name) for each in known]) for one in fields(Limits)))
-    return joined, bounds, np.concatenate(which), refused
+    return joined, bounds, refused

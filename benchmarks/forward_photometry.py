@@ -23,6 +23,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -35,7 +36,6 @@ from models.forward.flux_training import FluxTraining, train_flux_model
 from models.forward.observations import KnownLabels, Observations
 from models.forward.settings import CHOICES
 from models.forward.training_settings import training_settings
-from models.spec import Progress
 
 BANDS = ("G", "BP", "RP", "g", "r", "i", "z", "y", "J", "H", "Ks", "W1", "W2")
 WAVELENGTHS = np.array([622.0, 511.0, 777.0, 481.0, 617.0, 752.0, 866.0, 962.0, *NIR_WAVELENGTHS])
@@ -112,10 +112,10 @@ def labels(stars: Photometry) -> KnownLabels:
     return KnownLabels(*(torch.from_numpy(np.ascontiguousarray(each)) for each in values))
 
 
-def train(stars: Photometry, preset: str, seed: int, report: Callable[[Progress], None]) -> FluxTraining:
-    """A flux model of 13 bands, trained as on spectra."""
-    settings = {choice.name: choice.ours for choice in CHOICES} | training_settings(preset)
-    return train_flux_model(observations(stars), labels(stars), WAVELENGTHS, settings, seed, report)
+def train(stars: Photometry, preset: str, seed: int, **changed: Any) -> FluxTraining:
+    """A flux model of 13 bands, trained as on spectra; ``changed`` replaces settings of the preset."""
+    settings = {choice.name: choice.ours for choice in CHOICES} | training_settings(preset) | changed
+    return train_flux_model(observations(stars), labels(stars), WAVELENGTHS, settings, seed, lambda progress: None)
 
 
 def ours(model: FluxModel) -> Magnitudes:
@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--preset", default="full")
     options = parser.parse_args()
     learnt, held = split(read_photometry(options.stars), options.seed)
-    trained = train(learnt, options.preset, options.seed, lambda progress: None)
+    trained = train(learnt, options.preset, options.seed)
     print(f"{len(learnt)} real stars to learn from, {len(held)} held out; {trained.metrics['seconds']} s")
     for phase in trained.metrics["phases"]:
         words = ", ".join(f"{name} {phase[name]:.1f}" for name in ("chi2", "median_chi2", "L_star", "median_L_star"))

@@ -28,6 +28,7 @@ from catalog.quality import POOR_RECONSTRUCTION, masks
 from catalog.releases import DataRelease
 from catalog.schema.label_table import LABEL_SCATTER_VAE
 from catalog.spectra import SpectrumBatch
+from catalog.statements import statement
 from catalog.store.spectrum_store import read_spectra
 from models.inputs import NoLabel, XpInputs, xp_inputs
 from models.learning.sample import TrainingSample, read_xp_sample
@@ -36,7 +37,7 @@ from models.numerics.devices import CPU, chosen_device, device_class
 from models.numerics.latent_refinement import Refined, refine
 from models.numerics.synthetic_g import synthetic_g
 from models.numerics.threads import one_thread
-from models.spec import Configuration, ModelSpec, Predictions, Report, Trained
+from models.spec import Configuration, Figure, ModelSpec, Predictions, Report, Trained
 
 SPEC = ModelSpec(
     name="scatter_vae",
@@ -260,6 +261,14 @@ def read(
 ) -> Iterator[SpectrumBatch]:  # fmt: skip
     """Spectra without correlations, which the model does not look at: 880 instead of 12,760 bytes a star (DR3)."""
     return read_spectra(connection, release, first_source_id, last_source_id, correlations=False)
+
+
+def run_figures(
+    connection: psycopg.Connection, release: DataRelease, run_id: int, configuration: Configuration, seed: int
+) -> list[Figure]:  # fmt: skip
+    """How well the labelled spectra are drawn, learnt scatter included."""
+    stars, value = connection.execute(statement("scatter_vae_fit"), {"run_id": run_id}).fetchone() or (0, 0.0)
+    return [Figure("median chi2_scatter a coefficient", value, "", stars)] if stars else []
 
 
 def load(weights: bytes, configuration: Configuration, device: str = "cpu") -> ScatterVae:

@@ -53,6 +53,16 @@ class Predictions:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A number that tells how good a run is: what it is, in which unit, of how many stars."""
+
+    words: str
+    value: float
+    unit: str
+    stars: int
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a training is: steps done of all, running loss, stars per second, seconds that are left."""
 
@@ -148,4 +158,10 @@ class ModelModule(Protocol):
         self, sample: Any, configuration: Configuration, seed: int, report: Report, device: str = "cpu"
     ) -> Trained:  # fmt: skip
         """New weights from the sample's training part, learnt on a device; RunError if the loss does not stay finite."""
+        ...
+
+    def run_figures(
+        self, connection: psycopg.Connection, release: DataRelease, run_id: int, configuration: Configuration, seed: int
+    ) -> list[Figure]:  # fmt: skip
+        """What tells how good a finished run on a release is; ``configuration`` and ``seed`` are those of its version."""
         ...

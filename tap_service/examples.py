@@ -8,8 +8,8 @@ Of the questions that people ask in their first hour, these are asked in another
 | question | here |
 |---|---|
 | labels of an uploaded list, match with uploaded positions | a selection in the place of the upload, which a page of examples cannot carry; the text says what to write |
-| two models that differ by more than 3 sigma | two surveys, by how much they differ, as long as one model alone has published labels |
-| mean [M/H] by pixel, Kiel diagram, low and high alpha | of surveys: the latent variables of scatter_vae are no metallicities |
+| two models that differ by more than 3 sigma | the forward model and APOGEE, as long as no other model has published temperatures |
+| low and high alpha | of APOGEE: no model yet gives [alpha/M] |
 """
 
 import re
@@ -46,7 +46,7 @@ EXAMPLES: tuple[Example, ...] = (
         "first-rows",
         "The first rows of a table",
         "What a table looks like. TOP keeps it short; rows have no order unless ORDER BY gives them one.",
-        "SELECT TOP 10 * FROM labels.scatter_vae",
+        "SELECT TOP 10 * FROM labels.forward",
     ),
     Example(
         "find-columns",
@@ -62,10 +62,10 @@ ORDER BY table_name""",
         "Labels of a list of sources, and why some have none",
         "LEFT JOIN keeps the sources without a label, and no_label says the reason. For a list of your own, upload a table with a column "
         "source_id under the name mine and write TAP_UPLOAD.mine AS s in the place of the inner query.",
-        """SELECT s.source_id, l.run_id, l.chi2, l.quality_flags, n.reason, n.detail
+        """SELECT s.source_id, l.run_id, l.teff, l.logg, l.feh, l.quality_flags, n.reason, n.detail
 FROM (SELECT TOP 100 source_id FROM {gaia}.xp_continuous_mean_spectrum ORDER BY source_id) AS s
-LEFT JOIN labels.scatter_vae AS l ON l.source_id = s.source_id
-LEFT JOIN labels.no_label AS n ON n.source_id = s.source_id""",
+LEFT JOIN labels.forward AS l ON l.source_id = s.source_id
+LEFT JOIN labels.no_label AS n ON n.source_id = s.source_id AND n.model = 'forward'""",
     ),
     Example(
         "match-positions",
@@ -91,9 +91,9 @@ ORDER BY phot_g_mean_mag""",
     Example(
         "count-flags",
         "How many labels have which flags",
-        "quality_flags is 0 for a good row; each bit tells what to beware of.",
+        "quality_flags below 8 is the paper's basic reliability cut; 0 is best. Each bit tells what to beware of.",
         """SELECT run_id, quality_flags, COUNT(*) AS n
-FROM labels.scatter_vae
+FROM labels.forward
 GROUP BY run_id, quality_flags
 ORDER BY n DESC""",
     ),
@@ -101,11 +101,11 @@ ORDER BY n DESC""",
         "sky-map",
         "Mean metallicity over the sky",
         "The top bits of a source_id are a nested HEALPix pixel: divided by 2^47 = 140737488355328 it is the pixel of level 6 (Nside 64).",
-        """SELECT healpix_6, COUNT(*) AS n, AVG(m_h) AS mean_m_h
+        """SELECT healpix_6, COUNT(*) AS n, AVG(feh) AS mean_feh
 FROM (
-  SELECT source_id / 140737488355328 AS healpix_6, m_h
-  FROM surveys.apogee
-  WHERE is_primary = 'true' AND source_id IS NOT NULL
+  SELECT source_id / 140737488355328 AS healpix_6, feh
+  FROM labels.forward
+  WHERE quality_flags < 8 AND e_feh < 0.2
 ) AS a
 GROUP BY healpix_6
 ORDER BY healpix_6""",
@@ -117,11 +117,42 @@ ORDER BY healpix_6""",
         """SELECT teff_bin, logg_bin, COUNT(*) AS n
 FROM (
   SELECT 100 * FLOOR(teff / 100) AS teff_bin, 0.1 * FLOOR(10 * logg) AS logg_bin
-  FROM surveys.survey_labels
-  WHERE is_primary = 'true' AND teff IS NOT NULL AND logg IS NOT NULL
+  FROM labels.forward
+  WHERE quality_flags < 8
 ) AS l
 GROUP BY teff_bin, logg_bin
 ORDER BY teff_bin, logg_bin""",
+    ),
+    Example(
+        "model-and-survey",
+        "Where the forward model and a survey differ by more than three sigma",
+        "Errors of both added in quadrature. link_ambiguous leaves out stars that may be mistaken for a neighbour.",
+        """SELECT TOP 100 l.source_id, l.teff, a.teff AS teff_apogee, l.quality_flags,
+  ABS(l.teff - a.teff) / SQRT(l.e_teff * l.e_teff + a.teff_err * a.teff_err) AS sigmas
+FROM labels.forward AS l
+JOIN surveys.apogee AS a ON a.source_id = l.source_id
+WHERE a.is_primary = 'true' AND a.link_ambiguous = 'false' AND a.teff_err > 0
+  AND ABS(l.teff - a.teff) > 3 * SQRT(l.e_teff * l.e_teff + a.teff_err * a.teff_err)
+ORDER BY sigmas DESC""",
+    ),
+    Example(
+        "covariances",
+        "How temperature and extinction hang together",
+        "kiel_cov takes the covariance of two labels out of the packed triangle; divided by both errors it is their correlation. kiel_sigma gives the "
+        "error of a sum: here of the temperature at a fixed extinction law of 100 K a magnitude.",
+        """SELECT TOP 100 source_id, teff, ext, kiel_cov('forward', covariance, 'teff', 'ext') / (e_teff * e_ext) AS correlation,
+  kiel_sigma('forward', covariance, 'teff', 1, 'ext', -100) AS e_corrected
+FROM labels.forward
+WHERE quality_flags < 8""",
+    ),
+    Example(
+        "second-solutions",
+        "Stars whose spectrum has a second explanation",
+        "n_minima counts solutions that fit nearly as well; the second-best of them stands beside the best. Most are reddened stars with poor parallaxes.",
+        """SELECT TOP 100 source_id, teff, runner_up_teff, ext, runner_up_ext, runner_up_delta_loss
+FROM labels.forward
+WHERE n_minima > 1
+ORDER BY runner_up_delta_loss""",
     ),
     Example(
         "surveys-differ",
@@ -150,19 +181,27 @@ WHERE is_primary = 'true' AND m_h_err < 0.05 AND alpha_m_err < 0.05 AND MOD(aspc
         "with-gaia",
         "Labels beside Gaia's own columns",
         "Joined by source_id, which means something only within its release. ruwe tells whether the astrometry fits a single star.",
-        """SELECT TOP 1000 l.source_id, l.z1, l.z2, g.bp_rp, g.phot_g_mean_mag, g.parallax, g.ruwe
-FROM labels.scatter_vae_paper AS l
+        """SELECT TOP 1000 l.source_id, l.teff, l.logg, l.ext, g.bp_rp, g.phot_g_mean_mag, l.parallax, g.parallax AS gaia_parallax, g.ruwe
+FROM labels.forward AS l
 JOIN {gaia}.gaia_source AS g ON g.source_id = l.source_id
-WHERE g.ruwe < 1.4""",
+WHERE l.quality_flags < 8 AND g.ruwe < 1.4""",
+    ),
+    Example(
+        "models-side-by-side",
+        "All models of a source in one row",
+        "all_models has a row for every source with a label; a model without one gives nulls.",
+        """SELECT TOP 100 source_id, forward_teff, forward_logg, forward_feh, forward_quality_flags, scatter_vae_latent, scatter_vae_chi2
+FROM labels.all_models
+ORDER BY source_id""",
     ),
     Example(
         "two-runs",
         "The same source in two runs",
-        "scatter_vae_all_runs has every complete run; b is the later one of each pair.",
-        """SELECT TOP 100 a.source_id, a.run_id AS run_a, b.run_id AS run_b, b.chi2 - a.chi2 AS chi2_change
-FROM labels.scatter_vae_all_runs AS a
-JOIN labels.scatter_vae_all_runs AS b ON b.source_id = a.source_id AND b.run_id > a.run_id
-ORDER BY chi2_change DESC""",
+        "forward_all_runs has every complete run; b is the later one of each pair.",
+        """SELECT TOP 100 a.source_id, a.run_id AS run_a, b.run_id AS run_b, b.teff - a.teff AS teff_change, b.feh - a.feh AS feh_change
+FROM labels.forward_all_runs AS a
+JOIN labels.forward_all_runs AS b ON b.source_id = a.source_id AND b.run_id > a.run_id
+ORDER BY teff_change DESC""",
     ),
     Example(
         "runs",
@@ -186,11 +225,11 @@ ORDER BY n DESC""",
         "spectra",
         "Spectra of labelled stars",
         "Coefficients of the XP spectra with the best fits, one array a row; xp_sampled_mean_spectrum and rvs_mean_spectrum have fluxes.",
-        """SELECT TOP 20 s.source_id, l.chi2 / l.n_coefficients AS reduced_chi2, s.bp_coefficients, s.rp_coefficients
-FROM labels.scatter_vae AS l
+        """SELECT TOP 20 s.source_id, l.chi2_opt, l.teff, s.bp_coefficients, s.rp_coefficients
+FROM labels.forward AS l
 JOIN {gaia}.xp_continuous_mean_spectrum AS s ON s.source_id = l.source_id
 WHERE l.quality_flags = 0
-ORDER BY reduced_chi2""",
+ORDER BY l.chi2_opt""",
     ),
     Example(
         "infrared",

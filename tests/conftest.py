@@ -10,16 +10,19 @@ import signal
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from psycopg import sql
 
+from catalog.binary_copy import Rows, copy_fields
 from catalog.database import Database
 from catalog.embedded_server import EmbeddedServer
 from catalog.postgres_binaries import PostgresBinaries, find_binaries, system_binaries
+from catalog.schema.label_forward import LABEL_FORWARD
 from catalog.version import ROOT
 
 
@@ -185,3 +188,50 @@ def gaiaxpy() -> Iterator[ModuleType]:
 
         yield gaiaxpy
     assert mpl.rcParams["text.usetex"] == before
+
+
+@pytest.fixture(scope="session")
+def forward_rows() -> Callable[..., Rows]:
+    """``rows(source_id, run_id, seed=0)``: made-up labels of the forward model, drawn at random, with covariances that hang together."""
+
+    def rows(source_id: np.ndarray, run_id: int, seed: int = 0) -> Rows:
+        n, random = len(source_id), np.random.default_rng([seed, run_id])
+        scale = np.array([60.0, 0.1, 0.1, 0.03, 0.02])
+        root = random.normal(size=(n, 5, 8)) * scale[:, None] / np.sqrt(8)
+        covariance = root @ root.transpose(0, 2, 1)
+        triangle = np.triu_indices(5)
+        means = {"teff": (5500.0, 900.0), "feh": (-0.3, 0.4), "logg": (3.6, 0.9), "ext": (0.3, 0.05), "parallax": (1.5, 0.3)}
+        values: dict[str, np.ndarray] = {"run_id": np.full(n, run_id), "source_id": source_id}
+        for i, (name, (mean, spread)) in enumerate(means.items()):
+            values |= {name: random.normal(mean, spread, n), f"e_{name}": np.sqrt(covariance[:, i, i])}
+        values["covariance"] = covariance[:, *triangle]
+        values["inverse_covariance"] = np.linalg.inv(covariance)[:, *triangle]
+        values |= {
+            "quality_flags": random.choice([0, 0, 0, 0, 4, 8, 24], n),
+            "chi2_opt": random.chisquare(61, n),
+            "ln_prior": random.normal(-2, 1, n),
+        }
+        values |= {name: random.uniform(0.4, 1, n) for name in ("teff_confidence", "feh_confidence", "logg_confidence")}
+        values |= {
+            "loss": random.chisquare(66, n),
+            "converged": np.ones(n, bool),
+            "n_starts": np.full(n, 2),
+            "n_minima": random.choice([1, 1, 1, 2], n),
+        }
+        values |= {
+            "n_bands": np.full(n, 66),
+            "missing_bands": np.zeros(n),
+            "worst_wavelength": np.full(n, 392.0),
+            "worst_residual": np.full(n, 2.5),
+        }
+        values |= {"out_of_domain": random.exponential(0.5, n), "n_iterations": np.full(n, 12), "eigenvalue_floor": np.zeros(n, bool)}
+        second = {f"runner_up_{name}": values[name] + 5 * values[f"e_{name}"] for name in means} | {"runner_up_delta_loss": np.full(n, 1.5)}
+        nulls = dict.fromkeys(second, values["n_minima"] == 1)
+        values |= second
+        fields = copy_fields(LABEL_FORWARD.columns)
+        for field in fields:
+            if field.name not in values:
+                values[field.name], nulls[field.name] = np.zeros(field.shape(n)), np.ones(n, bool)
+        return Rows(fields, {field.name: values[field.name].astype(field.dtype) for field in fields}, nulls)
+
+    return rows

@@ -19,6 +19,7 @@ confidence_training  classifiers and domain at the end of a training, with their
 domain          how unlike the training stars a star is
 triangles       covariance matrices as packed float32 triangles in K
 label_rows      fits to rows of label_forward, with the paper's flags
+run_figures     a run's labels beside survey labels, on held-out stars
 model           all of it put together: what the registry knows
 version         everything a stored version consists of, as safetensors
 flux_residuals  predicted beside observed fluxes of stars with labels

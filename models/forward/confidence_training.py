@@ -5,7 +5,7 @@ basic cut, but for a fifth of them, which stop the learning and calibrate its sc
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,12 +29,15 @@ from models.forward.sample import ForwardSample, SampleStars
 from models.forward.version import ForwardVersion
 from models.learning.training import REPORT_SECONDS
 from models.numerics.rarity import FEWEST
+from models.numerics.threads import one_thread
 from models.spec import Progress, Report
 
 FEWEST_EXAMPLES = 20
 """Of good and of bad estimates, to learn from; below, a network would learn single stars."""
 WITHHELD = 0.2
 """Share of the training stars that a classifier does not learn from."""
+LEARNT_FROM = ("train", "beyond")
+"""Parts of a sample that the classifiers learn from."""
 BLOCK = 1024
 """Stars whose whitening matrices are in memory at a time: 36 MB."""
 
@@ -62,11 +65,13 @@ def train_confidence(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Classifiers and domain of a trained flux model: what goes into ``ForwardVersion.extras``, and figures under ``confidence`` and ``domain``.
 
-    Every star of the sample is inferred as at run time, also those that self-cleaning left out: they are the bad examples.
+    Every star of the sample is inferred as at run time, also those that self-cleaning left out and those that the flux model did not learn from for
+    Gaia's sake: they are the bad examples. The domain is that of the flux model's own stars.
     """
-    train = fitted(version, sample.train, report, device)
-    held_out = {name: fitted(version, stars, report, device) for name, stars in sample.held_out.items()}
-    return learn_from(train, held_out, version.ln_prior_cut, report, settings, seed)
+    parts = {"train": sample.train, "beyond": sample.beyond} | {f"held_out_{name}": stars for name, stars in sample.held_out.items()}
+    with one_thread():
+        stars = {name: fitted(version, each, report, device) for name, each in parts.items()}
+        return learn_from(stars, version.ln_prior_cut, report, settings, seed)
 
 
 def fitted(version: ForwardVersion, stars: SampleStars, report: Report, device: str | torch.device = "cpu") -> FittedStars:
@@ -84,32 +89,30 @@ def fitted(version: ForwardVersion, stars: SampleStars, report: Report, device: 
 
 
 def learn_from(
-    train: FittedStars, held_out: Mapping[str, FittedStars], ln_prior_cut: float, report: Report, settings: Mapping[str, Any], seed: int
+    stars: Mapping[str, FittedStars], ln_prior_cut: float, report: Report, settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """``train_confidence`` of stars that are fitted already."""
-    stars = {"train": train} | {f"held_out_{name}": each for name, each in held_out.items()}
+    """``train_confidence`` of stars that are fitted already: ``train``, ``beyond`` it, and any number of parts that are only measured."""
     passed = {name: BasicCut.of(each.observed, each.estimates, ln_prior_cut).passed.cpu().numpy() for name, each in stars.items()}
-    confidence, figures = train_classifiers(train, passed["train"], report, Recipe.from_settings(settings), seed)
-    domain, domain_figures = measured_domain(train, passed["train"], seed)
-    for name, each in stars.items():
-        if name == "train":
-            continue
-        for label, curves in measured_reliability(confidence, each, passed[name]).items():
+    learning = [(stars[name], passed[name]) for name in LEARNT_FROM]
+    confidence, figures = train_classifiers(learning, report, Recipe.from_settings(settings), seed)
+    domain, domain_figures = measured_domain(stars["train"], passed["train"], seed)
+    for name in (each for each in stars if each not in LEARNT_FROM):
+        for label, curves in measured_reliability(confidence, stars[name], passed[name]).items():
             figures[label][name] = curves
         if domain is not None:
-            domain_figures[name] = scores_above(domain, each, passed[name])
+            domain_figures[name] = scores_above(domain, stars[name], passed[name])
     counts = {name: {"stars": len(each), "passed_basic_cut": int(passed[name].sum())} for name, each in stars.items()}
     tensors = {**confidence.tensors(), **(domain.tensors() if domain is not None else {})}
     return tensors, {PART: {**figures, "stars": counts}, DOMAIN_PART: domain_figures}
 
 
 def train_classifiers(
-    train: FittedStars, passed: Bool[np.ndarray, " n"], report: Report, recipe: Recipe, seed: int
+    stars: Sequence[tuple[FittedStars, Bool[np.ndarray, " n"]]], report: Report, recipe: Recipe, seed: int
 ) -> tuple[Confidence, dict[str, Any]]:
     """A classifier of each label that has examples enough among the stars that passed the basic cut, and what is to be told of each label."""
-    rows = np.flatnonzero(passed)
-    x = features(train.columns, train.observed, train.estimates)[rows]
-    chi2 = agreement(train.estimates, train.labels)[rows]
+    x = torch.cat([features(each.columns, each.observed, each.estimates)[torch.from_numpy(passed)] for each, passed in stars])
+    chi2 = np.concatenate([agreement(each.estimates, each.labels)[passed] for each, passed in stars])
+    known_labels = np.concatenate([each.labels.type.cpu().numpy()[passed] for each, passed in stars])
     centre, scale = standardisation(x)
     networks, calibrations = {}, {}
     figures: dict[str, dict[str, Any]] = {}
@@ -123,8 +126,7 @@ def train_classifiers(
             continue
         used = good | bad
         inputs = Confidence(centre, scale).standardised(x[torch.from_numpy(used)])
-        label = train.labels.type[torch.from_numpy(rows[used]), at].cpu().numpy()
-        networks[name], told = learn(inputs, good[used], label, withheld[used], recipe, seed + at, report)
+        networks[name], told = learn(inputs, good[used], known_labels[used, at], withheld[used], recipe, seed + at, report)
         raw = Confidence(centre, scale, networks).probabilities(x)[:, at]
         calibrations[name] = Calibration.fitted(raw[withheld], good[withheld])
         figures[name] |= {"state": "trained", "withheld": int(withheld.sum()), **told}

@@ -16,6 +16,8 @@ from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI
 
 REFERENCE_WAVELENGTH = 550.0
 """nm."""
+FIRST_SLOPE = 0.1
+"""What the slope of xi starts as, times ln of the wavelength over the reference: about the change of shape from R(V) 3.1 to 3.4."""
 
 
 class FluxModel(nn.Module):
@@ -40,7 +42,8 @@ class FluxModel(nn.Module):
         self.register_buffer("scale", torch.ones(N_TYPE))
         self.register_buffer("slope_mask", (ratio < 3000.0 / REFERENCE_WAVELENGTH).to(ratio))  # W1 and W2 lie beyond 3 um
         if xi:
-            self.extinction_slope = nn.Parameter(torch.zeros(len(wavelengths)))
+            # Away from zero: where both this and xi are 0 neither has a gradient. Greater xi starts as a flatter curve, as greater R(V).
+            self.extinction_slope = nn.Parameter(FIRST_SLOPE * torch.log(ratio))
 
     @property
     def n_parameters(self) -> int:
@@ -84,16 +87,26 @@ class FluxModel(nn.Module):
         depth = torch.exp(variables[:, EXT : EXT + 1]) * self.extinction(variables)
         return torch.exp(self.ln_flux(variables[:, :N_TYPE]) + 2 * variables[:, PARALLAX : PARALLAX + 1] - depth)
 
+    @torch.no_grad()
     def flux_and_jacobian(self, variables: Float[Tensor, "n p"]) -> tuple[Float[Tensor, "n bands"], Float[Tensor, "n bands p"]]:
         """``flux`` and its derivatives by the solver's variables."""
+        flux, rows = self.flux_and_slopes(variables)
+        return flux, rows.transpose(1, 2)
+
+    @torch.no_grad()
+    def flux_and_slopes(self, variables: Float[Tensor, "n p"], spare: int = 0) -> tuple[Float[Tensor, "n bands"], Float[Tensor, "n rows bands"]]:
+        """``flux``, and a row for each derivative by the solver's variables, then ``spare`` rows to be filled.
+
+        This way round the product with a whitening matrix is three times as fast as with the transpose.
+        """
         ln_flux, slopes = self.ln_flux_and_slopes(variables[:, :N_TYPE])
         depth = torch.exp(variables[:, EXT : EXT + 1]) * self.extinction(variables)
         flux = torch.exp(ln_flux + 2 * variables[:, PARALLAX : PARALLAX + 1] - depth)
-        rows = flux.new_empty(len(flux), self.n_parameters, self.n_bands)  # a product with whitening matrices is fastest this way round
-        rows[:, :N_TYPE] = slopes * flux[:, None, :]
-        rows[:, EXT] = -depth * flux
-        rows[:, PARALLAX] = 2 * flux
+        rows = flux.new_empty(len(flux), self.n_parameters + spare, self.n_bands)
+        torch.mul(slopes, flux[:, None], out=rows[:, :N_TYPE])
+        torch.mul(depth, -flux, out=rows[:, EXT])
+        torch.mul(flux, 2, out=rows[:, PARALLAX])
         if self.has_xi:
             bend = self.slope_mask * self.extinction_slope / torch.cosh(variables[:, XI : XI + 1]) ** 2
-            rows[:, XI] = bend * rows[:, EXT]
-        return flux, rows.transpose(1, 2)
+            torch.mul(rows[:, EXT], bend, out=rows[:, XI])
+        return flux, rows

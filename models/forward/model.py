@@ -25,6 +25,7 @@ from models.forward.features import features
 from models.forward.flux_vectors import FluxVectors, Oddity, flux_vectors
 from models.forward.inference import infer
 from models.forward.label_rows import FittedStars, Judgement, label_rows
+from models.forward.run_figures import run_figures
 from models.forward.sample import ForwardSample, read_sample
 from models.forward.settings import chosen
 from models.forward.training import train
@@ -35,7 +36,7 @@ from models.numerics.devices import CPU, chosen_device, device_class
 from models.numerics.threads import one_thread
 from models.spec import Configuration, ModelSpec, Predictions
 
-__all__ = ["SPEC", "ForwardModel", "configuration", "load", "read", "sample", "train"]
+__all__ = ["SPEC", "ForwardModel", "configuration", "load", "read", "run_figures", "sample", "train"]
 
 SPEC = ModelSpec(
     name="forward",
@@ -116,6 +117,7 @@ class ForwardModel:
                 batch.spectra.source_id[vectors.kept],
                 vectors.observations,
                 vectors.missing,
+                vectors.fallback,
                 (vectors.oddities & Oddity.FLOORED) != 0,
                 infer(self.version, vectors.observations, self.device),
             )

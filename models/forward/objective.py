@@ -136,7 +136,7 @@ class StarObjective:
     def _whitened(self, differences: Float[Tensor, "n k bands"]) -> Float[Tensor, "n k bands"]:
         """k differences in flux for each row, times the row's whitening matrix."""
         whitening = self._observed.whitening
-        together = differences.reshape(len(whitening), self._starts * differences.shape[1], differences.shape[2])
+        together = differences.view(len(whitening), self._starts * differences.shape[1], differences.shape[2])
         return torch.bmm(together, whitening.transpose(1, 2)).view(differences.shape)
 
     def chi2(self, variables: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
@@ -154,8 +154,9 @@ class StarObjective:
 
     def terms(self, variables: Float[Tensor, "n p"]) -> Terms:
         """The objective with gradient and curvature, in one pass over the whitening matrices."""
-        flux, jacobian = self.model.flux_and_jacobian(variables)
-        whitened = self._whitened(torch.cat([jacobian.transpose(1, 2), (flux - self._flux)[:, None]], dim=1))  # (n, p + 1, bands)
+        flux, rows = self.model.flux_and_slopes(variables, spare=1)
+        torch.sub(flux, self._flux, out=rows[:, -1])
+        whitened = self._whitened(rows)  # (n, p + 1, bands)
         products = torch.bmm(whitened, whitened.transpose(1, 2))
         value, gradient, curvature = products[:, -1, -1].clone(), 2 * products[:, :-1, -1], 2 * products[:, :-1, :-1]
         parallax = torch.exp(variables[:, PARALLAX])

@@ -46,6 +46,8 @@ _FIELDS = (
 )
 _ERROR_LIMITS = sql.SQL("c.is_primary AND c.e_teff < 500 AND c.e_logg < 0.5 AND c.e_feh < 0.5")
 """The paper's limits of the labels' errors, for labels that have no training view."""
+_LABEL_CUTS = sql.SQL("c.cut_primary AND c.cut_has_xp AND c.cut_separation AND c.cut_teff_error AND c.cut_logg_error AND c.cut_feh_error")
+"""The paper's cuts that labels and match must pass in any case; its others ask the survey's signal-to-noise, and Gaia's astrometry and photometry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +68,16 @@ class SampleStars:
 
 @dataclass(frozen=True, eq=False)
 class ForwardSample:
-    """What the query gave and how the seed split it. ``counts``: by side, stars left out and stars that lack something, by reason."""
+    """What the query gave and how the seed split it. ``counts``: by side, stars left out and stars that lack something, by reason.
+
+    ``beyond`` are stars with labels, too, but with poor parallaxes, crowded or noisy spectra, so that the flux model does not learn from them. The
+    catalogue is full of such stars: the confidence classifiers learn from them. Of ``held_out``, ``all`` are like ``train`` and ``beyond`` like these.
+    """
 
     query: str
     source_id: Int64[np.ndarray, " sample"]
     train: SampleStars
+    beyond: SampleStars
     held_out: Mapping[str, SampleStars]
     sampling: Mapping[str, Float64[np.ndarray, "coefficients samples"]]
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -83,12 +90,12 @@ class ForwardSample:
     @property
     def numbers_sha256(self) -> str:
         """SHA-256 of the training stars' labels, spectra and photometry as the catalogue gave them."""
-        return self.train.numbers_sha256
+        return hashlib.sha256(f"{self.train.numbers_sha256} {self.beyond.numbers_sha256}".encode()).hexdigest()
 
     @property
     def split(self) -> dict[str, dict[str, object]]:
         """Size and identifiers' SHA-256 of each part, as stored with a version."""
-        parts = {"train": self.train} | {f"held_out_{name}": stars for name, stars in self.held_out.items()}
+        parts = {"train": self.train, "beyond": self.beyond} | {f"held_out_{name}": stars for name, stars in self.held_out.items()}
         return {name: {"count": len(stars), "sha256": identifiers_sha256(stars.source_id)} for name, stars in parts.items()}
 
 
@@ -110,26 +117,25 @@ def read_sample(connection: psycopg.Connection[Any], release: DataRelease, confi
     """
     query = _query(release, configuration)
     text = query.as_string(connection)
-    blocks = list(read_rows(connection, query, _FIELDS))
-    rows = Rows.concatenate(blocks) if blocks else Rows.empty(_FIELDS)
+    sampling = sampling_matrices(release.bp_basis_function_id, release.rp_basis_function_id, XP_WAVELENGTHS)
+    counts: dict[str, dict[str, int]] = {}
+    reader = _Reader(connection, release, configuration, sampling)
+    rows = _rows(connection, query)
     if len(rows) == 0:
         raise DataError(f"release {release.name} has no stars to train the forward model on: {_why(connection, release, configuration)}")
-    source_id, first = np.unique(rows["source_id"], return_index=True)  # of rows of one source in a named set the first counts
-    values = np.stack([rows[name][first] for name in _VALUES], axis=1)
-    survey_id = rows["survey_id"][first]
-    usable = np.isfinite(values[:, :6]).all(axis=1) & (values[:, 1:6:2] > 0).all(axis=1)
-    held = held_out(source_id, float(configuration["held_out_share"]), seed)
-    sampling = sampling_matrices(release.bp_basis_function_id, release.rp_basis_function_id, XP_WAVELENGTHS)
-    counts: dict[str, dict[str, int]] = {"query": {"rows": len(rows), "sources": len(source_id)}}
-    parts = {}
-    for name, side in (("train", ~held), ("held_out", held)):
-        counts[name] = {"unusable labels": int((side & ~usable).sum())} if (side & ~usable).any() else {}
-        chosen = side & usable
-        reader = _Reader(connection, release, configuration, sampling)
-        parts[name] = reader.read(source_id[chosen], survey_id[chosen], values[chosen], counts[name])
-    return ForwardSample(
-        text, source_id, parts["train"], {"all": parts["held_out"]}, {str(band): matrix for band, matrix in sampling.items()}, counts
-    )
+    source_id, parts = reader.split(rows, seed, ("train", "held_out"), counts)
+    further = _query_beyond(release, configuration)
+    beyond = _rows(connection, further) if further is not None else Rows.empty(_FIELDS)
+    _, others = reader.split(beyond, seed, ("beyond", "held_out_beyond"), counts)
+    held = {"all": parts["held_out"], "beyond": others["held_out_beyond"]}
+    matrices = {str(band): matrix for band, matrix in sampling.items()}
+    return ForwardSample(text, source_id, parts["train"], others["beyond"], held, matrices, counts)
+
+
+def _rows(connection: psycopg.Connection[Any], query: sql.Composed) -> Rows:
+    """Labels as a query gives them."""
+    blocks = list(read_rows(connection, query, _FIELDS))
+    return Rows.concatenate(blocks) if blocks else Rows.empty(_FIELDS)
 
 
 def _view(name: str, release: DataRelease) -> sql.Composed:
@@ -152,6 +158,17 @@ def _query(release: DataRelease, configuration: Configuration) -> sql.Composed:
     return statement("training_labels_forward").format(rows=rows, condition=condition, release_id=sql.Literal(release.release_id))
 
 
+def _query_beyond(release: DataRelease, configuration: Configuration) -> sql.Composed | None:
+    """The rows with labels that one of the paper's other cuts left out; None where no such cuts were made."""
+    chosen = {"paper": "chosen", "code": "chosen_by_code"}.get(str(configuration["training_labels"]))
+    if chosen is None:
+        return None
+    condition = sql.SQL("{} AND c.{} IS NOT TRUE").format(_LABEL_CUTS, sql.Identifier(chosen))
+    return statement("training_labels_forward").format(
+        rows=_view("training_forward", release), condition=condition, release_id=sql.Literal(release.release_id)
+    )
+
+
 def _why(connection: psycopg.Connection[Any], release: DataRelease, configuration: Configuration) -> str:
     """Why the query gave nothing, and what to do."""
     labels = str(configuration["training_labels"])
@@ -169,13 +186,30 @@ def _why(connection: psycopg.Connection[Any], release: DataRelease, configuratio
 
 
 class _Reader:
-    """Reads the stars of one side of the split."""
+    """Reads stars with labels."""
 
     def __init__(
         self, connection: psycopg.Connection[Any], release: DataRelease, configuration: Configuration,
         sampling: Mapping[Band, Float64[np.ndarray, "coefficients samples"]],
     ) -> None:  # fmt: skip
         self.connection, self.release, self.configuration, self.sampling = connection, release, configuration, sampling
+
+    def split(
+        self, rows: Rows, seed: int, names: tuple[str, str], counts: dict[str, dict[str, int]]
+    ) -> tuple[Int64[np.ndarray, " n"], dict[str, SampleStars]]:
+        """The sources of label rows, and their stars in two parts, the second held out; adds to ``counts`` under the parts' names."""
+        source_id, first = np.unique(rows["source_id"], return_index=True)  # of rows of one source in a named set the first counts
+        values = np.stack([rows[name][first] for name in _VALUES], axis=1)
+        survey_id = rows["survey_id"][first]
+        usable = np.isfinite(values[:, :6]).all(axis=1) & (values[:, 1:6:2] > 0).all(axis=1)
+        held = held_out(source_id, float(self.configuration["held_out_share"]), seed)
+        counts[f"query {names[0]}"] = {"rows": len(rows), "sources": len(source_id)}
+        parts = {}
+        for name, side in zip(names, (~held, held), strict=True):
+            counts[name] = {"unusable labels": int((side & ~usable).sum())} if (side & ~usable).any() else {}
+            chosen = side & usable
+            parts[name] = self.read(source_id[chosen], survey_id[chosen], values[chosen], counts[name])
+        return source_id, parts
 
     def read(
         self, source_id: Int64[np.ndarray, " n"], survey_id: np.ndarray, values: Float64[np.ndarray, "n 8"], counts: dict[str, int]

@@ -22,6 +22,10 @@ class TypePrior(nn.Module):
     means: Tensor
     precisions: Tensor
     ln_norms: Tensor
+    _centre: Tensor
+    _from_centre: Tensor
+    _joined: Tensor
+    _pull_at_centre: Tensor
 
     def __init__(self, weights: Float[Tensor, " k"], means: Float[Tensor, "k 3"], precisions: Float[Tensor, "k 3 3"]) -> None:
         super().__init__()
@@ -30,6 +34,12 @@ class TypePrior(nn.Module):
         self.register_buffer("precisions", precisions)
         ln_norms = torch.log(weights) + 0.5 * torch.linalg.slogdet(precisions)[1] - 0.5 * N_TYPE * math.log(2 * math.pi)
         self.register_buffer("ln_norms", ln_norms)
+        # The same once more, so that the components' pulls on a type are one matrix product; from a centre, for float32's digits.
+        centre = means.mean(0)
+        self.register_buffer("_centre", centre, persistent=False)
+        self.register_buffer("_from_centre", (means - centre).T.contiguous(), persistent=False)
+        self.register_buffer("_joined", precisions.permute(1, 2, 0).flatten(1).contiguous(), persistent=False)
+        self.register_buffer("_pull_at_centre", torch.einsum("kij,ki->jk", precisions, means - centre).flatten(), persistent=False)
 
     @classmethod
     def fitted(cls, types: Float[np.ndarray, "n 3"], components: int, seed: int) -> "TypePrior":
@@ -54,15 +64,16 @@ class TypePrior(nn.Module):
 
         Curvature less excess is the exact second derivative of -ln p, which may be indefinite between components. Both are positive semi-definite.
         """
-        offset = types[:, None] - self.means
-        pull = (self.precisions @ offset[..., None])[..., 0]  # (n, k, 3)
-        parts = self.ln_norms - 0.5 * (pull * offset).sum(-1)
+        offset = types - self._centre
+        pull = torch.addmm(-self._pull_at_centre, offset, self._joined).view(-1, N_TYPE, len(self.weights))  # (n, 3, k)
+        terms = [pull[:, i] * (offset[:, i : i + 1] - self._from_centre[i]) for i in range(N_TYPE)]
+        parts = self.ln_norms - 0.5 * (terms[0] + terms[1] + terms[2])
         ln_density = torch.logsumexp(parts, dim=1)
         share = torch.exp(parts - ln_density[:, None])  # (n, k)
-        weighted = share[..., None] * pull
-        gradient = -weighted.sum(1)
+        by_component = pull.transpose(1, 2)
+        gradient = -torch.bmm(share[:, None], by_component)[:, 0]
         curvature = (share @ self.precisions.flatten(1)).view(-1, N_TYPE, N_TYPE)
-        excess = weighted.transpose(1, 2) @ pull - gradient[:, :, None] * gradient[:, None, :]
+        excess = torch.bmm(share[:, None] * pull, by_component) - gradient[:, :, None] * gradient[:, None, :]
         return ln_density, gradient, curvature, excess
 
     def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "n 3"]:

@@ -21,8 +21,7 @@ given the variance of the floor, a very large one."""
 @torch.no_grad()
 def flux_information(model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]) -> Float[Tensor, "n p p"]:
     """J^T C^-1 J of the fluxes alone (Eq. 21), in linear units."""
-    _, jacobian = model.flux_and_jacobian(variables)
-    rows = jacobian.transpose(1, 2).clone()
+    _, rows = model.flux_and_slopes(variables)
     rows[:, EXT : PARALLAX + 1] /= torch.exp(variables[:, EXT : PARALLAX + 1, None])
     whitened = torch.bmm(rows, observed.whitening.transpose(1, 2))
     return torch.bmm(whitened, whitened.transpose(1, 2))

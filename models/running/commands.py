@@ -1,4 +1,4 @@
-"""kiel run: create, work, status, show, publish, withdraw."""
+"""kiel run: create, work, status, show, validate, publish, withdraw."""
 
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +10,7 @@ from rich.table import Table
 from catalog.command_output import json_option, report
 from catalog.database import Database, Role
 from catalog.embedded_server import open_database
+from catalog.errors import RunError
 from catalog.runs import Run, create_run, list_runs, publish_run, read_run, withdraw_run
 from catalog.settings import settings
 from catalog.statements import statement
@@ -106,6 +107,23 @@ def show(run_id: int, as_json: bool) -> None:
         click.echo(f"chunks {state:15} {count} with {sources} sources, {seconds:.1f} s of work")
     for reason, count in reasons:
         click.echo(f"no label: {reason:12} {count} sources")
+
+
+@command.command()
+@run_argument
+@json_option
+def validate(run_id: int, as_json: bool) -> None:
+    """Look at a complete run before it is published: rows, finite numbers, labels against surveys. Ends with 1 where a check fails."""
+    from models.running.validation import validate_run
+
+    found = validate_run(_database(), run_id)
+    kind = "simulated " if found.run.release.startswith("sim_") else ""
+    lines = [f"{check.name}: {'passed' if check.passed else 'FAILED'}, {check.seen}" for check in found.checks]
+    lines += [f"{each.words}: {each.value:.3g} {each.unit} ({each.stars} {kind}stars)" for each in found.figures]
+    more = {"passed": found.passed, "checks": [asdict(each) for each in found.checks], "figures": [asdict(each) for each in found.figures]}
+    _tell(found.run, "\n".join(lines), as_json, **more)
+    if not found.passed:
+        raise RunError(f"run {run_id} is not fit to be published: {', '.join(each.name for each in found.checks if not each.passed)}.")
 
 
 @command.command()

@@ -24,3 +24,6 @@ def test_bits_keep_their_meaning() -> None:
         "flux_from_g_mag": 1, "flux_synthetic": 2, "no_errors": 4, "missing_bp": 8, "missing_rp": 16, "incomplete": 32,
         "poor_reconstruction": 64,
     }  # fmt: skip
+    assert masks("forward") == {
+        "teff_uncertain": 1, "feh_uncertain": 2, "logg_uncertain": 4, "poor_fit": 8, "unlikely_type": 16, "parallax_off": 32,
+    }, "the bits of Table 2 of Zhang, Green & Rix 2023"  # fmt: skip

@@ -5,7 +5,7 @@ errors before and after the parallax, recomputed at these labels.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -148,21 +148,15 @@ def column(rows: Rows, name: str) -> Float[np.ndarray, " n"]:
     return np.where(rows.null(name), np.nan, rows[name].astype(np.float64))
 
 
-def quality_counts(stars: EstimatedStars, refused: Mapping[str, int]) -> list[tuple[str, int, float]]:
-    """The paper's table 3 of these stars: cut, number of stars, share of all. Refused stars, which have no label, count among all."""
-    n = len(stars) + sum(refused.values())
+def quality_counts(stars: EstimatedStars) -> list[tuple[str, int, float]]:
+    """The paper's table 3 of these stars: cut, number of stars, share of all; without classifiers, its first two rows."""
     basic = stars.reliable
-    sure = {name: stars.confident(name) for name in TYPE}
-    cuts = {
-        "all stars": np.ones(len(stars), bool),
-        "basic cut": basic,
-        "basic cut, confident in teff": basic & sure["teff"],
-        "basic cut, confident in logg": basic & sure["logg"],
-        "basic cut, confident in [Fe/H]": basic & sure["feh"],
-        "basic cut, confident in all three": basic & sure["teff"] & sure["feh"] & sure["logg"],
-    }
-    counts = {name: int(mask.sum()) for name, mask in cuts.items()} | {"all stars": n}
-    return [(name, count, count / n if n else float("nan")) for name, count in counts.items()]
+    cuts = {"all stars": np.ones(len(stars), bool), "basic cut": basic}
+    if np.isfinite(stars.confidence).any():
+        sure = {name: basic & stars.confident(name) for name in TYPE}
+        cuts |= {f"basic cut, confident in {words}": sure[name] for name, words in (("teff", "teff"), ("logg", "log g"), ("feh", "[Fe/H]"))}
+        cuts["basic cut, confident in all three"] = sure["teff"] & sure["feh"] & sure["logg"]
+    return [(name, int(mask.sum()), float(mask.mean()) if len(stars) else float("nan")) for name, mask in cuts.items()]
 
 
 def residuals_by_band(stars: EstimatedStars, among: Bool[np.ndarray, " n"]) -> list[tuple[str, int, float, float, float]]:

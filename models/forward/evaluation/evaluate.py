@@ -27,7 +27,7 @@ from models.forward.evaluation.references import (
     sky_positions,
     survey_references,
 )
-from models.forward.evaluation.report import Evaluation, Sources, evaluated
+from models.forward.evaluation.report import Evaluation, Membership, Sources, evaluated
 from models.forward.evaluation.truth import read_bounds, read_truth
 from models.forward.evaluation.unseen import BLOCK, other_sources, star_batches
 from models.forward.model import load
@@ -49,7 +49,7 @@ class Request:
     information: Path | None = None
     sets: tuple[str, ...] = ()
     others: int = 20_000
-    """Most stars beside those held out, of the release and of those with other labels."""
+    """Most stars beside those held out: so many of the release, and so many of those with other labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
     sample = sample_of(connection, version)
     held_out: SampleStars = sample.held_out["all"]
     others = other_sources(connection, release, sample.source_id, request.others, version.seed)
-    source_id = np.union1d(held_out.source_id, others)
+    source_id = np.unique(np.concatenate([held_out.source_id, others.drawn, others.labelled]))
     stored = read_version(connection, version.model_version_id)
     model = load(stored.weights, version.configuration, environment().device)
 
@@ -83,10 +83,10 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
         told(len(source_id), len(source_id))
 
     stars, refused = estimated(model, batches())
-    is_held_out = np.isin(stars.source_id, held_out.source_id)
+    is_held_out, is_drawn = np.isin(stars.source_id, held_out.source_id), np.isin(stars.source_id, others.drawn)
     sources = _sources(connection, release, stars, held_out, version.configuration, request)
     stamp = f"{'Simulated stars' if release.simulated else 'Real stars'}, version {version.version}."
-    evaluation = evaluated(stars, is_held_out, refused, sources, _at_542(model.version), stamp)
+    evaluation = evaluated(stars, Membership(is_held_out, is_drawn), refused, sources, _at_542(model.version), stamp)
     numbers = {
         "measure": "estimate minus reference; bias is the median, scatter 1.4826 times the median absolute deviation",
         "simulated": release.simulated,

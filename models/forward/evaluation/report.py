@@ -45,6 +45,14 @@ class Sources:
 
 
 @dataclass(frozen=True, eq=False)
+class Membership:
+    """Which stars the version held out of its sample, and which were drawn from all others of the release."""
+
+    held_out: Bool[np.ndarray, " n"]
+    drawn: Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """Numbers as JSON holds them, and the page's sections."""
 
@@ -53,24 +61,19 @@ class Evaluation:
 
 
 def evaluated(
-    stars: EstimatedStars,
-    is_held_out: Bool[np.ndarray, " n"],
-    refused: Mapping[str, int],
-    sources: Sources,
-    extinction_542: float,
-    stamp: str,
+    stars: EstimatedStars, of: Membership, refused: Mapping[str, int], sources: Sources, extinction_542: float, stamp: str
 ) -> Evaluation:
-    """Everything of one set of stars, none of which the version has learnt from; ``is_held_out`` are those of its sample. ``stamp`` ends each figure's title: the version, and that the stars are simulated where they are.
+    """Everything of one set of stars, none of which the version has learnt from. ``stamp`` ends each figure's title: the version, and that the stars are simulated where they are.
 
     ``extinction_542`` is the version's R at 542 nm.
     """
     parts = [
-        _counts(stars, is_held_out, refused, stamp),
-        _training_labels(stars, is_held_out, sources, stamp),
+        _counts(stars, of, refused, stamp),
+        _training_labels(stars, of.held_out, sources, stamp),
         *(_survey(stars, reference, stamp) for reference in sources.surveys),
         *(_survey(stars, each.reference, stamp) for each in sources.sets if each.reference.parameters()),
-        *_truth(stars, is_held_out, sources, stamp),
-        _fluxes(stars, is_held_out, sources, stamp),
+        *_truth(stars, of.held_out, sources, stamp),
+        _fluxes(stars, of.held_out, sources, stamp),
         _correlations(stars, stamp),
         _confidence(stars, sources, stamp),
         *_clusters(stars, sources, stamp),
@@ -86,21 +89,25 @@ def evaluated(
 Part = tuple[dict[str, Any], Section]
 
 
-def _counts(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], refused: Mapping[str, int], stamp: str) -> Part:
-    counts = quality_counts(stars, refused)
+def _counts(stars: EstimatedStars, of: Membership, refused: Mapping[str, int], stamp: str) -> Part:
+    """The stars and cuts; the paper's table 3 and figure 18 are of the stars drawn from the release (of all, where none was drawn)."""
+    counted = of.drawn if of.drawn.any() else np.ones(len(stars), bool)
+    drawn = stars.take(counted)
+    counts = quality_counts(drawn)
     numbers = {
         "stars": len(stars), "refused": dict(refused), "table_3": [dict(zip(("cut", "stars", "share"), row, strict=True)) for row in counts],
         "converged": float(stars.converged.mean()), "several_minima": float((stars.n_minima > 1).mean()), "validated": int(stars.validated.sum()),
     }  # fmt: skip
-    absolute = quality_figures.absolute_magnitude(stars)
     words = (
-        f"{len(stars)} stars that the version has not learnt from have labels, {int(is_held_out.sum())} of them held out of its sample; {int((~stars.converged).sum())} of the fits did not meet their stopping rule, "
-        f"{int((stars.n_minima > 1).sum())} stars have more than one minimum within 4 of the lowest loss. {int(stars.validated.sum())} stars pass the "
-        "paper's validation cuts."
+        f"{len(stars)} stars that the version has not learnt from have labels: {int(of.held_out.sum())} of them were held out of its sample, "
+        f"{int(of.drawn.sum())} drawn from all others of the release, the rest have labels of other surveys or sets. {int((~stars.converged).sum())} of the "
+        f"fits did not meet their stopping rule, {int((stars.n_minima > 1).sum())} stars have more than one minimum within 4 of the lowest loss. Table 3 and "
+        f"figure 18 are of the {len(drawn)} stars drawn."
     )
     rules = [(each.title, each.words, int(np.logical_or.reduce(list(each.masks.values())).sum())) for each in choices(stars)]
     listed = [tables.counts_table(counts), tables.choices_table(rules), *([tables.refused_table(refused)] if refused else [])]
-    figure = quality_figures.reliable_share_figure(f"Share of reliable stars (figure 18). {stamp}", stars, absolute)
+    absolute = quality_figures.absolute_magnitude(drawn)
+    figure = quality_figures.reliable_share_figure(f"Share of reliable stars (figure 18). {stamp}", drawn, absolute)
     return numbers, Section("Stars and cuts", words, listed, [figure])
 
 
@@ -234,10 +241,10 @@ def _confidence(stars: EstimatedStars, sources: Sources, stamp: str) -> Part:
             label: _share_good(agreement_metric(stars, sources.training_labels, label), stars.reliable) for label in TYPE
         },
     }
+    if not any(curves.values()):
+        return numbers, Section("Confidences", "This version has no classifiers of confidence, or no star that they could be judged by.")
     figure = quality_figures.reliability_figure(f"Reliability of the confidences. {stamp}", curves)
-    words = "" if np.isfinite(stars.confidence).any() else "This version has no classifiers of confidence."
-    listed = [tables.reliability_table(curves)] if any(curves.values()) else []
-    return numbers, Section("Confidences", words, listed, [figure])
+    return numbers, Section("Confidences", "", [tables.reliability_table(curves)], [figure])
 
 
 def agreement_metric(stars: EstimatedStars, reference: Reference, label: str) -> Float[np.ndarray, " n"]:

@@ -69,7 +69,8 @@ BOUND = re.compile(r"(.+)_(sigma|error|bound)_teff")
 def read_bounds(path: Path, source_id: Int64[np.ndarray, " n"]) -> list[Bounds]:
     """The bounds of a simulated sky, from its information.parquet or a file with columns named alike: NAME_sigma_teff and so on.
 
-    Families from other data than the model sees are left out. Each one's words are its columns' description.
+    Families from other data than the model sees are left out. Each one's words are its columns' description. Those that know the population (error) come
+    before those of the measurements alone (sigma), others named ``bound`` first of all.
     """
     table = _table(path, ("source_id",))
     here, there = placed(source_id, table["source_id"].to_numpy())
@@ -88,7 +89,7 @@ def read_bounds(path: Path, source_id: Int64[np.ndarray, " n"]) -> list[Bounds]:
         found.append(Bounds(f"{family[1]}_{family[2]}", said.replace(" of teff", "").partition(";")[0], values))
     if not found:
         raise DataError(f"{path} has no column such as xp_phot_sigma_teff.")
-    return found
+    return sorted(found, key=lambda each: ("bound", "error", "sigma").index(each.key.rpartition("_")[2]))
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> pa.Table:

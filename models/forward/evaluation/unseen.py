@@ -5,6 +5,7 @@ the training's cuts.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import psycopg
@@ -21,23 +22,30 @@ BLOCK = 2_000
 """Stars that are read and estimated at a time."""
 
 
+@dataclass(frozen=True, eq=False)
+class OtherSources:
+    """Sources that were not learnt and not held out, both sorted: ``drawn`` from all of the release, ``labelled`` from those with labels of SURVEYS."""
+
+    drawn: Int64[np.ndarray, " n"]
+    labelled: Int64[np.ndarray, " m"]
+
+
 def other_sources(
-    connection: psycopg.Connection, release: DataRelease, learnt: Int64[np.ndarray, " m"], most: int, seed: int
-) -> Int64[np.ndarray, " n"]:
-    """Up to ``most`` sources that were not learnt, of those with labels of SURVEYS, and as many of all; sorted."""
-    known = np.sort(learnt)
+    connection: psycopg.Connection, release: DataRelease, sample: Int64[np.ndarray, " k"], most: int, seed: int
+) -> OtherSources:
+    """Up to ``most`` of either kind, beside the sources of the version's ``sample``."""
+    known = np.sort(sample)
     parameters = {"release_id": release.release_id, "seed": seed}
-    found = [
+    return OtherSources(
         _first(connection, "sources_in_an_order", parameters, known, most),
         _first(connection, "labelled_sources_in_an_order", {**parameters, "surveys": list(SURVEYS)}, known, most),
-    ]
-    return np.unique(np.concatenate(found))
+    )
 
 
 def _first(
     connection: psycopg.Connection, query: str, parameters: Mapping[str, object], known: Int64[np.ndarray, " m"], most: int
 ) -> Int64[np.ndarray, " n"]:
-    """The first ``most`` sources of a query that are not in the sorted ``known``."""
+    """The first ``most`` sources of a query that are not in the sorted ``known``; sorted themselves."""
     found: list[Int64[np.ndarray, " k"]] = [np.empty(0, np.int64)]
     left = most
     with connection.cursor(name=query) as cursor:
@@ -47,7 +55,7 @@ def _first(
             here = here[~np.isin(here, known)][:left]
             found.append(here)
             left -= len(here)
-    return np.concatenate(found)
+    return np.sort(np.concatenate(found))
 
 
 def star_batches(connection: psycopg.Connection, release: DataRelease, source_id: Int64[np.ndarray, " n"]) -> Iterator[StarBatch]:

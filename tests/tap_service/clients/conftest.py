@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def simulated(postgres: Database, sky: Path) -> Iterator[Database]:
-    """A published catalogue of a simulated sky: its stars, a few in each of twelve clusters, their surveys, and two runs with made-up labels.
+def simulated(postgres: Database, sky: Path, forward_rows: Callable[..., Rows]) -> Iterator[Database]:
+    """A published catalogue of a simulated sky: its stars, a few in each of twelve clusters, their surveys, and two runs of each model with made-up labels.
 
     The release of the simulated sky is renamed to Gaia DR3's names, so that queries of the archive's users run as they are.
     """
@@ -65,7 +65,8 @@ def simulated(postgres: Database, sky: Path) -> Iterator[Database]:
     assert not add_paths(database, "sim_dr3", [sky], work=True).failed
     link_release(database, "sim_dr3")
     for _ in range(2):
-        _made_up_run(database)
+        _made_up_run(database, "scatter_vae", _scatter_vae_rows, every=10)
+        _made_up_run(database, "forward", forward_rows, every=7)
     with database.connect(Role.WORKER) as connection:
         # The simulated sky leaves the archive's own parameters out; these stand in for them.
         connection.execute(
@@ -86,42 +87,45 @@ def simulated(postgres: Database, sky: Path) -> Iterator[Database]:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _made_up_run(database: Database) -> None:
-    """A published run of a version of its own: labels drawn at random for nine of ten sources, a reason for the others."""
+def _scatter_vae_rows(source_id: np.ndarray, run_id: int) -> Rows:
+    """Labels drawn at random."""
+    n, random = len(source_id), np.random.default_rng(run_id)
+    labels = {
+        "run_id": np.full(n, run_id, np.int32), "source_id": source_id, "latent": random.normal(size=(n, 6)).astype(np.float32),
+        "e_latent": np.full((n, 6), 0.1, np.float32), "chi2": random.chisquare(110, n).astype(np.float32),
+        "chi2_scatter": np.ones(n, np.float32), "n_coefficients": np.full(n, 110, np.int16), "flux_scale": np.ones(n, np.float32),
+        "quality_flags": random.choice(np.array([0, 0, 0, 1, 4], np.int32), n),
+    }  # fmt: skip
+    return Rows(copy_fields(LABEL_SCATTER_VAE.columns), labels, {})
+
+
+def _made_up_run(database: Database, model: str, rows: Callable[[np.ndarray, int], Rows], every: int) -> None:
+    """A published run of a version of its own: a reason for every so many sources, made-up labels for the others."""
     with database.connect(Role.WORKER) as connection:
         connection.execute("INSERT INTO store.model_weights VALUES ('00', '\\x00') ON CONFLICT DO NOTHING")
         version = connection.execute(
             "INSERT INTO store.model_version (model, version, weights_sha256, configuration, configuration_sha256, release_id, training_query, "
-            "training_count, training_sha256, trained_on, seed, code_version, licence) SELECT 'scatter_vae', count(*) + 1, '00', %s, count(*)::text, "
+            "training_count, training_sha256, trained_on, seed, code_version, licence) SELECT %s, count(*) + 1, '00', %s, count(*)::text, "
             "101, 'SELECT 1', 1, '', 'simulated', 1, '', 'none' FROM store.model_version RETURNING version",
-            (Jsonb({}),),
+            (model, Jsonb({})),
         ).fetchone()
         assert version is not None
         source_ids = np.array([row[0] for row in connection.execute("SELECT source_id FROM store.xp_spectrum ORDER BY source_id")])
-    run = create_run(database, "scatter_vae", "sim_dr3", version=version[0])
-    random = np.random.default_rng(run.run_id)
+    run = create_run(database, model, "sim_dr3", version=version[0])
     with database.connect(Role.WORKER, autocommit=True) as connection:
         for chunk in open_chunks(connection, run.run_id):
             claimed = claim_chunk(connection, run.run_id, chunk.chunk, 60)
             assert claimed is not None
             mine = source_ids[(source_ids >= claimed.first_source_id) & (source_ids <= claimed.last_source_id)]
-            without = np.arange(len(mine)) % 10 == 0
-            labelled, rest = mine[~without], mine[without]
-            n, m = len(labelled), len(rest)
-            labels = {
-                "run_id": np.full(n, run.run_id, np.int32), "source_id": labelled, "latent": random.normal(size=(n, 6)).astype(np.float32),
-                "e_latent": np.full((n, 6), 0.1, np.float32), "chi2": random.chisquare(110, n).astype(np.float32),
-                "chi2_scatter": np.ones(n, np.float32), "n_coefficients": np.full(n, 110, np.int16), "flux_scale": np.ones(n, np.float32),
-                "quality_flags": random.choice(np.array([0, 0, 0, 1, 4], np.int32), n),
-            }  # fmt: skip
+            without = np.arange(len(mine)) % every == 0
+            rest = mine[without]
+            m = len(rest)
             reasons = {
                 "run_id": np.full(m, run.run_id, np.int32), "source_id": rest,
                 "reason": np.full(m, "missing_input", object), "detail": np.full(m, "made up, and simulated", object),
             }  # fmt: skip
-            write_chunk(
-                connection, claimed, "label_scatter_vae", Rows(copy_fields(LABEL_SCATTER_VAE.columns), labels, {}),
-                Rows(copy_fields(NO_LABEL.columns), reasons, {}), np.zeros((3, 2)), 0.1,
-            )  # fmt: skip
+            no_label = Rows(copy_fields(NO_LABEL.columns), reasons, {})
+            write_chunk(connection, claimed, f"label_{model}", rows(mine[~without], run.run_id), no_label, np.zeros((3, 2)), 0.1)
         complete_run(connection, run.run_id)
     publish_run(database, run.run_id)
 
