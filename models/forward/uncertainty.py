@@ -18,13 +18,19 @@ EIGENVALUE_FLOOR = 1e-10
 given the variance of the floor, a very large one."""
 
 
+def in_linear_units(information: Float[Tensor, "n p p"], variables: Float[Tensor, "n p"]) -> Float[Tensor, "n p p"]:
+    """The information by the solver's variables, ln ext and ln parallax among them, as information by ext and parallax."""
+    scale = torch.ones_like(variables)
+    scale[:, EXT : PARALLAX + 1] = torch.exp(-variables[:, EXT : PARALLAX + 1])
+    return information * scale[:, :, None] * scale[:, None, :]
+
+
 @torch.no_grad()
 def flux_information(model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]) -> Float[Tensor, "n p p"]:
-    """J^T C^-1 J of the fluxes alone (Eq. 21), in linear units."""
+    """J^T C^-1 J of the fluxes alone (Eq. 21), in linear units, at the solver's variables."""
     _, rows = model.flux_and_slopes(variables)
-    rows[:, EXT : PARALLAX + 1] /= torch.exp(variables[:, EXT : PARALLAX + 1, None])
     whitened = torch.bmm(rows, observed.whitening.transpose(1, 2))
-    return torch.bmm(whitened, whitened.transpose(1, 2))
+    return in_linear_units(torch.bmm(whitened, whitened.transpose(1, 2)), variables)
 
 
 def with_parallax(information: Float[Tensor, "n p p"], observed: Observations) -> Float[Tensor, "n p p"]:
