@@ -6,7 +6,7 @@ theirs is.
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from models.forward.flux_model import FluxModel
@@ -57,8 +57,3 @@ def correlations(covariance: Float64[np.ndarray, "n p p"]) -> Float64[np.ndarray
     ratio: Float64[np.ndarray, "n p p"] = covariance / error[:, :, None] / error[:, None, :]
     return ratio
 
-
-def upper_triangle(matrices: Float64[np.ndarray, "n p p"]) -> Float32[np.ndarray, "n t"]:
-    """The upper triangle row by row with its diagonal, as float32 that is still positive semi-definite."""
-    row, column = np.triu_indices(matrices.shape[1])
-    return matrices[:, row, column].astype(np.float32)
