@@ -33,7 +33,9 @@ def minimise(
 
 def try_out(objective: StarObjective, start: Float[Tensor, "n p"], steps: int) -> Minimum:
     """A few steps from each row of the objective, of which there are full tiles."""
-    return descend(objective, start, largest_step=LARGEST_STEP[: start.shape[1]], tolerance=TOLERANCE[start.dtype], iterations=steps, leave=False)
+    return descend(
+        objective, start, largest_step=LARGEST_STEP[: start.shape[1]], tolerance=TOLERANCE[start.dtype], iterations=steps, leave=False
+    )
 
 
 def finish(objective: StarObjective, near: Minimum, of: Int[Tensor, " m"] | None = None) -> Minimum:
