@@ -29,6 +29,7 @@ from models.forward.sample import ForwardSample, SampleStars
 from models.forward.version import ForwardVersion
 from models.learning.training import REPORT_SECONDS
 from models.numerics.rarity import FEWEST
+from models.numerics.threads import one_thread
 from models.spec import Progress, Report
 
 FEWEST_EXAMPLES = 20
@@ -68,9 +69,9 @@ def train_confidence(
     Gaia's sake: they are the bad examples. The domain is that of the flux model's own stars.
     """
     parts = {"train": sample.train, "beyond": sample.beyond} | {f"held_out_{name}": stars for name, stars in sample.held_out.items()}
-    return learn_from(
-        {name: fitted(version, stars, report, device) for name, stars in parts.items()}, version.ln_prior_cut, report, settings, seed
-    )
+    with one_thread():
+        stars = {name: fitted(version, each, report, device) for name, each in parts.items()}
+        return learn_from(stars, version.ln_prior_cut, report, settings, seed)
 
 
 def fitted(version: ForwardVersion, stars: SampleStars, report: Report, device: str | torch.device = "cpu") -> FittedStars:

@@ -1,7 +1,6 @@
 """Stars fitted from given starts: the search in float32, the finish in float64."""
 
 import copy
-from dataclasses import fields
 
 import torch
 from jaxtyping import Float, Int
@@ -17,30 +16,30 @@ STARS = 2048
 """Stars at a time: what float32 copies of whitening matrices (17 kB a star) take of the memory."""
 LARGEST_STEP = (0.8, 0.8, 0.8, 1.5, 1.0, 1.0)
 """Of each of the solver's variables."""
-TOLERANCE = {torch.float32: 1e-2, torch.float64: 1e-3}
-"""In the loss, -2 ln posterior, by the objective's precision: what float32 leaves, the first step in float64 removes."""
+LOOSE, TIGHT = 1e-2, 1e-3
+"""Promised decrease of the loss, -2 ln posterior, at which float32 takes its last step, and below which float64 takes none."""
 STEPS, FINAL_STEPS = 60, 12
 """At most, in float32 and in float64."""
 
 
 def minimise(
-    objective: StarObjective, start: Float[Tensor, "m p"], of: Int[Tensor, " m"] | None = None, iterations: int = STEPS
+    objective: StarObjective, start: Float[Tensor, "m p"] | Minimum, of: Int[Tensor, " m"] | None = None, iterations: int = STEPS
 ) -> Minimum:
-    """The minimum next to each start, in the objective's own precision; ``of``: which star each start is of."""
-    step = LARGEST_STEP[: start.shape[1]]
-    return batched_least_squares(objective, start, of=of, largest_step=step, tolerance=TOLERANCE[start.dtype], iterations=iterations)
+    """The minimum next to each start, in float32; ``of``: which star each start is of. It goes on where an earlier call ended."""
+    return batched_least_squares(objective, start, of=of, largest_step=LARGEST_STEP, tolerance=LOOSE, iterations=iterations, leap=True)
 
 
 def try_out(objective: StarObjective, start: Float[Tensor, "n p"], steps: int) -> Minimum:
     """A few steps from each row of the objective, of which there are full tiles."""
-    return descend(
-        objective, start, largest_step=LARGEST_STEP[: start.shape[1]], tolerance=TOLERANCE[start.dtype], iterations=steps, leave=False
-    )
+    state = Minimum.of(objective, start)
+    return descend(objective, state, largest_step=LARGEST_STEP, tolerance=LOOSE, iterations=steps, leap=True, leave=False)
 
 
 def finish(objective: StarObjective, near: Minimum, of: Int[Tensor, " m"] | None = None) -> Minimum:
     """Float64 from where float32 ended: converged is what float64 says, iterations are summed."""
-    end = minimise(objective, near.variables.double(), of, FINAL_STEPS)
+    end = batched_least_squares(
+        objective, near.variables.double(), of=of, largest_step=LARGEST_STEP, tolerance=TIGHT, iterations=FINAL_STEPS
+    )
     end.iterations.add_(near.iterations)
     return end
 
@@ -70,5 +69,5 @@ def fit_stars(
         fast = StarObjective(fast_model, seen.to(dtype=torch.float32), known.to(dtype=torch.float32), fast_bounds)
         near = minimise(fast, start[part].to(device=place, dtype=torch.float32), iterations=iterations)
         end = finish(StarObjective(exact_model, seen, known, exact_bounds), near)
-        found.put(part, Minimum(*(getattr(end, each.name).cpu() for each in fields(Minimum))))
+        found.put(part, end.to(device=torch.device("cpu")))
     return found

@@ -13,7 +13,10 @@ class _Rows:
 
     def take(self, index: Any) -> Self:
         """Some of the stars: at an index tensor, a slice, or a boolean mask."""
-        return type(self)(*(getattr(self, each.name)[index] for each in fields(self)))  # type: ignore[arg-type]
+        tensors = (getattr(self, each.name) for each in fields(self))  # type: ignore[arg-type]
+        if isinstance(index, Tensor) and index.dtype == torch.int64:
+            return type(self)(*(each.index_select(0, index) for each in tensors))  # four times as fast as indexing
+        return type(self)(*(each[index] for each in tensors))
 
     def to(self, *, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Self:
         """The same on another device or in another precision."""

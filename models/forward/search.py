@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from models.forward.bands import FITTED_DOF
@@ -58,6 +58,16 @@ class Candidates:
 
 
 @dataclass(frozen=True, eq=False)
+class _Trial:
+    """Which starts are worth following: of which star, in which of its places, where they are; and each star's steps of the other starts."""
+
+    star: Int[Tensor, " m"]
+    place: Int[Tensor, " m"]
+    begun: Minimum
+    tried: Int[Tensor, " n"]
+
+
+@dataclass(frozen=True, eq=False)
 class Searcher:
     """What a version says of stars, in float32 on one device, with its start grids."""
 
@@ -98,28 +108,26 @@ class Searcher:
         """The points that one search leads to, (n, followed, ...)."""
         stars = torch.arange(len(observed), device=observed.flux.device)
         trials = [self._trial(observed, block, grid, effort) for block in stars.split(effort.stars_at_a_time)]
-        start, meant, tried = (torch.cat(each) for each in zip(*trials, strict=True))
-        star, place = torch.nonzero(meant, as_tuple=True)
-        end = minimise(StarObjective(self.model, observed, self.prior, self.bounds), start[star, place], star)
-        found = Minimum.at(start.flatten(0, 1)).grouped(effort.followed)
-        found.put((star, place), end)
+        star, place, tried = (torch.cat([getattr(each, name) for each in trials]) for name in ("star", "place", "tried"))
+        begun = Minimum(*(torch.cat([getattr(each.begun, name.name) for each in trials]) for name in fields(Minimum)))
+        found = Minimum.at(begun.variables.new_zeros(len(observed) * effort.followed, begun.variables.shape[1])).grouped(effort.followed)
+        found.put((star, place), minimise(StarObjective(self.model, observed, self.prior, self.bounds), begun, star))
         found.iterations[:, 0] += tried
         return found
 
-    def _trial(
-        self, observed: Observations, block: Int[Tensor, " n"], grid: StartGrid, effort: Effort
-    ) -> tuple[Float[Tensor, "n f p"], Bool[Tensor, "n f"], Int[Tensor, " n"]]:
-        """Of a block of stars: where starts are after their trial steps that should be followed, which of the places are taken, and steps tried."""
-        filled = tiles(block)
-        some = observed.take(filled)
+    def _trial(self, observed: Observations, block: Int[Tensor, " n"], grid: StartGrid, effort: Effort) -> "_Trial":
+        """The trial steps of a block of stars."""
+        some = observed.take(tiles(block))
         start = grid.best(some, effort.starts)
         if self.model.has_xi:
             start = torch.cat([start, torch.zeros_like(start[..., :1])], dim=2)
         objective = StarObjective(self.model, some, self.prior, self.bounds, starts=effort.starts)
         trial = try_out(objective, self.bounds.clamp(start.flatten(0, 1)), TRIAL_STEPS).grouped(effort.starts).take(slice(len(block)))
         chosen, meant = worth_following(trial.variables, trial.value, trial.curvature, effort.followed)
-        points = trial.variables.gather(1, chosen[..., None].expand(-1, -1, trial.variables.shape[2]))
-        return points, meant, trial.iterations.sum(1)
+        star, place = torch.nonzero(meant, as_tuple=True)
+        begun = trial.take((star, chosen[star, place]))
+        tried = trial.iterations.sum(1) - trial.iterations.gather(1, chosen).masked_fill(~meant, 0).sum(1)
+        return _Trial(block[star], place, begun, tried)
 
     def _unsure(self, found: Minimum, observed: Observations) -> Bool[Tensor, " n"]:
         """Which stars deserve a second search."""

@@ -20,6 +20,7 @@ from models.forward import flux_vectors
 from models.forward import model as forward
 from models.forward.bands import FLUX_UNIT, N_BANDS, WAVELENGTHS, XP_WAVELENGTHS
 from models.forward.flux_model import FluxModel
+from models.forward.label_rows import lower_triangular
 from models.forward.triangles import unpacked
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
@@ -197,11 +198,22 @@ def test_shares_of_chi2_add_up_and_the_worst_flux_is_the_worst(model: forward.Fo
     labels = alone.labels
     parts = labels["chi2_bp"].astype(float) + labels["chi2_rp"] + labels["chi2_nir"]
     assert parts == pytest.approx(labels["chi2_opt"].astype(float), rel=1e-4)
+    assert min(labels[name].min() for name in ("chi2_bp", "chi2_rp", "chi2_nir")) >= 0
     observed = model.vectors(stars).observations
     spoilt = changed(stars, 3, {"w2_flux": float(1.5 * stars["w2_flux"][3])})
     row = row_of(model.predict(spoilt).labels, int(stars.spectra.source_id[3]))
     assert row["worst_wavelength"] == pytest.approx(WAVELENGTHS[-1]) and row["worst_residual"] > 5
     assert observed.present.all()
+
+
+def test_matrices_by_eigenvalues_are_turned_into_triangles_that_whiten_alike() -> None:
+    rng = np.random.default_rng(3)
+    matrices = torch.from_numpy(rng.normal(size=(4, 7, 7)))
+    matrices[0, :, 2:4] = 0  # bands that are missing
+    triangles = lower_triangular(matrices)
+    assert torch.equal(triangles, torch.tril(triangles))
+    x = torch.from_numpy(rng.normal(size=(4, 7, 5)))
+    assert torch.allclose((triangles @ x).norm(dim=1), (matrices @ x).norm(dim=1), rtol=1e-12)
 
 
 def test_flags_are_the_papers(model: forward.ForwardModel, stars: StarBatch, alone: Predictions) -> None:
