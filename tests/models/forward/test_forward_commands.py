@@ -30,13 +30,9 @@ from models.forward.parameters import PARAMETERS
 from models.learning.versions import train_version
 
 TINY = {
-    "epochs_network": 12,
-    "epochs_high_quality": 4,
-    "epochs_clean": 6,
-    "prior_components": 4,
-    "batch": 32,
-    "training_labels": "reference_label/everywhere",
-}
+    "epochs_network": 1, "epochs_high_quality": 1, "epochs_clean": 1, "least_steps_network": 150, "least_steps_high_quality": 30,
+    "least_steps_clean": 40, "prior_components": 4, "batch": 32, "training_labels": "reference_label/everywhere", "confidence_epochs": 10,
+}  # fmt: skip
 STARS = 320
 
 
