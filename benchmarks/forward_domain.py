@@ -75,6 +75,7 @@ def told_of_groups(stars: Stars, rows: Rows, refused: Bool[np.ndarray, " n"]) ->
             + " ".join(f"{share:14.1%}" for share in bits)
         )
     unknown, plain = np.isin(stars.kind, UNKNOWN), stars.kind == Kind.STAR
+    print(f"ordinary stars that the basic cut keeps and that lie outside the domain: {(beyond & ~cut)[plain].mean():.2%} (simulated)")
     for name, value, bar in (
         ("white dwarfs, M dwarfs, junk flagged", warned[unknown].mean(), FLAGGED),
         ("ordinary stars kept by the basic cut", 1 - cut[plain].mean(), KEPT),

@@ -97,6 +97,10 @@ class Limits:
     """The star's own alpha, carbon and nitrogen."""
     mass_and_rv: Five
     noise: Five
+    flux_information: Float64[np.ndarray, "n 5 5"]
+    """The sky's own, without the parallax; teff in kK."""
+    information: Float64[np.ndarray, "n 5 5"]
+    """With it."""
 
     def take(self, index: Any) -> "Limits":
         """Some of the stars."""
@@ -188,12 +192,14 @@ def limits(
     noise = np.where(observed.present.numpy(), observed.flux.numpy() - true, 0.0)
     parallax = np.where(np.isfinite(observed.parallax_error.numpy()), observed.parallax.numpy() - stars.parallax, 0.0)
     kelvin = np.array([1000.0, 1.0, 1.0, 1.0, 1.0])
-    return Limits(
-        *(each * kelvin for each in (
-            response.bounds(typical, ABUNDANCES), response.bounds(typical, EVERYTHING), response.shift(moved(usual - model)),
-            response.shift(by(slice(0, 3))), response.shift(by(slice(3, 5))), response.shift(moved(noise), parallax),
-        ))
+    told = response.information()
+    of_fluxes = told.copy()
+    of_fluxes[:, 4, 4] -= response.parallax_weight
+    five = (
+        response.bounds(typical, ABUNDANCES), response.bounds(typical, EVERYTHING), response.shift(moved(usual - model)),
+        response.shift(by(slice(0, 3))), response.shift(by(slice(3, 5))), response.shift(moved(noise), parallax),
     )  # fmt: skip
+    return Limits(*[*(each * kelvin for each in five), of_fluxes, told])
 
 
 def measured(

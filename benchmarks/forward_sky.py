@@ -24,6 +24,7 @@ from benchmarks.forward_fits import Fits, Limits, measured, read_version, sides
 from benchmarks.forward_truth import ordinary, parameters, read_sky
 from catalog.embedded_server import open_database
 from catalog.settings import settings as environment
+from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import Stars
 from models.forward.parameters import PARAMETERS
 
@@ -144,19 +145,31 @@ def lamost_like(fits: Fits, truth: Float64[np.ndarray, "n 5"]) -> None:
     row("paper", np.array([*PAPER_SCATTER, np.nan]))
 
 
-def correlations(fits: Fits) -> None:
-    """Median correlations of errors before and after the parallax term."""
-    kilo = fits.flux_information[:, :5, :5]
-    good = np.linalg.eigvalsh(kilo)[:, 0] > 0
-    before = np.linalg.inv(kilo[good])
-    after = fits.covariance[good][:, :5, :5]
+def correlations(fits: Fits, known: Limits) -> None:
+    """Median correlations of errors before and after the parallax term: the paper's, the model's, the sky's own."""
+    good = np.linalg.eigvalsh(fits.flux_information[:, :5, :5])[:, 0] > 0
+    fits, known = fits.take(good), known.take(good)
+    pairs = [
+        (np.linalg.inv(fits.flux_information[:, :5, :5]), fits.covariance[:, :5, :5]),
+        (np.linalg.inv(known.flux_information), np.linalg.inv(known.information)),
+    ]
+    dwarf = fits.estimate[:, 2] > GIANT_LOGG
     print(
-        "\nMedian correlation of errors before and after the parallax term (in brackets: the paper's Fig. 6, all of its stars); simulated"
+        "\nMedian correlation of errors before and after the parallax term (the paper's Fig. 6: all of its stars; the sky: by its own response); simulated"
     )
-    for (a, b), (paper_before, paper_after) in PAPER_CORRELATIONS.items():
+    print(
+        "  "
+        + " " * 18
+        + "".join(f"{name:>20}" for name in ("paper", "model", "sky", "model, dwarfs", "sky, dwarfs", "model, giants", "sky, giants"))
+    )
+    for (a, b), paper in PAPER_CORRELATIONS.items():
         i, j = PARAMETERS.index(a), PARAMETERS.index(b)
-        seen = [np.median(c[:, i, j] / np.sqrt(c[:, i, i] * c[:, j, j])) for c in (before, after)]
-        print(f"  ({a}, {b}): {seen[0]:+.3f} to {seen[1]:+.3f}   ({paper_before:+.3f} to {paper_after:+.3f})")
+        seen = [paper]
+        for some in (np.ones(len(dwarf), bool), dwarf, ~dwarf):
+            for both in pairs:
+                before, after = (np.median((c[:, i, j] / np.sqrt(c[:, i, i] * c[:, j, j]))[some]) for c in both)
+                seen.append((float(before), float(after)))
+        print(f"  {f'({a}, {b})':<18}" + "".join(f"{x:+10.3f} to {y:+.3f}" for x, y in seen))
 
 
 def report(fits: Fits, known: Limits, sky: Stars) -> None:
@@ -176,7 +189,7 @@ def report(fits: Fits, known: Limits, sky: Stars) -> None:
     over_bounds(mine, limits, what)
     pulls(mine, what)
     lamost_like(mine, what)
-    correlations(fits.take(basic))
+    correlations(mine, limits)
 
 
 def main() -> None:

@@ -105,7 +105,11 @@ RUNNER_UP: tuple[Column, ...] = (
     ),
 )
 
-_CHI2 = {"bp": "the samples up to 632 nm add", "rp": "the samples from 642 nm on add", "nir": "J, H, Ks, W1 and W2 add"}
+_CHI2 = {
+    "bp": "Chi squared of the samples up to 632 nm by themselves",
+    "rp": "What the samples from 642 nm on add to it",
+    "nir": "What J, H, Ks, W1 and W2 add to both, which makes chi2_opt",
+}
 
 LABEL_FORWARD = StoreTable(
     "label_forward",
@@ -195,7 +199,7 @@ LABEL_FORWARD = StoreTable(
         ),
         Column("n_bands", _S, "Number of fluxes that were fitted, at most 66.", None, "meta.number", nullable=False),
         *(
-            Column(f"chi2_{name}", _R, f"What {words} to chi2_opt; null without any of them.", None, "stat.fit.chi2", principal=False)
+            Column(f"chi2_{name}", _R, f"{words}; null without any.", None, "stat.fit.chi2", principal=False)
             for name, words in _CHI2.items()
         ),
         Column("worst_wavelength", _R, "Wavelength of the flux that fits worst.", "nm", "em.wl", nullable=False, principal=False),

@@ -1,5 +1,6 @@
 """Figures drawn apart from matplotlib's global state (importing gaiaxpy turns TeX on for every plot), as PNG with title and caption."""
 
+import functools
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,28 +26,30 @@ POINTS_UP_TO = 3000
 """Fewer stars are drawn one by one; of more, the density."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drawing:
-    """A drawn figure. ``name`` is its file's stem; ``caption`` says what is seen, for the page and as the alternative text."""
+    """A figure, painted when its picture is first asked for. ``name`` is its file's stem; ``caption`` says what is seen, also as alternative text."""
 
     name: str
     title: str
     caption: str
-    png: bytes
+    paint: Callable[[Figure], None]
+    size: tuple[float, float] = (10.0, 5.0)
+    """Inches, at 100 dots an inch."""
 
-
-def drawn(name: str, title: str, caption: str, paint: Callable[[Figure], None], size: tuple[float, float] = (10.0, 5.0)) -> Drawing:
-    """Draw a figure of so many inches by ``paint``; the same numbers give the same bytes."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # the stub names every setting
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        paint(figure)
-        figure.suptitle(title, fontsize=11.5)
-        bytes_ = io.BytesIO()
-        figure.savefig(bytes_, format="png", dpi=100, metadata={"Software": None})
-    return Drawing(name, title, caption, bytes_.getvalue())
+    @functools.cached_property
+    def png(self) -> bytes:
+        """The picture; the same numbers give the same bytes."""
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # the stub names every setting
+            figure = Figure(figsize=self.size, layout="constrained")
+            FigureCanvasAgg(figure)
+            self.paint(figure)
+            figure.suptitle(self.title, fontsize=11.5)
+            content = io.BytesIO()
+            figure.savefig(content, format="png", dpi=100, metadata={"Software": None})
+        return content.getvalue()
 
 
 def column_density(

@@ -65,6 +65,8 @@ def learn(
     generator = torch.Generator().manual_seed(seed)
     random = np.random.default_rng(seed)
     weight = example_weights(good, label, recipe.balance, random)
+    if recipe.balance == "sampling":  # few stars are withheld: they are all looked at, with the weights that sampling has on average
+        weight[withheld] = example_weights(good, label, "weights", random)[withheld]
     x, y, w = inputs.float(), torch.from_numpy(good).float(), torch.from_numpy(weight).float()
     taken, kept = (torch.from_numpy(np.flatnonzero(each & (weight > 0))) for each in (~withheld, withheld))
     with torch.random.fork_rng(devices=[]):

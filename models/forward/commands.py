@@ -92,6 +92,8 @@ def predict(
     else:
         text = write_table(table, format_, out)
         click.echo(text if out is None else f"{out}: {len(found.flux)} stars in {len(found.wavelengths)} bands.", nl=out is not None)
+    if version.trained_on == "simulated":
+        click.echo(f"{words_of(version)}: no measurement of the real sky is in these fluxes.", err=True)
     if outside:
         click.echo(
             f"{outside} of {len(found.inside)} stars lie outside the range of types that {words_of(version)}: no more than a guess.",

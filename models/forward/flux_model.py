@@ -16,6 +16,8 @@ from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI
 
 REFERENCE_WAVELENGTH = 550.0
 """nm."""
+FIRST_SLOPE = 0.1
+"""What the slope of xi starts as, times ln of the wavelength over the reference: about the change of shape from R(V) 3.1 to 3.4."""
 
 
 class FluxModel(nn.Module):
@@ -40,7 +42,8 @@ class FluxModel(nn.Module):
         self.register_buffer("scale", torch.ones(N_TYPE))
         self.register_buffer("slope_mask", (ratio < 3000.0 / REFERENCE_WAVELENGTH).to(ratio))  # W1 and W2 lie beyond 3 um
         if xi:
-            self.extinction_slope = nn.Parameter(torch.zeros(len(wavelengths)))
+            # Away from zero: where both this and xi are 0 neither has a gradient. Greater xi starts as a flatter curve, as greater R(V).
+            self.extinction_slope = nn.Parameter(FIRST_SLOPE * torch.log(ratio))
 
     @property
     def n_parameters(self) -> int:

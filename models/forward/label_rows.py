@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int, Int16, Int64
+from torch import Tensor
 
 from catalog.binary_copy import Rows, copy_fields
 from catalog.quality import LEAST_CONFIDENCE, OUT_OF_DOMAIN, masks
@@ -32,11 +33,15 @@ Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 @dataclass(frozen=True, eq=False)
 class FittedStars:
-    """n stars with their fits. ``missing`` holds bits by flux_vectors.MISSING, ``floored`` tells whose covariance had eigenvalues raised."""
+    """n stars with their fits. ``missing`` holds bits by flux_vectors.MISSING.
+
+    ``by_eigenvalues`` tells who was whitened so, ``floored`` whose covariance had eigenvalues raised.
+    """
 
     source_id: Int64[np.ndarray, " n"]
     observed: Observations
     missing: Int16[np.ndarray, " n"]
+    by_eigenvalues: Bool[np.ndarray, " n"]
     floored: Bool[np.ndarray, " n"]
     estimates: Estimates
 
@@ -123,11 +128,13 @@ def _named(values: Float64[np.ndarray, "n p"], prefix: str) -> Columns:
 
 def _fluxes(stars: FittedStars, wavelengths: Float[np.ndarray, " bands"]) -> Columns:
     """How the fluxes fit: chi2 as a whole and by group, the worst of them."""
-    observed, flux = stars.observed, stars.estimates.flux
-    difference = flux - observed.flux
-    whitened = torch.bmm(observed.whitening, difference[..., None])
-    weighted = torch.bmm(observed.whitening.transpose(1, 2), whitened)[..., 0]
-    shares = (difference * weighted).numpy()  # r_i (C^-1 r)_i: over all bands their sum is chi2
+    observed = stars.observed
+    difference = (stars.estimates.flux - observed.flux)[..., None]
+    whitened = torch.bmm(observed.whitening, difference)[..., 0]
+    if stars.by_eigenvalues.any():
+        rows = torch.from_numpy(stars.by_eigenvalues)
+        whitened[rows] = torch.bmm(lower_triangular(observed.whitening[rows]), difference[rows])[..., 0]
+    shares = (whitened**2).numpy()  # of each band given those before it
     present = observed.present.numpy()
     residuals = stars.residuals()
     worst = np.abs(residuals).argmax(axis=1)
@@ -136,6 +143,11 @@ def _fluxes(stars: FittedStars, wavelengths: Float[np.ndarray, " bands"]) -> Col
     for name, group in _GROUPS.items():
         columns[f"chi2_{name}"] = np.where(present[:, group].any(axis=1), shares[:, group].sum(axis=1), np.nan)
     return columns
+
+
+def lower_triangular(whitening: Float64[Tensor, "n bands bands"]) -> Float64[Tensor, "n bands bands"]:
+    """The lower triangular matrices that whiten alike, |L x| the same for every x: as Cholesky's are, whose rows look at no later band."""
+    return torch.linalg.qr(whitening.flip(2))[1].flip(1, 2)
 
 
 def _fit(stars: FittedStars) -> Columns:

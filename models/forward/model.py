@@ -117,6 +117,7 @@ class ForwardModel:
                 batch.spectra.source_id[vectors.kept],
                 vectors.observations,
                 vectors.missing,
+                vectors.fallback,
                 (vectors.oddities & Oddity.FLOORED) != 0,
                 infer(self.version, vectors.observations, self.device),
             )

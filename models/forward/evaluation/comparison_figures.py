@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from models.evaluation.drawing import BLUE, GREY, LINES, RED, Drawing, central_range, column_density, drawn
+from models.evaluation.drawing import BLUE, GREY, LINES, RED, Drawing, central_range, column_density
 from models.evaluation.statistics import scatter
 from models.forward.evaluation.comparison import differences
 from models.forward.evaluation.estimates import EstimatedStars
@@ -76,7 +76,7 @@ def corner_figure(
         f"Differences, estimate minus reference ({words}), {unit}, of {int(among.sum())} stars; above each histogram its median and scatter "
         "(1.4826 MAD); the lines in the planes enclose 68 % of the stars."
     )
-    return drawn(name, title, caption, paint, (11.0, 10.0))
+    return Drawing(name, title, caption, paint, (11.0, 10.0))
 
 
 def _difference_words(parameter: str, normalised: bool) -> str:
@@ -120,7 +120,7 @@ def confidence_figure(name: str, title: str, stars: EstimatedStars, reference: R
         f"Differences, estimate minus {reference.words}, of stars that pass the basic cut, by confidence in the parameter; lines: 15th, 50th and "
         "84th percentile."
     )
-    return drawn(name, title, caption, paint, (11.0, 10.0))
+    return Drawing(name, title, caption, paint, (11.0, 10.0))
 
 
 def normalised_figure(name: str, title: str, stars: EstimatedStars, reference: Reference, among: Bool[np.ndarray, " n"]) -> Drawing:
@@ -139,7 +139,7 @@ def normalised_figure(name: str, title: str, stars: EstimatedStars, reference: R
         f"Difference in teff, estimate minus {reference.words}, over the quadrature of both errors, of {int(chosen.sum())} stars with a confidence in "
         "teff above 0.5; lines: 15th, 50th and 84th percentile."
     )
-    return drawn(name, title, caption, paint, (9.0, 4.5))
+    return Drawing(name, title, caption, paint, (9.0, 4.5))
 
 
 def types_figure(name: str, title: str, stars: EstimatedStars, reference: Reference, among: Bool[np.ndarray, " n"]) -> Drawing:
@@ -167,7 +167,7 @@ def types_figure(name: str, title: str, stars: EstimatedStars, reference: Refere
         f"Differences, estimate minus {reference.words}, against the reference's value, of reliable stars with a confidence above 0.5 in the "
         "parameter; lines: 15th, 50th and 84th percentile."
     )
-    return drawn(name, title, caption, paint, (12.0, 4.0))
+    return Drawing(name, title, caption, paint, (12.0, 4.0))
 
 
 def pull_figure(name: str, title: str, stars: EstimatedStars, reference: Reference, among: Bool[np.ndarray, " n"]) -> Drawing:
@@ -190,7 +190,7 @@ def pull_figure(name: str, title: str, stars: EstimatedStars, reference: Referen
         f"Differences, estimate minus {reference.words}, over the quadrature of all errors given, of {int(among.sum())} stars, with the normal "
         "distribution; numbers are median and width (1.4826 MAD); values beyond 5 stand at 5."
     )
-    return drawn(name, title, caption, paint, (13.0, 3.2))
+    return Drawing(name, title, caption, paint, (13.0, 3.2))
 
 
 def by_magnitude_figure(
@@ -226,9 +226,10 @@ def by_magnitude_figure(
             axis.set(xlabel="G [mag]", title=SYMBOLS[parameter], yscale="log" if any(lines.values()) else "linear")
             axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else ""))
-        axes[0].legend(fontsize=8)
+        if axes[0].get_legend_handles_labels()[0]:
+            axes[0].legend(fontsize=8)
 
     caption = f"By G magnitude: scatter (1.4826 MAD) of the estimate minus {reference.words}, median of the reported errors" + (
         " and of the bounds." if bounds is not None else "."
     )
-    return drawn(name, title, caption, paint, (13.0, 3.4))
+    return Drawing(name, title, caption, paint, (13.0, 3.4))

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.evaluation.drawing import BLUE, RED, Drawing, column_density, drawn
+from models.evaluation.drawing import BLUE, RED, Drawing, column_density
 from models.evaluation.statistics import scatter
 from models.forward.bands import BAND_NAMES, N_XP, WAVELENGTHS
 from models.forward.evaluation.estimates import EstimatedStars
@@ -38,7 +38,7 @@ def residuals_figure(
         f"Flux residuals, predicted minus observed over the error of the observation, in six bands against the parameters that {of_whom} gives; "
         "lines: 15th, 50th and 84th percentile."
     )
-    return drawn("figure_9_flux_residuals", title, caption, paint, (12.0, 12.0))
+    return Drawing("figure_9_flux_residuals", title, caption, paint, (12.0, 12.0))
 
 
 def bands_figure(name: str, title: str, stars: EstimatedStars, among: Bool[np.ndarray, " n"]) -> Drawing:
@@ -65,7 +65,7 @@ def bands_figure(name: str, title: str, stars: EstimatedStars, among: Bool[np.nd
         "Flux residuals of every band: median, central 68 % and scatter, predicted minus observed flux over the error of the observation (Eq. 2 "
         "included; errors of neighbouring samples are correlated)."
     )
-    return drawn(name, title, caption, paint, (12.0, 4.2))
+    return Drawing(name, title, caption, paint, (12.0, 4.2))
 
 
 def correlations_figure(title: str, before: Float[np.ndarray, "5 5"], after: Float[np.ndarray, "5 5"]) -> Drawing:
@@ -95,4 +95,4 @@ def correlations_figure(title: str, before: Float[np.ndarray, "5 5"], after: Flo
     caption = (
         f"Median correlations between the errors of the parameters, before (left) and after (right) the parallax is taken in: {numbers}."
     )
-    return drawn("figure_6_correlations", title, caption, paint, (11.0, 4.8))
+    return Drawing("figure_6_correlations", title, caption, paint, (11.0, 4.8))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
-from models.evaluation.drawing import BLUE, GREEN, RED, Drawing, drawn
+from models.evaluation.drawing import BLUE, GREEN, RED, Drawing
 from models.forward.evaluation.estimates import EstimatedStars
 from models.forward.parameters import TYPE
 
@@ -39,7 +39,7 @@ def reliable_share_figure(title: str, stars: EstimatedStars, absolute: Float[np.
         f"Share of stars that pass the basic cut (quality_flags below 8) over the colour-magnitude diagram, in cells with {FEWEST_IN_CELL} stars or "
         "more, and the stars themselves; no extinction is taken off."
     )
-    return drawn("figure_18_reliable_share", title, caption, paint, (12.0, 5.0))
+    return Drawing("figure_18_reliable_share", title, caption, paint, (12.0, 5.0))
 
 
 def reliability_figure(title: str, curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Drawing:
@@ -60,7 +60,7 @@ def reliability_figure(title: str, curves: Mapping[str, Mapping[str, Mapping[str
         "Reliability of the confidences: share of the stars whose estimate agrees with the reference (Eq. 27 below 4; stars between 4 and 9 left out), "
         "against the mean confidence, in tenths; on the diagonal a confidence is a probability."
     )
-    return drawn("confidence_reliability", title, caption, paint, (11.0, 4.0))
+    return Drawing("confidence_reliability", title, caption, paint, (11.0, 4.0))
 
 
 def absolute_magnitude(stars: EstimatedStars, among: Bool[np.ndarray, " n"] | None = None) -> Float[np.ndarray, " n"]:

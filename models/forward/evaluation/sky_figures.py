@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from models.evaluation.drawing import BLUE, GREY, RED, Drawing, column_density, drawn
+from models.evaluation.drawing import BLUE, GREY, RED, Drawing, column_density
 from models.evaluation.statistics import scatter
 from models.forward.evaluation.clusters import FEWEST, Cluster
 from models.forward.evaluation.dust import NSIDES, Slice
@@ -46,7 +46,7 @@ def clusters_figure(
         f"Clusters as {source} lists their members: positions, proper motions, and parallaxes as measured by Gaia and as estimated, of those members "
         "whose Gaia parallax has an error above a fifth of the cluster's (blue points; all members where these are few). Red: the cluster's parallax."
     )
-    return drawn("figure_19_clusters", title, caption, paint, (11.0, 3.2 * len(shown)))
+    return Drawing("figure_19_clusters", title, caption, paint, (11.0, 3.2 * len(shown)))
 
 
 def reddening_figure(
@@ -65,7 +65,7 @@ def reddening_figure(
         axis.set_title(f"{int(chosen.sum())} stars, median {middle:+.3f}, scatter {scatter(difference):.3f}")
         axis.set(xlabel=words, ylabel="estimate minus reference [mag]")
 
-    return drawn(name, title, caption, paint, (9.0, 4.2))
+    return Drawing(name, title, caption, paint, (9.0, 4.2))
 
 
 def slices_figure(title: str, slices: Sequence[Slice]) -> Drawing:
@@ -106,4 +106,4 @@ def slices_figure(title: str, slices: Sequence[Slice]) -> Drawing:
         "Inverse-variance-weighted mean extinction of the stars in ranges of distance (left) and its increase over the range before (right), Galactic "
         "coordinates, centre of the Galaxy in the middle, longitude to the left. Pixels have ten stars or more and are as small as that allows."
     )
-    return drawn("figure_23_dust_slices", title, caption, paint, (11.0, 2.6 * len(slices)))
+    return Drawing("figure_23_dust_slices", title, caption, paint, (11.0, 2.6 * len(slices)))

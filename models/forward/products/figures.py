@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.evaluation.drawing import Drawing, drawn
+from models.evaluation.drawing import Drawing
 from models.forward.bands import FLUX_UNIT, N_XP, XP_WAVELENGTHS
 from models.forward.parameters import N_TYPE, PARALLAX
 from models.forward.products.extinction_law import ccm89
@@ -82,7 +82,7 @@ def _spectra(
         right.set(xlabel="wavelength [nm]", ylabel=f"flux over a polynomial of order {CONTINUUM_ORDER}, each {step} higher")
         right.legend(fontsize=8, loc="upper right")
 
-    return drawn(name, title, caption, paint, (12.0, 5.4))
+    return Drawing(name, title, caption, paint, (12.0, 5.4))
 
 
 def main_sequence_figure(version: ForwardVersion, words: str) -> Drawing:
@@ -149,7 +149,7 @@ def extinction_figure(version: ForwardVersion, words: str) -> Drawing:
         "Extinction curve of the version beside the law of Cardelli, Clayton & Mathis (1989) for several R(V), normalised at 392 nm (above) and over the XP samples (the ratio below); W1 and W2 lie "
         "beyond the law's end, where its power law is continued."
     )
-    return drawn("figure_15_extinction_curve", f"Extinction curve (figure 15). {words}", caption, paint, (9.0, 7.0))
+    return Drawing("figure_15_extinction_curve", f"Extinction curve (figure 15). {words}", caption, paint, (9.0, 7.0))
 
 
 def version_figures(version: ForwardVersion, words: str) -> list[Drawing]:
@@ -174,4 +174,4 @@ def predicted_figure(predicted: PredictedFlux, words: str) -> Drawing:
         axis.legend(fontsize=8, title="teff, [Fe/H], log g; ext, parallax", title_fontsize=8)
 
     more = "" if shown == len(predicted.flux) else f" The first {shown} of {len(predicted.flux)}."
-    return drawn("predicted_flux", f"Predicted fluxes. {words}", f"Predicted fluxes in the bands by parameters.{more}", paint, (9.0, 5.5))
+    return Drawing("predicted_flux", f"Predicted fluxes. {words}", f"Predicted fluxes in the bands by parameters.{more}", paint, (9.0, 5.5))

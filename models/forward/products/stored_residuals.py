@@ -17,7 +17,7 @@ from catalog.runs import Run, read_run
 from catalog.statements import statement
 from catalog.store.model_store import LoadableVersion, read_version
 from catalog.store.star_store import read_stars
-from models.evaluation.drawing import BLUE, GREY, Drawing, drawn
+from models.evaluation.drawing import BLUE, GREY, Drawing
 from models.forward.bands import BAND_NAMES, N_XP, WAVELENGTHS
 from models.forward.flux_residuals import FluxResiduals, flux_residuals
 from models.forward.model import ForwardModel, load
@@ -127,4 +127,4 @@ def residuals_figure(found: RunResiduals) -> Drawing:
     more = "" if shown == len(found.residuals.source_id) else f" The first {shown} stars."
     caption = f"Observed and predicted fluxes, and residuals (predicted minus observed) over the errors, recomputed from the labels.{more}"
     title = f"Flux residuals of run {found.run.run_id}, {MODEL} version {found.version.version}. {kind}."
-    return drawn("flux_residuals", title, caption, paint, (11.0, 2.8 * shown))
+    return Drawing("flux_residuals", title, caption, paint, (11.0, 2.8 * shown))

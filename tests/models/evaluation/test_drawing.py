@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from models.evaluation.drawing import POINTS_UP_TO, central_range, column_density, drawn
+from models.evaluation.drawing import POINTS_UP_TO, Drawing, central_range, column_density
 
 
 def painted(figure) -> None:
@@ -15,13 +15,13 @@ def painted(figure) -> None:
 
 
 def test_a_figure_is_the_same_bytes_whatever_the_global_settings_are() -> None:
-    first = drawn("name", "Title", "Caption.", painted, (4.0, 2.0))
+    first = Drawing("name", "Title", "Caption.", painted, (4.0, 2.0)).png
     with mpl.rc_context({"text.usetex": True, "font.size": 30, "axes.facecolor": "red"}):
         before = dict(mpl.rcParams)
-        second = drawn("name", "Title", "Caption.", painted, (4.0, 2.0))
+        second = Drawing("name", "Title", "Caption.", painted, (4.0, 2.0)).png
         assert dict(mpl.rcParams) == before
     assert first == second
-    assert first.png.startswith(b"\x89PNG")
+    assert first.startswith(b"\x89PNG")
 
 
 RANGES = {

@@ -22,7 +22,7 @@ def test_a_number_is_shown(value, text) -> None:
 
 
 def test_the_page_holds_everything_and_escapes_it() -> None:
-    drawing = Drawing("figure_1", "Title <b>", 'A "caption" & more.', b"\x89PNG bytes")
+    drawing = Drawing("figure_1", "Title <b>", 'A "caption" & more.', lambda figure: None, (1.0, 1.0))
     section = Section("One & two", "Words <script>", [NumberTable("Caption", ("a", "b"), (("x<y", 0.5), (None, 2)))], [drawing])
     page = Page("Evaluation <1>", "All stars are simulated.", (("Command", "kiel model evaluate"),), [section]).html()
     assert "<script>" not in page

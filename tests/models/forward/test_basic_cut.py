@@ -1,3 +1,5 @@
+"""The paper's basic cut: each of its three conditions by itself, and numbers that are not finite."""
+
 import dataclasses
 
 import pytest

@@ -1,3 +1,5 @@
+"""Isotonic calibration and reliability curves, on scores whose true frequency is known."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""One classifier's training: what it learns, when it stops, how examples are balanced."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The classifiers at run time: independence of the batch, storage, labels without a classifier, missing numbers."""
+
 import dataclasses
 
 import numpy as np

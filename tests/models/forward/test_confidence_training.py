@@ -1,4 +1,7 @@
+"""Classifiers and domain at the end of a training, on drawn stars: worth, figures, and what happens with few examples."""
+
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,16 +10,18 @@ import torch
 from models.forward.bands import WAVELENGTHS
 from models.forward.classifier_fit import Recipe
 from models.forward.confidence import GOOD, Confidence, agreement
-from models.forward.confidence_training import learn_from, stratified_draw, train_classifiers
+from models.forward.confidence_training import learn_from, stratified_draw, train_classifiers, train_confidence
 from models.forward.domain import PART as DOMAIN_PART
 from models.forward.features import features
 from models.forward.flux_model import FluxModel
+from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import TYPE
+from models.forward.sample import ForwardSample, SampleStars
 from models.forward.settings import CHOICES
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
 
-SETTINGS = {choice.name: choice.ours for choice in CHOICES} | {"confidence_epochs": 30}
+SETTINGS = {choice.name: choice.ours for choice in CHOICES} | {"confidence_epochs": 30, "confidence_batch": 256}
 
 
 def quiet(progress: object) -> None:
@@ -106,3 +111,54 @@ def test_a_fifth_of_good_and_bad_is_withheld() -> None:
 def test_no_classifier_at_all_still_has_every_method() -> None:
     nothing = Confidence(torch.empty(0), torch.empty(0))
     assert nothing.probabilities(torch.zeros(2, 86, dtype=torch.float64)).shape == (2, 3)
+
+
+def stars_of(version: ForwardVersion, columns, n: int, seed: int) -> SampleStars:
+    """Stars as the version's flux model draws them, with noise of one per cent; a tenth of the labels are those of other stars."""
+    random = torch.Generator().manual_seed(seed)
+    types = version.type_prior.draw(n, random)
+    parallax = 1 + 4 * torch.rand(n, generator=random, dtype=torch.float64)
+    ext = 0.05 + 0.3 * torch.rand(n, generator=random, dtype=torch.float64)
+    flux = version.flux_model.flux(torch.column_stack([types, torch.log(ext), torch.log(parallax)]))
+    error = 0.01 * flux
+    noisy = flux + error * torch.randn(flux.shape, generator=random, dtype=torch.float64)
+    parallax_error = torch.full((n,), 0.02, dtype=torch.float64)
+    observed = Observations(noisy, error, torch.diag_embed(1 / error), parallax, parallax_error)
+    survey = types + 0.05 * torch.randn(n, 3, generator=random, dtype=torch.float64)
+    survey[: n // 10] = survey[: n // 10].flip(0)
+    labels = KnownLabels(survey, torch.full((n, 3), 0.05, dtype=torch.float64), ext, torch.full((n,), 0.03, dtype=torch.float64))
+    return SampleStars(np.arange(n), np.array(["x"] * n), observed, labels, columns, np.zeros(n, np.int16), "")
+
+
+@pytest.fixture(scope="module")
+def drawn_version() -> ForwardVersion:
+    """A version whose fluxes fall and rise with the type, more than its noise, and no two alike."""
+    torch.manual_seed(3)
+    model = FluxModel(WAVELENGTHS).double().requires_grad_(False)
+    model.centre.copy_(torch.tensor([5.5, -0.3, 3.0]))
+    model.scale.copy_(torch.tensor([1.0, 0.5, 1.5]))
+    model.output.bias += 4
+    one = torch.ones(1, dtype=torch.float64)
+    prior = TypePrior(one, model.centre[None].clone(), torch.diag(torch.tensor([4.0, 4.0, 1.0], dtype=torch.float64))[None])
+    return ForwardVersion(WAVELENGTHS, model, prior, -12.0)
+
+
+def test_estimates_are_made_without_labels_and_wrong_labels_are_found_bad(drawn_version: ForwardVersion, draw_stars) -> None:
+    parts = {
+        name: stars_of(drawn_version, draw_stars(n).columns, n, seed)
+        for seed, (name, n) in enumerate({"train": 250, "beyond": 60, "all": 40}.items())
+    }
+    sample = ForwardSample("", parts["train"].source_id, parts["train"], parts["beyond"], {"all": parts["all"]}, {})
+    settings = SETTINGS | {"confidence_epochs": 2}
+    tensors, figures = train_confidence(drawn_version, sample, quiet, settings, 5)
+    assert figures["confidence"]["stars"]["beyond"]["stars"] == 60
+    assert figures["confidence"]["stars"]["train"]["passed_basic_cut"] > 220
+    for name in TYPE:
+        assert 10 <= figures["confidence"][name]["bad"] <= 31, name
+
+    labels = parts["train"].labels
+    other = replace(parts["train"], labels=replace(labels, type=labels.type.flip(0)))
+    again, otherwise = train_confidence(drawn_version, replace(sample, train=other), quiet, settings, 5)
+    assert otherwise["confidence"]["teff"]["bad"] > 100
+    domain = [name for name in tensors if name.startswith(f"{DOMAIN_PART}.")]
+    assert domain and all(torch.equal(tensors[name], again[name]) for name in domain)

@@ -1,3 +1,5 @@
+"""The out-of-domain score: its scale, what it sees, that more of anything strange never lowers it."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The features of the classifiers: the paper's formulas, and what is missing."""
+
 import dataclasses
 
 import numpy as np

@@ -20,6 +20,7 @@ from models.forward import flux_vectors
 from models.forward import model as forward
 from models.forward.bands import FLUX_UNIT, N_BANDS, WAVELENGTHS, XP_WAVELENGTHS
 from models.forward.flux_model import FluxModel
+from models.forward.label_rows import lower_triangular
 from models.forward.triangles import unpacked
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
@@ -197,11 +198,22 @@ def test_shares_of_chi2_add_up_and_the_worst_flux_is_the_worst(model: forward.Fo
     labels = alone.labels
     parts = labels["chi2_bp"].astype(float) + labels["chi2_rp"] + labels["chi2_nir"]
     assert parts == pytest.approx(labels["chi2_opt"].astype(float), rel=1e-4)
+    assert min(labels[name].min() for name in ("chi2_bp", "chi2_rp", "chi2_nir")) >= 0
     observed = model.vectors(stars).observations
     spoilt = changed(stars, 3, {"w2_flux": float(1.5 * stars["w2_flux"][3])})
     row = row_of(model.predict(spoilt).labels, int(stars.spectra.source_id[3]))
     assert row["worst_wavelength"] == pytest.approx(WAVELENGTHS[-1]) and row["worst_residual"] > 5
     assert observed.present.all()
+
+
+def test_matrices_by_eigenvalues_are_turned_into_triangles_that_whiten_alike() -> None:
+    rng = np.random.default_rng(3)
+    matrices = torch.from_numpy(rng.normal(size=(4, 7, 7)))
+    matrices[0, :, 2:4] = 0  # bands that are missing
+    triangles = lower_triangular(matrices)
+    assert torch.equal(triangles, torch.tril(triangles))
+    x = torch.from_numpy(rng.normal(size=(4, 7, 5)))
+    assert torch.allclose((triangles @ x).norm(dim=1), (matrices @ x).norm(dim=1), rtol=1e-12)
 
 
 def test_flags_are_the_papers(model: forward.ForwardModel, stars: StarBatch, alone: Predictions) -> None:
@@ -242,6 +254,26 @@ def test_residual_sums_count_the_bands_that_were_measured(model: forward.Forward
     without = model.predict(changed(stars, 4, NO_TWO_MASS | NO_UNWISE, **BP_GONE))
     assert (alone.residual_sums[2] - without.residual_sums[2]).tolist() == [1.0] * 25 + [0.0] * 36 + [1.0] * 5
     assert model.predict(stars.take(slice(0))).residual_sums.tolist() == np.zeros((3, N_BANDS)).tolist()
+
+
+def test_xi_has_columns_of_its_own_and_the_triangles_stay_those_of_five_labels(model: forward.ForwardModel, stars: StarBatch) -> None:
+    plain = model.version.flux_model
+    bent = FluxModel(WAVELENGTHS, xi=True).double()
+    bent.load_state_dict({**plain.state_dict(), "extinction_slope": torch.from_numpy(0.3 * np.linspace(1, -1, N_BANDS))})
+    version = replace(model.version, flux_model=bent)
+    configuration = dict(model.configuration) | {"xi": True}
+    labels = forward.load(version.to_bytes(), configuration).predict(stars).labels
+    assert not any(labels.null(name).any() for name in ("xi", "e_xi", "xi_covariance"))
+    assert np.isfinite(labels["xi"]).all() and (labels["e_xi"] > 0).all()
+    whole = np.zeros((len(labels), 6, 6))
+    whole[:, :5, :5] = unpacked(labels["covariance"])
+    whole[:, 5, :5] = whole[:, :5, 5] = labels["xi_covariance"]
+    whole[:, 5, 5] = labels["e_xi"].astype(float) ** 2
+    error = np.sqrt(np.einsum("nii->ni", whole))
+    assert (np.linalg.eigvalsh(whole / error[:, :, None] / error[:, None, :])[:, 0] > -1e-6).all()
+    # The inverse triangle is that of the five labels whatever xi is: it goes with their covariances.
+    product = unpacked(labels["covariance"]) @ unpacked(labels["inverse_covariance"]) * error[:, None, :5] / error[:, :5, None]
+    assert np.median(np.abs(product - np.eye(5)).max(axis=(1, 2))) < 1e-3
 
 
 def test_spectra_of_another_contract_are_refused_each_by_itself(

@@ -1,3 +1,5 @@
+"""Distance to a sample, beside a plain search."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Rarity in decades: its scale inside and beyond a sample, and of several numbers together."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""Median and spread as functions of another number."""
+
 import numpy as np
 import pytest
 
