@@ -6,7 +6,7 @@ theirs is.
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from models.forward.flux_model import FluxModel
@@ -18,13 +18,19 @@ EIGENVALUE_FLOOR = 1e-10
 given the variance of the floor, a very large one."""
 
 
+def in_linear_units(information: Float[Tensor, "n p p"], variables: Float[Tensor, "n p"]) -> Float[Tensor, "n p p"]:
+    """The information by the solver's variables, ln ext and ln parallax among them, as information by ext and parallax."""
+    scale = torch.ones_like(variables)
+    scale[:, EXT : PARALLAX + 1] = torch.exp(-variables[:, EXT : PARALLAX + 1])
+    return information * scale[:, :, None] * scale[:, None, :]
+
+
 @torch.no_grad()
 def flux_information(model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]) -> Float[Tensor, "n p p"]:
-    """J^T C^-1 J of the fluxes alone (Eq. 21), in linear units."""
+    """J^T C^-1 J of the fluxes alone (Eq. 21), in linear units, at the solver's variables."""
     _, rows = model.flux_and_slopes(variables)
-    rows[:, EXT : PARALLAX + 1] /= torch.exp(variables[:, EXT : PARALLAX + 1, None])
     whitened = torch.bmm(rows, observed.whitening.transpose(1, 2))
-    return torch.bmm(whitened, whitened.transpose(1, 2))
+    return in_linear_units(torch.bmm(whitened, whitened.transpose(1, 2)), variables)
 
 
 def with_parallax(information: Float[Tensor, "n p p"], observed: Observations) -> Float[Tensor, "n p p"]:
@@ -51,8 +57,3 @@ def correlations(covariance: Float64[np.ndarray, "n p p"]) -> Float64[np.ndarray
     ratio: Float64[np.ndarray, "n p p"] = covariance / error[:, :, None] / error[:, None, :]
     return ratio
 
-
-def upper_triangle(matrices: Float64[np.ndarray, "n p p"]) -> Float32[np.ndarray, "n t"]:
-    """The upper triangle row by row with its diagonal, as float32 that is still positive semi-definite."""
-    row, column = np.triu_indices(matrices.shape[1])
-    return matrices[:, row, column].astype(np.float32)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from models.forward.bands import N_BANDS
-from models.forward.confidence_training import FittedStars
+from models.forward.confidence_training import SurveyStars
 from models.forward.inference import Estimates
 from models.forward.observations import KnownLabels, Observations
 
-DrawStars = Callable[..., FittedStars]
+DrawStars = Callable[..., SurveyStars]
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def draw_stars() -> DrawStars:
     ``trouble`` 0 makes every estimate agree.
     """
 
-    def draw(n: int, seed: int = 0, trouble: float = 1.0) -> FittedStars:
+    def draw(n: int, seed: int = 0, trouble: float = 1.0) -> SurveyStars:
         random = np.random.default_rng(seed)
         hidden = random.standard_normal(n)
         good = 1 - trouble / (1 + np.exp(2.5 - 2.5 * hidden[:, None] + np.array([0.0, 0.5, -0.5])))
@@ -69,6 +69,6 @@ def draw_stars() -> DrawStars:
         )
         labels = KnownLabels(*(torch.tensor(each) for each in (survey, survey_error, np.full(n, 0.1), np.full(n, 0.03))))
         estimates = Estimates(**{name: torch.from_numpy(np.asarray(value)) for name, value in numbers.items()})
-        return FittedStars(columns, observed, labels, estimates)
+        return SurveyStars(columns, observed, labels, estimates)
 
     return draw
