@@ -2,9 +2,13 @@
 
 f = exp(NN(type)) parallax^2 exp(-ext R) stays what it is when ext becomes a ext + b, R becomes R / a and the output's biases take up (b / a) R; when
 parallaxes are multiplied by k and the biases take up -2 ln k; and when types go through an affine map that the first layer undoes. Only the labels
-know where on such a direction stars and network belong, and where labels are known less well than fluxes, descent star by star goes there very
-slowly: what the first phase learns from noisy labels (too flat a dependence, as in any regression on noisy variables) would stay. These steps go there
-at once: each is the weighted least-squares fit of the measured labels by the stars' present values, so L_star's label terms can only fall.
+know where on such a direction stars and network belong.
+
+Descent of L_model and L_star goes there slowly, and not quite to the right place: what a type does not say (mass, alpha, R_V) scatters extinctions and
+types as the fluxes see them by more than the fluxes' errors allow, and a network that believes those errors gives the whole scale up to the scatter.
+So these steps ask for the straight line of the flux's own values F over the true ones, which is that over the labels once the labels' known
+errors are taken out of their variance (Fuller 1987, Measurement Error Models, section 1.2): it depends neither on the scatter of F nor on the stars'
+prior. F are the values that the fluxes and the parallax alone would have, one linear step away from the stars' best ones.
 """
 
 import math
@@ -14,83 +18,130 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.forward.flux_model import FluxModel
-from models.forward.observations import KnownLabels
-from models.forward.parameters import EXT, N_TYPE, PARALLAX
+from models.forward.observations import KnownLabels, Observations
+from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI, linear
 
 LEAST_EXT = 1e-4
 """Where an extinction ends that a zero point below would carry to zero."""
 CLIP = 3.0
-"""Stars that differ from their labels by so many sigma and more lose weight."""
-FEWEST = 20
+"""Differences of so many robust sigma and more lose weight."""
+FEWEST = 50
 """Stars that a step wants."""
+LEAST_RELIABILITY = 0.3
+"""Share of the labels' variance that must be true differences: with less, a line through them says nothing."""
+LARGEST_FACTOR = 1.5
+"""A scale that would change by more than this, or its inverse, is left alone: something else is wrong."""
+
+
+@torch.no_grad()
+def flux_values(
+    model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]
+) -> tuple[Float[Tensor, "n p"], Float[Tensor, "n p"]]:
+    """Parameters in linear units as fluxes and parallax alone would have them, and their variances: one Gauss-Newton step from ``variables``."""
+    flux, jacobian = model.flux_and_jacobian(variables)
+    values = linear(variables)
+    slopes = jacobian.clone()
+    slopes[..., EXT : PARALLAX + 1] /= values[:, None, EXT : PARALLAX + 1]
+    whitened = observed.whitening @ torch.cat([slopes, (flux - observed.flux)[..., None]], dim=2)
+    products = whitened.transpose(1, 2) @ whitened
+    information, gradient = products[:, :-1, :-1].clone(), products[:, :-1, -1].clone()
+    weight = observed.parallax_error**-2
+    information[:, PARALLAX, PARALLAX] += weight
+    gradient[:, PARALLAX] += weight * (values[:, PARALLAX] - observed.parallax)
+    if model.has_xi:
+        information[:, XI, XI] += 1
+        gradient[:, XI] += values[:, XI]
+    information += 1e-3 * torch.eye(information.shape[1]).to(information)  # a parameter that nothing is known of stays where it is
+    covariance = torch.linalg.inv(information)
+    return values - (covariance @ gradient[..., None])[..., 0], covariance.diagonal(dim1=1, dim2=2)
 
 
 @torch.no_grad()
 def gauge_step(
-    model: FluxModel,
-    labels: KnownLabels,
-    parallax: Float[Tensor, " n"],
-    parallax_error: Float[Tensor, " n"],
-    variables: Float[Tensor, "n p"],
-) -> Float[Tensor, "n p"]:
-    """Move model (in place) and stars (returned) along the directions that leave the fluxes as they are, to where they fit the labels best."""
+    model: FluxModel, observed: Observations, labels: KnownLabels, values: Float[Tensor, "n p"], variance: Float[Tensor, "n p"], variables: Float[Tensor, "n p"]
+) -> tuple[Float[Tensor, "n p"], dict[str, float]]:  # fmt: skip
+    """Move model (in place) and stars (returned) to where ``values`` lie on the labels; also by what factors and how far, for the record.
+
+    ``values`` and ``variance`` are those of :func:`flux_values`. A step that the labels cannot tell is left out, and then its factor is 1.
+    """
     moved = variables.clone()
-    _extinctions(model, labels, moved)
-    _parallaxes(model, parallax, parallax_error, moved)
-    _types(model, labels, moved)
-    return moved
+    ext, zero = _extinctions(model, labels, values, variance, moved)
+    parallax = _parallaxes(model, observed, moved)
+    matrix = _types(model, labels, values, variance, moved)
+    teff, feh, logg = matrix.diagonal().tolist()
+    return moved, {"ext": ext, "ext_zero": zero, "parallax": parallax, "teff": teff, "feh": feh, "logg": logg}
 
 
-def _weights(difference: Float[Tensor, " n"], error: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Inverse variances, less for stars that are far off (Cauchy's weights); 0 without a measurement."""
-    return error**-2 / (1 + (difference / (CLIP * error)) ** 2)
+def _extinctions(
+    model: FluxModel, labels: KnownLabels, values: Float[Tensor, "n p"], variance: Float[Tensor, "n p"], variables: Float[Tensor, "n p"]
+) -> tuple[float, float]:  # fmt: skip
+    known = torch.isfinite(labels.ext_error)
+    line = _line(labels.ext[known, None], labels.ext_error[known, None], values[known, EXT], variance[known, EXT], labels.ext[known])
+    if line is None or not 1 / LARGEST_FACTOR < float(line[0][0]) < LARGEST_FACTOR:
+        return 1.0, 0.0
+    scale, zero = float(line[0][0]), float(line[1])
+    variables[:, EXT] = torch.log(((torch.exp(variables[:, EXT]) - zero) / scale).clamp(min=LEAST_EXT))
+    model.output.bias.sub_(zero * torch.exp(model.ln_extinction))
+    model.ln_extinction.add_(math.log(scale))
+    return scale, zero
 
 
-def _extinctions(model: FluxModel, labels: KnownLabels, variables: Float[Tensor, "n p"]) -> None:
-    ext = torch.exp(variables[:, EXT])
-    weight = _weights(ext - labels.ext, labels.ext_error)
+def _parallaxes(model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]) -> float:
+    here, error = torch.exp(variables[:, PARALLAX]), observed.parallax_error
+    weight = error**-2 / (1 + ((here - observed.parallax) / (CLIP * error)) ** 2)
     if int((weight > 0).sum()) < FEWEST:
-        return
-    scale, zero = _fitted(ext[:, None], labels.ext, weight)
-    factor = float(scale[0])
-    if not 0.5 < factor < 2.0:  # the labels say nothing of the scale: all stars have the same extinction
-        return
-    variables[:, EXT] = torch.log((factor * ext + zero).clamp(min=LEAST_EXT))
-    model.ln_extinction.sub_(math.log(factor))
-    model.output.bias.add_(float(zero) * torch.exp(model.ln_extinction))
+        return 1.0
+    factor = float((weight * here * observed.parallax).sum() / (weight * here**2).sum())
+    if not 1 / LARGEST_FACTOR < factor < LARGEST_FACTOR:
+        return 1.0
+    variables[:, PARALLAX] += math.log(factor)
+    model.output.bias.sub_(2 * math.log(factor))
+    return 1 / factor
 
 
-def _parallaxes(model: FluxModel, parallax: Float[Tensor, " n"], error: Float[Tensor, " n"], variables: Float[Tensor, "n p"]) -> None:
-    here = torch.exp(variables[:, PARALLAX])
-    weight = _weights(here - parallax, error)
-    if int((weight > 0).sum()) < FEWEST:
-        return
-    step = torch.log((weight * here * parallax).sum() / (weight * here**2).sum())
-    if bool(torch.isfinite(step)):
-        variables[:, PARALLAX] += step
-        model.output.bias.sub_(2 * float(step))
-
-
-def _types(model: FluxModel, labels: KnownLabels, variables: Float[Tensor, "n p"]) -> None:
+def _types(
+    model: FluxModel, labels: KnownLabels, values: Float[Tensor, "n p"], variance: Float[Tensor, "n p"], variables: Float[Tensor, "n p"]
+) -> Float[Tensor, "3 3"]:  # fmt: skip
     centre, scale = model.centre.to(variables), model.scale.to(variables)
-    here, wanted, error = (variables[:, :N_TYPE] - centre) / scale, (labels.type - centre) / scale, labels.type_error / scale
     matrix, zero = torch.eye(N_TYPE).to(variables), torch.zeros(N_TYPE).to(variables)
+    known = torch.isfinite(labels.type_error).all(1)
+    given, error = (labels.type[known] - centre) / scale, labels.type_error[known] / scale
+    seen, spread = (values[known, :N_TYPE] - centre) / scale, variance[known, :N_TYPE] / scale**2
     for each in range(N_TYPE):
-        weight = _weights(here[:, each] - wanted[:, each], error[:, each])
-        if int((weight > 0).sum()) >= FEWEST:
-            matrix[each], zero[each] = _fitted(here, wanted[:, each], weight)
-    if not bool(torch.isfinite(matrix).all()) or float(torch.linalg.cond(matrix)) > 10.0:
-        return
-    variables[:, :N_TYPE] = centre + scale * (here @ matrix.T + zero)
+        line = _line(given, error, seen[:, each], spread[:, each], given[:, each])
+        if line is not None:
+            matrix[each], zero[each] = line
+    factors = torch.linalg.svdvals(matrix)
+    if not 1 / LARGEST_FACTOR < float(factors[-1]) <= float(factors[0]) < LARGEST_FACTOR:
+        return torch.eye(N_TYPE)
+    inverse = torch.linalg.inv(matrix)
+    variables[:, :N_TYPE] = centre + scale * (((variables[:, :N_TYPE] - centre) / scale - zero) @ inverse.T)
     first = model.hidden[0]
     assert isinstance(first, nn.Linear)
-    first.weight.copy_((first.weight.to(variables) @ torch.linalg.inv(matrix)).to(first.weight))
-    first.bias.sub_((first.weight.to(variables) @ zero).to(first.bias))
+    first.bias.add_((first.weight.to(variables) @ zero).to(first.bias))
+    first.weight.copy_((first.weight.to(variables) @ matrix).to(first.weight))
+    return matrix
 
 
-def _fitted(x: Float[Tensor, "n k"], y: Float[Tensor, " n"], weight: Float[Tensor, " n"]) -> tuple[Float[Tensor, " k"], Float[Tensor, ""]]:
-    """Slopes and intercept of the weighted linear regression of y on x."""
-    root = weight.sqrt()[:, None]
-    design = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
-    solution = torch.linalg.lstsq(design * root, y[:, None] * root).solution[:, 0]
-    return solution[:-1], solution[-1]
+def _line(
+    x: Float[Tensor, "n k"], error: Float[Tensor, "n k"], y: Float[Tensor, " n"], variance: Float[Tensor, " n"], expected: Float[Tensor, " n"]
+) -> tuple[Float[Tensor, " k"], Float[Tensor, ""]] | None:  # fmt: skip
+    """Slopes and zero of y over what x would be without its errors; None where there are too few stars or x is mostly error.
+
+    Stars weigh by what is known of them, less where y is far from ``expected``, its label.
+    """
+    difference = y - expected
+    if len(y) < FEWEST or not bool(torch.isfinite(difference).all()):
+        return None
+    offset = difference - difference.median()
+    spread = torch.sqrt(variance + (1.4826 * offset.abs().median()) ** 2)
+    weight = spread**-2 / (1 + (offset / (CLIP * spread)) ** 2)
+    weight = weight / weight.sum()
+    x_mean, y_mean = weight @ x, weight @ y
+    dx, dy = x - x_mean, y - y_mean
+    seen = (dx * weight[:, None]).T @ dx
+    true = seen - torch.diag(weight @ error**2)
+    if float((true.diagonal() / seen.diagonal()).min()) < LEAST_RELIABILITY or float(torch.linalg.eigvalsh(true)[0]) <= 0:
+        return None
+    slopes = torch.linalg.solve(true, (dx * weight[:, None]).T @ dy)
+    return slopes, y_mean - slopes @ x_mean

@@ -33,9 +33,11 @@ PAPER_FINAL_STEPS = 4096
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase: ``epochs`` passes through its stars, more where they are so few that these are less than ``least_steps``
-    of the network; ``network_rate`` 0 holds the network, ``cleans`` means that self-cleaning follows,
-    ``tempered`` that stars' chi_f^2 count no more than the network fits them so far."""
+    """One phase: ``epochs`` passes through its stars, more where they are so few that these are less than ``least_steps`` of the network.
+
+    ``network_rate`` 0 holds the network. ``star_steps``: of Adam, all in one pass. ``cleans``: self-cleaning follows. ``tempered``: stars' chi_f^2 count no more than the
+    network fits them so far. ``joint``: the joint fit ends it. ``opens_xi``: slopes of the extinction curve are learnt from here on.
+    """
 
     number: int
     stars: StarGroup
@@ -47,7 +49,9 @@ class Phase:
     least_steps: int = 0
     cleans: bool = False
     tempered: bool = False
-    gauge: bool = False
+    joint: bool = False
+    opens_xi: bool = False
+    star_steps: int = 0
 
     def epochs_of(self, batches: int) -> int:
         """Epochs of so many batches."""
@@ -65,10 +69,13 @@ class Phase:
         rise = min(share / WARM_SHARE, 1.0)
         return self.network_rate * (0.05 + 0.95 * rise) * max((1 + math.cos(math.pi * share)) / 2, 1e-3)
 
+    @property
+    def in_batches(self) -> bool:
+        """Whether it goes through its stars in the batches of the network's steps."""
+        return self.learns_network or self.star_rule == "descent"
+
     def star_rate_at(self, share: float) -> float:
-        """The stars' rate after this share of the phase: three drops by ten for descent, seven halvings for adam."""
-        if self.star_rule == "adam":
-            return self.star_rate * 0.5 ** min(int(8 * share), 7)
+        """The rate of the stars' descent after this share of the phase: three drops by ten."""
         return self.star_rate * 0.1 ** min(int(4 * share), 3)
 
 
@@ -78,32 +85,23 @@ WARM_SHARE = 0.05
 
 def phases(settings: Mapping[str, Any]) -> tuple[Phase, ...]:
     """The phases of a configuration; UsageError for a schedule that there is not."""
+    xi = bool(settings["xi"])
     if settings["schedule"] == "ours":
-        gauge = bool(settings["gauge_steps"])
         rate, rate_clean = float(settings["network_rate"]), float(settings["network_rate_clean"])
         epochs, steps = ({name: int(settings[f"{kind}_{name}"]) for name in LEARNING} for kind in ("epochs", "least_steps"))
         return (
             Phase(1, "high_quality", epochs["network"], network_rate=rate, least_steps=steps["network"]),
-            Phase(
-                2,
-                "high_quality",
-                epochs["high_quality"],
-                "solver",
-                network_rate=rate,
-                least_steps=steps["high_quality"],
-                tempered=True,
-                gauge=gauge,
-            ),
+            Phase(2, "high_quality", epochs["high_quality"], "solver", network_rate=rate, least_steps=steps["high_quality"], tempered=True, joint=True),
             Phase(3, "all", 1, "solver", cleans=True),
-            Phase(5, "clean", epochs["clean"], "solver", network_rate=rate_clean, least_steps=steps["clean"], tempered=True, gauge=gauge),
+            Phase(5, "clean", epochs["clean"], "solver", network_rate=rate_clean, least_steps=steps["clean"], tempered=True, joint=True, opens_xi=xi),
             Phase(6, "all", 1, "solver"),
-        )
+        )  # fmt: skip
     if settings["schedule"] == "paper":
         return (
             Phase(1, "high_quality", PAPER_EPOCHS, network="sgd", network_rate=1e-3),
             Phase(2, "high_quality", PAPER_EPOCHS, "descent", 1e-4, "sgd", 1e-5),
             Phase(3, "all", PAPER_EPOCHS, "descent", 1e-4, cleans=True),
-            Phase(5, "clean", PAPER_EPOCHS, "descent", 1e-5, "sgd", 1e-7),
-            Phase(6, "all", PAPER_FINAL_STEPS, "adam", 1e-2),
+            Phase(5, "clean", PAPER_EPOCHS, "descent", 1e-5, "sgd", 1e-7, opens_xi=xi),
+            Phase(6, "all", 1, "adam", 1e-2, star_steps=PAPER_FINAL_STEPS),
         )
     raise UsageError(f"the forward model has no schedule {settings['schedule']!r}; there are {', '.join(SCHEDULES)}.")
