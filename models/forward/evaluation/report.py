@@ -18,7 +18,7 @@ from models.forward.evaluation.comparison import choices, compared, differences,
 from models.forward.evaluation.dust import behind_dust, mappable, slices
 from models.forward.evaluation.estimates import EstimatedStars, quality_counts
 from models.forward.evaluation.references import NamedSet, Reference
-from models.forward.evaluation.truth import Bounds, Truth
+from models.forward.evaluation.truth import Bounds, Truth, kind_counts
 from models.forward.parameters import PARAMETERS, TYPE
 
 PAPER_CORRELATIONS = {
@@ -176,6 +176,8 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
         found = compared(stars, truth.reference, chosen, bounds)
         numbers[bounds.key if bounds is not None else "no_bound"] = found
         listed += tables.comparison_tables(found, "ordinary")
+    kinds = kind_counts(stars, truth)
+    listed.append(tables.kinds_table(kinds))
     mask = chosen[0].masks["teff"]
     first = sources.bounds[0].values if sources.bounds else None
     drawings = [
@@ -189,7 +191,9 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
     words = "Simulated stars only: the truth was read by this evaluation, never by training or prediction. " + " ".join(
         f"{bounds.key}: {bounds.words}." for bounds in sources.bounds
     )
-    return [({"truth": numbers}, Section("Beside the truth of the simulated sky", words, listed, drawings))]
+    names = ("kind", "stars", "basic_cut", "outside_domain", "caught")
+    by_kind = [dict(zip(names, row, strict=True)) for row in kinds]
+    return [({"truth": numbers, "kinds": by_kind}, Section("Beside the truth of the simulated sky", words, listed, drawings))]
 
 
 def _fluxes(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: Sources, stamp: str) -> Part:
