@@ -44,6 +44,7 @@ WHERE DISTANCE(g.ra, g.dec, {ra:.6f}, {dec:.6f}) < 1.0"""
 WORST = """SELECT TOP 10 source_id, chi2 / n_coefficients AS reduced_chi2, quality_flags
 FROM labels_{suffix}.scatter_vae WHERE chi2 IS NOT NULL ORDER BY reduced_chi2 DESC"""
 
+RELIABLE = "SELECT TOP 10 source_id, teff, e_teff, logg, feh, ext, parallax FROM labels_{suffix}.forward WHERE quality_flags < 8"
 KIEL_DIAGRAM = """SELECT kind, COUNT(*) AS n, AVG(teff) AS mean_teff, AVG(e_teff) AS mean_e_teff, AVG(feh) AS mean_feh, AVG(ext) AS mean_ext
 FROM (SELECT CASE WHEN logg < 3.5 THEN 'giants' ELSE 'dwarfs' END AS kind, teff, e_teff, feh, ext
       FROM labels_{suffix}.forward WHERE quality_flags < 8) AS l
@@ -101,7 +102,7 @@ def command(real: Path | None, stars: int, port: int, keep_serving: bool, as_jso
         if as_json:
             report({"steps": story.steps, "answers": answers, "url": url, "simulated": release.simulated}, "", as_json)
         else:
-            tell(story, answers, release, url, keep_serving)
+            tell(story, answers, release, labelled, url, keep_serving)
         if keep_serving:
             click.echo(f"Serving at {url} until Ctrl-C.", err=as_json)
             signal_wait()
@@ -265,7 +266,9 @@ def ask(url: str, release: DataRelease, labelled: Collection[str], story: Story)
     return answers
 
 
-def tell(story: Story, answers: dict[str, Any], release: DataRelease, url: str, keep_serving: bool) -> None:
+def tell(
+    story: Story, answers: dict[str, Any], release: DataRelease, labelled: Collection[str], url: str, keep_serving: bool
+) -> None:  # fmt: skip
     """Print what was done, what the service answered, and how to go on."""
     console = Console()
     console.print(story.table())
@@ -299,7 +302,7 @@ def tell(story: Story, answers: dict[str, Any], release: DataRelease, url: str, 
         f"How to go on:\n{start}"
         f"  TOPCAT:             VO > TAP query, URL {url}\n"
         f"  pyvo:               pyvo.dal.TAPService('{url}').search(QUERY)\n"
-        f"  a first query:      {' '.join(WORST.format(suffix=release.suffix).split())}\n"
+        f"  a first query:      {' '.join((RELIABLE if 'forward' in labelled else WORST).format(suffix=release.suffix).split())}\n"
         "  what is there:      ./kiel run status, ./kiel model list, ./kiel ingest status\n"
         "  stop the database:  ./kiel db down"
     )

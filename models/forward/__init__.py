@@ -10,6 +10,13 @@ whitening       Cholesky's whitening matrices, eigenvalues where they must
 flux_model      network and extinction curve: parameters -> fluxes with Jacobian
 type_prior      Gaussian mixture of (teff, feh, logg)
 objective       what is minimised for a star, at inference (Eq. 19) and in training (Eq. 14)
+bounds          the box that the solver stays in, with walls
+starts          where it starts: types of the prior, extinction and parallax solved for each
+minima          which starts are worth following, which minima they found
+search          the search for the lowest minimum, in two rounds
+fitting         stars fitted from given starts; fit_stars, the training's
+inference       infer: observations to estimates
+uncertainty     Fisher information and its inverse
 basic_cut       the paper's three conditions of a usable estimate
 features        what the confidence classifiers see of a star
 confidence      the classifiers of teff, feh, logg at run time

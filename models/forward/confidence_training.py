@@ -43,7 +43,7 @@ BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class FittedStars:
+class SurveyStars:
     """Stars of a survey with what was inferred of them without its labels, row for row."""
 
     columns: Columns
@@ -74,7 +74,7 @@ def train_confidence(
         return learn_from(stars, version.ln_prior_cut, report, settings, seed)
 
 
-def fitted(version: ForwardVersion, stars: SampleStars, report: Report, device: str | torch.device = "cpu") -> FittedStars:
+def fitted(version: ForwardVersion, stars: SampleStars, report: Report, device: str | torch.device = "cpu") -> SurveyStars:
     """Stars with their estimates; the whitening matrices, which may lie in a file, are read a block at a time."""
     n, began, reported = len(stars), time.monotonic(), time.monotonic()
     blocks = []
@@ -85,11 +85,11 @@ def fitted(version: ForwardVersion, stars: SampleStars, report: Report, device: 
             reported = now
             report(Progress(done, n, float(blocks[-1].loss.median()), done / (now - began), (n - done) * (now - began) / done))
     estimates = Estimates(*(torch.cat([getattr(block, each.name) for block in blocks]) for each in fields(Estimates)))
-    return FittedStars(stars.columns, stars.observations, stars.labels, estimates)
+    return SurveyStars(stars.columns, stars.observations, stars.labels, estimates)
 
 
 def learn_from(
-    stars: Mapping[str, FittedStars], ln_prior_cut: float, report: Report, settings: Mapping[str, Any], seed: int
+    stars: Mapping[str, SurveyStars], ln_prior_cut: float, report: Report, settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """``train_confidence`` of stars that are fitted already: ``train``, ``beyond`` it, and any number of parts that are only measured."""
     passed = {name: BasicCut.of(each.observed, each.estimates, ln_prior_cut).passed.cpu().numpy() for name, each in stars.items()}
@@ -107,7 +107,7 @@ def learn_from(
 
 
 def train_classifiers(
-    stars: Sequence[tuple[FittedStars, Bool[np.ndarray, " n"]]], report: Report, recipe: Recipe, seed: int
+    stars: Sequence[tuple[SurveyStars, Bool[np.ndarray, " n"]]], report: Report, recipe: Recipe, seed: int
 ) -> tuple[Confidence, dict[str, Any]]:
     """A classifier of each label that has examples enough among the stars that passed the basic cut, and what is to be told of each label."""
     x = torch.cat([features(each.columns, each.observed, each.estimates)[torch.from_numpy(passed)] for each, passed in stars])
@@ -133,7 +133,7 @@ def train_classifiers(
     return Confidence(centre, scale, networks, calibrations), figures
 
 
-def measured_reliability(confidence: Confidence, stars: FittedStars, passed: Bool[np.ndarray, " n"]) -> dict[str, dict[str, Any]]:
+def measured_reliability(confidence: Confidence, stars: SurveyStars, passed: Bool[np.ndarray, " n"]) -> dict[str, dict[str, Any]]:
     """Of each label with a classifier, how reliable raw and calibrated scores are on stars that pass the basic cut and that nothing learnt from.
 
     ``auc`` is the chance that of a good and a bad estimate the good one has the higher score; null where one kind is missing.
@@ -155,7 +155,7 @@ def measured_reliability(confidence: Confidence, stars: FittedStars, passed: Boo
     return curves
 
 
-def measured_domain(train: FittedStars, passed: Bool[np.ndarray, " n"], seed: int) -> tuple[Domain | None, dict[str, Any]]:
+def measured_domain(train: SurveyStars, passed: Bool[np.ndarray, " n"], seed: int) -> tuple[Domain | None, dict[str, Any]]:
     """The domain of the training stars that passed the basic cut, None where they are too few, and what is to be told of it."""
     stars = int(passed.sum())
     if stars < FEWEST:
@@ -163,7 +163,7 @@ def measured_domain(train: FittedStars, passed: Bool[np.ndarray, " n"], seed: in
     return Domain.measured(train.observed, train.estimates, passed, seed), {"state": "measured", "stars": stars}
 
 
-def scores_above(domain: Domain, stars: FittedStars, passed: Bool[np.ndarray, " n"]) -> dict[str, int]:
+def scores_above(domain: Domain, stars: SurveyStars, passed: Bool[np.ndarray, " n"]) -> dict[str, int]:
     """How many stars that pass the basic cut score above one, two and three."""
     score = domain.score(stars.observed, stars.estimates)[passed]
     return {"stars": len(score)} | {f"above_{decade:g}": int((score > decade).sum()) for decade in (1.0, 2.0, OUT_OF_DOMAIN)}

@@ -21,7 +21,7 @@ from models.forward.objective import PopulationPrior, StarObjective
 from models.forward.observations import Observations
 from models.forward.parameters import N_TYPE, linear
 from models.forward.search import Searcher
-from models.forward.uncertainty import flux_information, inverse, with_parallax
+from models.forward.uncertainty import in_linear_units, inverse, with_parallax
 from models.forward.version import ForwardVersion
 from models.numerics.least_squares import tiles
 
@@ -117,12 +117,13 @@ def _infer(solver: _Solver, observed: Observations) -> Estimates:
     runner_up, delta = torch.full_like(best.variables, torch.nan), torch.full_like(best.value, torch.nan)
     runner_up[rivals], delta[rivals] = second.variables, second.value - best.value[rivals]
     variables = best.variables
-    of_fluxes = flux_information(solver.model, observed, variables)
+    chi2, _, by_variables = objective.flux_terms(variables)
+    of_fluxes = in_linear_units(by_variables, variables)
     information = with_parallax(of_fluxes, observed)
     estimates = Estimates(
         variables=variables,
         loss=best.value,
-        chi2=objective.chi2(variables),
+        chi2=chi2,
         ln_prior=solver.prior.types.ln_density(variables[:, :N_TYPE]),
         iterations=points.iterations.sum(1),
         converged=best.converged & ~solver.bounds.outside(variables),

@@ -152,13 +152,18 @@ class StarObjective:
             loss = loss + (self.bounds.excess(variables) ** 2).sum(1)
         return loss + variables[:, XI] ** 2 if self.model.has_xi else loss
 
-    def terms(self, variables: Float[Tensor, "n p"]) -> Terms:
-        """The objective with gradient and curvature, in one pass over the whitening matrices."""
+    def flux_terms(self, variables: Float[Tensor, "n p"]) -> Terms:
+        """chi_f^2, half its gradient, and J^T C^-1 J, by the solver's variables, in one pass over the whitening matrices."""
         flux, rows = self.model.flux_and_slopes(variables, spare=1)
         torch.sub(flux, self._flux, out=rows[:, -1])
         whitened = self._whitened(rows)  # (n, p + 1, bands)
         products = torch.bmm(whitened, whitened.transpose(1, 2))
-        value, gradient, curvature = products[:, -1, -1].clone(), 2 * products[:, :-1, -1], 2 * products[:, :-1, :-1]
+        return products[:, -1, -1], products[:, :-1, -1], products[:, :-1, :-1]
+
+    def terms(self, variables: Float[Tensor, "n p"]) -> Terms:
+        """The objective with gradient and curvature."""
+        chi2, slope, information = self.flux_terms(variables)
+        value, gradient, curvature = chi2.clone(), 2 * slope, 2 * information
         parallax = torch.exp(variables[:, PARALLAX])
         difference = parallax - self._parallax
         value += difference**2 * self._parallax_weight - 2 * variables[:, PARALLAX] - 2 * variables[:, EXT]

@@ -1,7 +1,7 @@
 """The search for a star's lowest minimum: many starts take a few steps, those that lead elsewhere than a better one are followed to their end.
 
-Ordinary stars are done after a short search. Where the parallax says little, the extinction is large, the fit is bad or two minima compete, a
-longer one follows. All of it runs in float32.
+Ordinary stars are done after a short search. Where the fit is bad, two minima compete, or the parallax says little or the extinction is large and
+the starts disagree, a longer one follows. All of it runs in float32.
 """
 
 import copy
@@ -42,11 +42,12 @@ class Effort:
 
 
 FIRST = Effort(groups=16, members=64, soft=0.015, starts=6, followed=3)
-SECOND = Effort(groups=64, members=32, soft=0.012, starts=16, followed=5)
+SECOND = Effort(groups=32, members=64, soft=0.012, starts=16, followed=5)
 TRIAL_STEPS = 2
 """Which all starts take."""
-FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 2.0
-"""A star is searched again where its parallax is below so many sigma, ext above, loss over the degrees of freedom above, or two minima compete."""
+FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 1.5
+"""A star is searched again where its loss over the degrees of freedom is larger, where two minima compete, and, if its parallax is below so many
+sigma or ext above, where its starts led to more than one place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +135,9 @@ class Searcher:
         minima = distinct_minima(found.variables, found.value, found.curvature, found.converged)
         rows = torch.arange(len(observed), device=found.value.device)
         loss, ext = found.value[rows, minima.best], torch.exp(found.variables[rows, minima.best, EXT])
-        poor = ~(observed.parallax > FEW_SIGMA * observed.parallax_error)
-        return poor | (ext > MUCH_EXT) | ~(loss < BAD_FIT * FITTED_DOF) | (minima.count > 1)
+        doubtful = ~(observed.parallax > FEW_SIGMA * observed.parallax_error) | (ext > MUCH_EXT)
+        several = torch.isfinite(found.value).sum(1) > 1
+        return (doubtful & several) | ~(loss < BAD_FIT * FITTED_DOF) | (minima.count > 1)
 
 
 def _nowhere(like: Minimum, k: int) -> Minimum:

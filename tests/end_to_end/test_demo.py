@@ -95,6 +95,12 @@ def test_every_source_is_labelled_or_has_its_reason(real_data: Path, told: dict[
     assert all(reason for _, reason in unlabelled)
 
 
+def test_the_forward_model_is_skipped_and_the_reason_is_told(real_data: Path, told: dict[str, Any]) -> None:
+    results = {step["step"]: step["result"] for step in told["steps"]}
+    assert results["train forward"].startswith("skipped: release gaia_dr3 has no stars to train the forward model on")
+    assert "run forward" not in results and told["answers"]["kinds"] == []
+
+
 def test_the_service_answered_a_cone_and_the_ten_worst(real_data: Path, told: dict[str, Any]) -> None:
     answers = told["answers"]
     assert answers["cone"]["rows"] >= 1

@@ -226,7 +226,8 @@ def by_magnitude_figure(
             axis.set(xlabel="G [mag]", title=SYMBOLS[parameter], yscale="log" if any(lines.values()) else "linear")
             axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else ""))
-        axes[0].legend(fontsize=8)
+        if axes[0].get_legend_handles_labels()[0]:
+            axes[0].legend(fontsize=8)
 
     caption = f"By G magnitude: scatter (1.4826 MAD) of the estimate minus {reference.words}, median of the reported errors" + (
         " and of the bounds." if bounds is not None else "."

@@ -256,6 +256,26 @@ def test_residual_sums_count_the_bands_that_were_measured(model: forward.Forward
     assert model.predict(stars.take(slice(0))).residual_sums.tolist() == np.zeros((3, N_BANDS)).tolist()
 
 
+def test_xi_has_columns_of_its_own_and_the_triangles_stay_those_of_five_labels(model: forward.ForwardModel, stars: StarBatch) -> None:
+    plain = model.version.flux_model
+    bent = FluxModel(WAVELENGTHS, xi=True).double()
+    bent.load_state_dict({**plain.state_dict(), "extinction_slope": torch.from_numpy(0.3 * np.linspace(1, -1, N_BANDS))})
+    version = replace(model.version, flux_model=bent)
+    configuration = dict(model.configuration) | {"xi": True}
+    labels = forward.load(version.to_bytes(), configuration).predict(stars).labels
+    assert not any(labels.null(name).any() for name in ("xi", "e_xi", "xi_covariance"))
+    assert np.isfinite(labels["xi"]).all() and (labels["e_xi"] > 0).all()
+    whole = np.zeros((len(labels), 6, 6))
+    whole[:, :5, :5] = unpacked(labels["covariance"])
+    whole[:, 5, :5] = whole[:, :5, 5] = labels["xi_covariance"]
+    whole[:, 5, 5] = labels["e_xi"].astype(float) ** 2
+    error = np.sqrt(np.einsum("nii->ni", whole))
+    assert (np.linalg.eigvalsh(whole / error[:, :, None] / error[:, None, :])[:, 0] > -1e-6).all()
+    # The inverse triangle is that of the five labels whatever xi is: it goes with their covariances.
+    product = unpacked(labels["covariance"]) @ unpacked(labels["inverse_covariance"]) * error[:, None, :5] / error[:, :5, None]
+    assert np.median(np.abs(product - np.eye(5)).max(axis=(1, 2))) < 1e-3
+
+
 def test_spectra_of_another_contract_are_refused_each_by_itself(
     model: forward.ForwardModel, black_body_stars: Callable[..., StarBatch]
 ) -> None:
