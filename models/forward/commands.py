@@ -183,7 +183,7 @@ def _summary(numbers: dict[str, Any]) -> str:
     """The scatter about each reference of the stars that pass its main cut, in a table of lines."""
     kind = "simulated" if numbers["simulated"] else "real"
     lines = [
-        f"{numbers['held_out']} held-out and {numbers['others']} other {kind} stars; scatter (1.4826 MAD) and bias of estimate minus reference:"
+        f"{numbers['held_out']} held-out stars, {numbers['held_out_beyond']} with poorer data, {numbers['others']} others, all {kind}; scatter (1.4826 MAD) and bias of estimate minus reference:"
     ]
     chosen = [(found["words"], found["groups"]["validated"]["parameters"]) for found in numbers["references"].values()]
     if "truth" in numbers:

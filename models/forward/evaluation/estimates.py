@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int64
 
 from catalog.binary_copy import Rows
 from catalog.errors import DataError
+from catalog.quality import LEAST_CONFIDENCE, OUT_OF_DOMAIN
 from catalog.stars import StarBatch
 from models.forward.bands import BAND_NAMES
 from models.forward.flux_residuals import flux_residuals, variables_of
@@ -82,9 +83,14 @@ class EstimatedStars:
         """Which stars the paper's validation keeps: parallax and loss."""
         return (self.parallax >= PARALLAX_SNR * self.parallax_error) & (self.loss <= LOSS_PER_DOF * self.n_bands)
 
+    @property
+    def outside(self) -> Bool[np.ndarray, " n"]:
+        """Which stars lie outside the domain; none where the version cannot tell."""
+        return self.out_of_domain > OUT_OF_DOMAIN
+
     def confident(self, name: str) -> Bool[np.ndarray, " n"]:
         """Which stars have a confidence above 0.5 in one of TYPE; none where there is no classifier."""
-        return self.confidence[:, TYPE.index(name)] > 0.5
+        return self.confidence[:, TYPE.index(name)] > LEAST_CONFIDENCE
 
 
 def estimated(model: ForwardModel, batches: Iterable[StarBatch]) -> tuple[EstimatedStars, Counter[str]]:

@@ -1,6 +1,6 @@
 """A stored version measured on stars that it has not learnt from: read, estimated as a run would, compared, kept with the version, and a page made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,9 +70,12 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
     if request.truth is not None and not release.simulated:
         raise UsageError(f"{version.release} is a release of real stars: nobody knows their truth. Leave --truth away.")
     sample = sample_of(connection, version)
-    held_out: SampleStars = sample.held_out["all"]
-    others = other_sources(connection, release, sample.source_id, request.others, version.seed)
-    source_id = np.unique(np.concatenate([held_out.source_id, others.drawn, others.labelled]))
+    held_out, beyond = sample.held_out["all"], sample.held_out["beyond"]
+    known = np.concatenate(
+        [part.source_id for part in (sample, sample.beyond, beyond)]
+    )  # those learnt from, those held out, those left out
+    others = other_sources(connection, release, known, request.others, version.seed)
+    source_id = np.unique(np.concatenate([held_out.source_id, beyond.source_id, others.drawn, others.labelled]))
     stored = read_version(connection, version.model_version_id)
     model = load(stored.weights, version.configuration, environment().device)
 
@@ -83,15 +86,16 @@ def evaluate_version(connection: psycopg.Connection, version: ModelVersion, requ
         told(len(source_id), len(source_id))
 
     stars, refused = estimated(model, batches())
-    is_held_out, is_drawn = np.isin(stars.source_id, held_out.source_id), np.isin(stars.source_id, others.drawn)
-    sources = _sources(connection, release, stars, held_out, version.configuration, request)
+    of = Membership(*(np.isin(stars.source_id, part) for part in (held_out.source_id, beyond.source_id, others.drawn)))
+    sources = _sources(connection, release, stars, [held_out, beyond], version.configuration, request)
     stamp = f"{'Simulated stars' if release.simulated else 'Real stars'}, version {version.version}."
-    evaluation = evaluated(stars, Membership(is_held_out, is_drawn), refused, sources, _at_542(model.version), stamp)
+    evaluation = evaluated(stars, of, refused, sources, _at_542(model.version), stamp)
     numbers = {
         "measure": "estimate minus reference; bias is the median, scatter 1.4826 times the median absolute deviation",
         "simulated": release.simulated,
-        "held_out": int(is_held_out.sum()),
-        "others": int((~is_held_out).sum()),
+        "held_out": int(of.held_out.sum()),
+        "held_out_beyond": int(of.beyond.sum()),
+        "others": int((~(of.held_out | of.beyond)).sum()),
         "split": version.metrics["split"],
         "code_version": code_version(),
         **evaluation.numbers,
@@ -104,7 +108,7 @@ def _sources(
     connection: psycopg.Connection,
     release: DataRelease,
     stars: EstimatedStars,
-    held_out: SampleStars,
+    held_out: Sequence[SampleStars],
     configuration: Configuration,
     request: Request,
 ) -> Sources:
@@ -124,14 +128,14 @@ def _sources(
     )
 
 
-def training_labels(source_id: Int64[np.ndarray, " n"], held_out: SampleStars, configuration: Configuration) -> Reference:
-    """The labels that the training would have used of the held-out stars, in the catalogue's units; NaN for all others."""
-    here, there = placed(source_id, held_out.source_id)
+def training_labels(source_id: Int64[np.ndarray, " n"], held_out: Sequence[SampleStars], configuration: Configuration) -> Reference:
+    """The labels that the training would have used of the stars held out, in the catalogue's units; NaN for all others."""
     values, errors = (np.full((len(source_id), len(PARAMETERS)), np.nan) for _ in range(2))
     unit = np.array([1000.0, 1.0, 1.0])
-    types = slice(0, len(TYPE))
-    values[here, types] = held_out.labels.type.numpy()[there] * unit
-    errors[here, types] = held_out.labels.type_error.numpy()[there] * unit
+    for part in held_out:
+        here, there = placed(source_id, part.source_id)
+        values[here, : len(TYPE)] = part.labels.type.numpy()[there] * unit
+        errors[here, : len(TYPE)] = part.labels.type_error.numpy()[there] * unit
     labels = str(configuration["training_labels"])
     return Reference("training_labels", "LAMOST and Hot Payne" if labels in ("paper", "code") else labels, values, errors)
 
@@ -156,7 +160,8 @@ def _page(version: ModelVersion, release: DataRelease, evaluation: Evaluation, n
         ),
         (
             "Sample",
-            f"{version.release}: {numbers['held_out']:,} {kind} stars that the version held out, {numbers['others']:,} others that it has not seen",
+            f"{version.release}: {numbers['held_out']:,} {kind} stars that the version held out, {numbers['held_out_beyond']:,} likewise with labels but poor data, "
+            f"{numbers['others']:,} others that it has not seen",
         ),
         ("Learnt from", f"{version.metrics['split']['train']['count']:,} {kind} stars with labels, seed {version.seed}"),
         ("Command", command),

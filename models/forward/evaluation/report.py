@@ -18,7 +18,7 @@ from models.forward.evaluation.comparison import choices, compared, differences,
 from models.forward.evaluation.dust import behind_dust, mappable, slices
 from models.forward.evaluation.estimates import EstimatedStars, quality_counts
 from models.forward.evaluation.references import NamedSet, Reference
-from models.forward.evaluation.truth import Bounds, Truth
+from models.forward.evaluation.truth import Bounds, Truth, kind_counts
 from models.forward.parameters import PARAMETERS, TYPE
 
 PAPER_CORRELATIONS = {
@@ -46,9 +46,10 @@ class Sources:
 
 @dataclass(frozen=True, eq=False)
 class Membership:
-    """Which stars the version held out of its sample, and which were drawn from all others of the release."""
+    """Which stars the version held out of its sample, which of those with labels and poorer data, and which were drawn from the rest of the release."""
 
     held_out: Bool[np.ndarray, " n"]
+    beyond: Bool[np.ndarray, " n"]
     drawn: Bool[np.ndarray, " n"]
 
 
@@ -69,7 +70,7 @@ def evaluated(
     """
     parts = [
         _counts(stars, of, refused, stamp),
-        _training_labels(stars, of.held_out, sources, stamp),
+        _training_labels(stars, of, sources, stamp),
         *(_survey(stars, reference, stamp) for reference in sources.surveys),
         *(_survey(stars, each.reference, stamp) for each in sources.sets if each.reference.parameters()),
         *_truth(stars, of.held_out, sources, stamp),
@@ -88,6 +89,8 @@ def evaluated(
 
 Part = tuple[dict[str, Any], Section]
 
+BEYOND = "the same labels, of held-out stars with poor parallaxes, crowded or noisy spectra, which the sample leaves out"
+
 
 def _counts(stars: EstimatedStars, of: Membership, refused: Mapping[str, int], stamp: str) -> Part:
     """The stars and cuts; the paper's table 3 and figure 18 are of the stars drawn from the release (of all, where none was drawn)."""
@@ -100,7 +103,7 @@ def _counts(stars: EstimatedStars, of: Membership, refused: Mapping[str, int], s
     }  # fmt: skip
     words = (
         f"{len(stars)} stars that the version has not learnt from have labels: {int(of.held_out.sum())} of them were held out of its sample, "
-        f"{int(of.drawn.sum())} drawn from all others of the release, the rest have labels of other surveys or sets. {int((~stars.converged).sum())} of the "
+        f"{int(of.beyond.sum())} have such labels but data that the sample leaves out, {int(of.drawn.sum())} were drawn from all others of the release, the rest have labels of other surveys or sets. {int((~stars.converged).sum())} of the "
         f"fits did not meet their stopping rule, {int((stars.n_minima > 1).sum())} stars have more than one minimum within 4 of the lowest loss. Table 3 and "
         f"figure 18 are of the {len(drawn)} stars drawn."
     )
@@ -111,13 +114,15 @@ def _counts(stars: EstimatedStars, of: Membership, refused: Mapping[str, int], s
     return numbers, Section("Stars and cuts", words, listed, [figure])
 
 
-def _training_labels(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: Sources, stamp: str) -> Part:
+def _training_labels(stars: EstimatedStars, of: Membership, sources: Sources, stamp: str) -> Part:
     reference = sources.training_labels
-    chosen = choices(stars, is_held_out)
-    numbers = compared(stars, reference, chosen)
-    gaia = compared(stars, sources.gaia, chosen)
+    numbers = {
+        "training_labels": compared(stars, reference, choices(stars, of.held_out)),
+        "gaia_and_map": compared(stars, sources.gaia, choices(stars, of.held_out)),
+        "labels_beyond": compared(stars, Reference("labels_beyond", BEYOND, reference.values, reference.errors), choices(stars, of.beyond)),
+    }
     both = [reference, sources.gaia]
-    mask, reliable = is_held_out & stars.validated, is_held_out & stars.reliable
+    mask = of.held_out & stars.validated
     drawings = [
         comparison_figures.corner_figure("figure_7_differences", f"Estimates minus survey labels (figure 7). {stamp}", stars, both, mask),
         comparison_figures.corner_figure(
@@ -128,18 +133,21 @@ def _training_labels(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"],
     ]
     if np.isfinite(stars.confidence).any():
         drawings += [
-            comparison_figures.confidence_figure("figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, reliable),
+            comparison_figures.confidence_figure("figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, stars.reliable),
             comparison_figures.normalised_figure(
                 "figure_11_normalised_teff", f"Normalised difference in teff (figure 11). {stamp}", stars, reference,
-                reliable & stars.confident("teff"),
+                stars.reliable & stars.confident("teff"),
             ),
         ]  # fmt: skip
-    listed = [*tables.comparison_tables(numbers, "validated"), tables.whole_table(gaia)]
+    listed = [*tables.comparison_tables(numbers["training_labels"], "validated"), tables.whole_table(numbers["gaia_and_map"])]
+    if of.beyond.any():
+        listed.append(tables.whole_table(numbers["labels_beyond"]))
     words = (
-        "Held-out stars of the sample that the version was drawn from, inferred as a run does, without their survey labels. Extinctions are compared with "
-        "the map of the dust, parallaxes with Gaia's, which the estimates have seen."
+        "Stars held out of the sample that the version learnt from, inferred as a run does, without their survey labels. Extinctions are compared with the map "
+        "of the dust, parallaxes with Gaia's, which the estimates have seen. Figures 10 and 11 are of all held-out stars that pass the basic cut, also of those "
+        "whose data the sample's cuts leave out."
     )
-    return {"references": {"training_labels": numbers, "gaia_and_map": gaia}}, Section(f"Beside {reference.words}", words, listed, drawings)
+    return {"references": numbers}, Section(f"Beside {reference.words}", words, listed, drawings)
 
 
 def _survey(stars: EstimatedStars, reference: Reference, stamp: str) -> Part:
@@ -168,6 +176,8 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
         found = compared(stars, truth.reference, chosen, bounds)
         numbers[bounds.key if bounds is not None else "no_bound"] = found
         listed += tables.comparison_tables(found, "ordinary")
+    kinds = kind_counts(stars, truth)
+    listed.append(tables.kinds_table(kinds))
     mask = chosen[0].masks["teff"]
     first = sources.bounds[0].values if sources.bounds else None
     drawings = [
@@ -181,7 +191,9 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
     words = "Simulated stars only: the truth was read by this evaluation, never by training or prediction. " + " ".join(
         f"{bounds.key}: {bounds.words}." for bounds in sources.bounds
     )
-    return [({"truth": numbers}, Section("Beside the truth of the simulated sky", words, listed, drawings))]
+    names = ("kind", "stars", "basic_cut", "outside_domain", "caught")
+    by_kind = [dict(zip(names, row, strict=True)) for row in kinds]
+    return [({"truth": numbers, "kinds": by_kind}, Section("Beside the truth of the simulated sky", words, listed, drawings))]
 
 
 def _fluxes(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: Sources, stamp: str) -> Part:

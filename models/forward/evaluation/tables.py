@@ -86,6 +86,12 @@ def bands_table(rows: Sequence[Mapping[str, Any]], words: str) -> NumberTable:
     )
 
 
+def kinds_table(rows: Sequence[tuple[str, int, float, float, float]]) -> NumberTable:
+    """What becomes of each kind of simulated object."""
+    caption = "What becomes of each kind of object: shares that pass the basic cut, that lie outside the domain, and that fail the cut or lie outside."
+    return NumberTable(caption, ("kind", "stars", "pass the basic cut", "outside the domain", "fail or outside"), tuple(rows))
+
+
 def correlations_table(pairs: Sequence[Mapping[str, Any]]) -> NumberTable:
     """Correlations of the errors before and after the parallax, beside the paper's for its catalogue."""
     return NumberTable(
