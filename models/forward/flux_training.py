@@ -140,7 +140,7 @@ class _Training:
         if phase.opens_xi and self.epoch == 0:
             self.model.extinction_slope.detach().copy_(self.first_slope)
         epochs, batches = self.epochs(phase), self.batches(phase)
-        if self.epoch == 0:
+        if self.epoch == 0 and phase.learns_network:
             self.loss = math.nan
         while self.epoch < epochs:
             for number, index in enumerate(self.order(phase, chosen, batches)):
