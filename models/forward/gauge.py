@@ -25,6 +25,8 @@ LEAST_EXT = 1e-4
 """Where an extinction ends that a zero point below would carry to zero."""
 CLIP = 4.0
 """Stars that differ from their labels by so many robust sigma do not count. Any gentler weights would take off part of the labels' errors, too."""
+LARGEST_EXT_ERROR = 0.1
+"""mag: reddenings known less well than those of stars of high quality (Zhang, Green & Rix 2023, Eq. 15) take no part."""
 FEWEST = 50
 """Stars that a step wants."""
 LEAST_RELIABILITY = 0.3
@@ -75,7 +77,7 @@ def gauge_step(
 def _extinctions(
     model: FluxModel, labels: KnownLabels, values: Float[Tensor, "n p"], variance: Float[Tensor, "n p"], variables: Float[Tensor, "n p"]
 ) -> tuple[float, float]:  # fmt: skip
-    known = torch.isfinite(labels.ext_error)
+    known = labels.ext_error < LARGEST_EXT_ERROR
     line = _line(labels.ext[known, None], labels.ext_error[known, None], values[known, EXT], variance[known, EXT], labels.ext[known])
     if line is None or not 1 / LARGEST_FACTOR < float(line[0][0]) < LARGEST_FACTOR:
         return 1.0, 0.0
