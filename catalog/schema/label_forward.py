@@ -92,7 +92,14 @@ CONFIDENCES: tuple[Column, ...] = tuple(
 
 RUNNER_UP: tuple[Column, ...] = (
     *(
-        Column(f"runner_up_{name}", _R, f"{name} at the second-best minimum; null without one.", unit, ucd, principal=False)
+        Column(
+            f"runner_up_{name}",
+            _R,
+            f"Value of {name} at the second-best minimum; null without one within 4 of the lowest loss.",
+            unit,
+            ucd,
+            principal=False,
+        )
         for name, (_, unit, ucd) in PARAMETERS.items()
     ),
     Column(

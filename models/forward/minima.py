@@ -13,7 +13,7 @@ NEARLY = 4.0
 """Minima whose loss is at most this above the lowest are counted: two sigma, were the objective quadratic between them."""
 APART = 1.0
 """Minima are distinct where the objective's curvature at the lower one says that it rises by more than this to the other: one sigma."""
-EXPLAINED = 0.25
+EXPLAINED = 0.1
 """A point belongs to a lower one's basin where its loss is higher by at least this share of the rise that the lower one's curvature predicts."""
 HOPELESS = 50.0
 """After the trial steps a start is given up whose loss is more than this above the best one's."""

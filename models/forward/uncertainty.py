@@ -14,8 +14,8 @@ from models.forward.observations import Observations
 from models.forward.parameters import EXT, PARALLAX
 
 EIGENVALUE_FLOOR = 1e-10
-"""Smallest eigenvalue of an information matrix, of the largest, both after scaling its diagonal to one: what is known less well than this is
-given the variance of the floor, a very large one."""
+"""Smallest eigenvalue of an information matrix, of the largest, after scaling its diagonal to one: directions of which less is known are given the
+variance of the floor."""
 
 
 def in_linear_units(information: Float[Tensor, "n p p"], variables: Float[Tensor, "n p"]) -> Float[Tensor, "n p p"]:
@@ -41,14 +41,26 @@ def with_parallax(information: Float[Tensor, "n p p"], observed: Observations) -
 
 
 def inverse(information: Float[Tensor, "n p p"]) -> Float[Tensor, "n p p"]:
-    """Inverse of positive semi-definite matrices by their eigenvalues after scaling, with EIGENVALUE_FLOOR; exactly symmetric."""
+    """Inverse of positive semi-definite matrices, scaled to a diagonal of one, with EIGENVALUE_FLOOR; symmetric and positive semi-definite.
+
+    By Cholesky's factors where these show that no eigenvalue is below the floor, else by the eigenvalues. NaN for a matrix that is not finite.
+    """
+    n, p, _ = information.shape
+    identity = torch.eye(p, dtype=information.dtype, device=information.device).expand(n, p, p)
+    finite = torch.isfinite(information).flatten(1).all(1)
     scale = torch.sqrt(torch.diagonal(information, dim1=1, dim2=2))
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    values, vectors = torch.linalg.eigh(information / scale[:, :, None] / scale[:, None, :])
-    values = torch.maximum(values, EIGENVALUE_FLOOR * values[:, -1:]).clamp(min=torch.finfo(values.dtype).tiny)
-    root = vectors / torch.sqrt(values)[:, None, :] / scale[:, :, None]
-    product = root @ root.transpose(1, 2)
-    return 0.5 * (product + product.transpose(1, 2))
+    scale = torch.where(scale > 0, scale, 1.0)
+    scaled = torch.where(finite[:, None, None], information / scale[:, :, None] / scale[:, None, :], identity)
+    lower, failed = torch.linalg.cholesky_ex(scaled)
+    root = torch.linalg.solve_triangular(torch.where((failed == 0)[:, None, None], lower, identity), identity, upper=False)
+    # the smallest eigenvalue is at least 1 / |root|^2, the largest at most p
+    low = finite & ((failed > 0) | ~((root**2).sum((1, 2)) * p < 1 / EIGENVALUE_FLOOR))
+    for i in torch.nonzero(low)[:, 0].tolist():  # one by one: the bits of an eigendecomposition depend on where in memory a matrix lies
+        values, vectors = torch.linalg.eigh(scaled[i].clone())
+        values = values.clamp(min=EIGENVALUE_FLOOR * float(values[-1].clamp(min=1.0)))
+        root[i] = (vectors / torch.sqrt(values)).T
+    product = root.transpose(1, 2) @ root / scale[:, :, None] / scale[:, None, :]
+    return torch.where(finite[:, None, None], 0.5 * (product + product.transpose(1, 2)), torch.nan)
 
 
 def correlations(covariance: Float64[np.ndarray, "n p p"]) -> Float64[np.ndarray, "n p p"]:

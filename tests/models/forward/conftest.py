@@ -1,15 +1,21 @@
-"""Stars with observations, survey labels and estimates as an inference gives them, some of them wrong in a way that can be learnt."""
+"""Stars with observations, survey labels and estimates, some of them wrong in a way that can be learnt; and a small version with stars of its own."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from models.forward.bands import N_BANDS
+from models.forward.bands import N_BANDS, WAVELENGTHS
 from models.forward.confidence_training import SurveyStars
+from models.forward.flux_model import FluxModel
 from models.forward.inference import Estimates
 from models.forward.observations import KnownLabels, Observations
+from models.forward.parameters import logarithmic
+from models.forward.type_prior import TypePrior
+from models.forward.version import ForwardVersion
 
 DrawStars = Callable[..., SurveyStars]
 
@@ -72,3 +78,65 @@ def draw_stars() -> DrawStars:
         return SurveyStars(columns, observed, labels, estimates)
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def black_bodies() -> Callable[..., ForwardVersion]:
+    """``black_bodies(xi=False)``: a version whose stars are black bodies with radii and a few features, learnt in a second."""
+
+    @lru_cache(maxsize=2)
+    def version(xi: bool = False) -> ForwardVersion:
+        torch.manual_seed(1)
+        random = np.random.default_rng(1)
+        n = 1500
+        dwarf = random.random(n) < 0.6
+        teff = np.where(dwarf, random.uniform(4, 7.5, n), random.uniform(4, 5.3, n))
+        logg = np.where(dwarf, 4.6 - 0.2 * np.clip(teff - 5, 0, None), 2.5 + 1.4 * (teff - 4.7)) + 0.1 * random.standard_normal(n)
+        types = np.column_stack([teff, random.normal(-0.2, 0.3, n), logg])
+        inputs = torch.from_numpy(types)
+        model = FluxModel(WAVELENGTHS, xi=xi).double()
+        model.centre.copy_(inputs.mean(0))
+        model.scale.copy_(inputs.std(0))
+        planck = -np.log(np.expm1(1.4388e4 / (WAVELENGTHS * teff[:, None]))) - 5 * np.log(WAVELENGTHS / 500)
+        lines = (
+            types[:, 1:2] * np.exp(-(((WAVELENGTHS - 450) / 60) ** 2)) * -0.3
+            + (logg[:, None] - 4) * np.exp(-(((WAVELENGTHS - 520) / 25) ** 2)) * -0.1
+        )
+        target = torch.from_numpy(planck + lines - 2.3 * (logg[:, None] - 4.4) + 8)
+        with torch.no_grad():
+            model.output.bias.copy_(target.mean(0))
+            if xi:
+                model.extinction_slope.copy_(torch.from_numpy(0.1 * np.log(WAVELENGTHS / 550)))
+        optimiser = torch.optim.Adam([each for name, each in model.named_parameters() if "extinction" not in name], lr=1e-2)
+        for _ in range(250):
+            loss = ((model.ln_flux(inputs) - target) ** 2).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        prior = TypePrior.fitted(types, 4, 1)
+        return ForwardVersion(
+            WAVELENGTHS, model.requires_grad_(False).eval(), prior, prior.quantile(0.001, torch.Generator().manual_seed(1), 10_000)
+        )
+
+    return version
+
+
+@pytest.fixture(scope="session")
+def observe() -> Callable[..., tuple[Observations, Tensor]]:
+    """``observe(version, n, seed=0)``: stars drawn from its prior as observed with errors of about 1 %, and their true variables."""
+
+    def observed(version: ForwardVersion, n: int, seed: int = 0) -> tuple[Observations, Tensor]:
+        random = np.random.default_rng(seed)
+        types = version.type_prior.draw(n, torch.Generator().manual_seed(seed)).numpy()
+        values = np.column_stack([types, random.exponential(0.3, n) + 0.01, 10 ** random.normal(0, 0.3, n), random.normal(0, 0.3, n)])
+        truth = logarithmic(torch.from_numpy(values[:, : version.flux_model.n_parameters]))
+        flux = version.flux_model.flux(truth).numpy()
+        covariance = (0.0001 * np.eye(N_BANDS) + 0.005**2) * flux[:, :, None] * flux[:, None, :]
+        lower = np.linalg.cholesky(covariance)
+        seen = flux + (lower @ random.standard_normal((n, N_BANDS, 1)))[..., 0]
+        parallax_error = random.uniform(0.02, 0.3, n)
+        parallax = values[:, 4] + parallax_error * random.standard_normal(n)
+        numbers = (seen, np.sqrt(np.einsum("nii->ni", covariance)), np.linalg.inv(lower), parallax, parallax_error)
+        return Observations(*(torch.from_numpy(each) for each in numbers)), truth
+
+    return observed
