@@ -19,7 +19,7 @@ from catalog.errors import DataError, RunError
 from models.forward.checkpoint import Checkpoint
 from models.forward.flux_model import FluxModel
 from models.forward.joint_fit import fit_jointly
-from models.forward.network_fit import capped, network_step, optimiser_of, start_network, start_slopes, weight_norm
+from models.forward.network_fit import capped, network_step, optimiser_of, start_network, weight_norm
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, N_TYPE
 from models.forward.phases import Phase, phases
@@ -36,6 +36,8 @@ MINIMUM_STARS = 100
 STAR_STEPS = 2
 """Of the solver before each step of the network."""
 REPORT_SECONDS = 0.5
+RUNAWAY, RETREATS = 3.0, 5
+"""By what factor the running objective may rise above a phase's best before the training goes back there, and how often it may."""
 MEMORY = 0.95
 """Weight of the past in the running loss, and in the ratio of chi_f^2 to the number of bands."""
 
@@ -91,11 +93,16 @@ class _Training:
             observed, labels, measured_variables(observed, labels, self.model.n_parameters).double(), settings, device
         )
         start_network(self.model, observed, labels, self.stars.variables, torch.nonzero(self.good)[:, 0])
+        if self.model.has_xi:  # one curve for all stars first: xi stays zero as long as its slope is
+            self.first_slope = self.model.extinction_slope.detach().clone()
+            self.model.extinction_slope.detach().zero_()
         self.model.to(device)
         self.cap = float(settings["chi2_cap"]) * self.model.n_bands
         self.penalty, self.clip = float(settings["weight_penalty"]), float(settings["gradient_clip"])
         self.batch = int(settings["batch"])
         self.done, self.epoch, self.step, self.loss, self.temperature = 0, 0, 0, math.nan, 1.0
+        self.best: dict[str, Any] | None = None
+        self.retreats = 0
         self.history: list[dict[str, Any]] = []
         self.seconds_before = 0.0
         self.optimiser: torch.optim.Optimizer | None = None
@@ -107,7 +114,7 @@ class _Training:
             self.restore(kept)
         while self.done < len(self.phases):
             self.run_phase(self.phases[self.done])
-            self.done, self.epoch, self.optimiser = self.done + 1, 0, None
+            self.done, self.epoch, self.optimiser, self.best, self.retreats = self.done + 1, 0, None, None, 0
             if self.checkpoint is not None:
                 self.checkpoint.save(self.state())
         return self.finish()
@@ -131,15 +138,19 @@ class _Training:
         if self.optimiser is None and phase.learns_network:
             self.optimiser = optimiser_of(self.model, phase)
         if phase.opens_xi and self.epoch == 0:
-            start_slopes(self.model)
+            self.model.extinction_slope.detach().copy_(self.first_slope)
         epochs, batches = self.epochs(phase), self.batches(phase)
+        if self.epoch == 0:
+            self.loss = math.nan
         while self.epoch < epochs:
             for number, index in enumerate(self.order(phase, chosen, batches)):
                 self.move(phase, index, (self.epoch + number / batches) / epochs)
             self.epoch += 1
+            if phase.learns_network:
+                self.watch(phase)
             if self.checkpoint is not None and self.checkpoint.due():
                 self.checkpoint.save(self.state())
-        figures: dict[str, Any] = {"phase": phase.number, "stars": len(chosen), "epochs": epochs}
+        figures: dict[str, Any] = {"phase": phase.number, "stars": len(chosen), "epochs": epochs, "retreats": self.retreats}
         if phase.joint:
             figures["joint_fit"] = fit_jointly(
                 self.model, self.stars, chosen, steps=int(self.settings["joint_steps"]), gauge=bool(self.settings["gauge_steps"]), cap=self.cap,
@@ -182,18 +193,37 @@ class _Training:
             self.optimiser,
             observed,
             here,
-            rate=phase.network_rate_at(share),
+            rate=phase.network_rate_at(share) * 0.5**self.retreats,
             cap=self.cap,
             penalty=self.penalty,
             clip=self.clip,
         )
         if not math.isfinite(loss):
-            raise RunError(
-                f"the objective became {loss} in phase {phase.number}, epoch {self.epoch + 1}: lower network_rate, or set chi2_cap."
-            )
-        past = MEMORY if self.step else 0.0
-        self.loss = past * self.loss + (1 - past) * loss if self.step else loss
-        self.temperature = past * self.temperature + (1 - past) * max(median / self.model.n_bands, 1.0)
+            self.loss = math.inf
+        elif math.isnan(self.loss):
+            self.loss, self.temperature = loss, max(median / self.model.n_bands, 1.0)
+        else:
+            self.loss = MEMORY * self.loss + (1 - MEMORY) * loss
+            self.temperature = MEMORY * self.temperature + (1 - MEMORY) * max(median / self.model.n_bands, 1.0)
+
+    def watch(self, phase: Phase) -> None:
+        """Keep the phase's best state; go back to it, with a lower rate, where the objective has run away from it."""
+        if self.best is None or self.loss < self.best["loss"]:
+            self.best = {
+                "loss": self.loss, "temperature": self.temperature, "variables": self.stars.variables.clone(),
+                "model": {name: value.detach().clone() for name, value in self.model.state_dict().items()},
+            }  # fmt: skip
+        elif not self.loss < RUNAWAY * self.best["loss"]:
+            self.retreats += 1
+            if self.retreats > RETREATS:
+                raise RunError(
+                    f"the objective ran away {self.retreats} times in phase {phase.number}, last to {self.loss:g} from {self.best['loss']:g} in epoch "
+                    f"{self.epoch}, although the rate was halved each time: lower network_rate, or look for stars with wild labels."
+                )
+            self.model.load_state_dict(self.best["model"])
+            self.stars.variables[:] = self.best["variables"]
+            self.loss, self.temperature = self.best["loss"], self.best["temperature"]
+            self.optimiser = optimiser_of(self.model, phase)
 
     # --- figures ---
 
@@ -245,6 +275,7 @@ class _Training:
             "done": self.done, "epoch": self.epoch, "step": self.step, "loss": self.loss, "temperature": self.temperature, "history": self.history,
             "seconds": self.seconds(), "model": self.model.state_dict(), "variables": self.stars.variables, "clean": self.clean,
             "optimiser": None if self.optimiser is None else self.optimiser.state_dict(), "generator": self.generator.get_state(),
+            "best": self.best, "retreats": self.retreats,
         }  # fmt: skip
 
     def restore(self, kept: Mapping[str, Any]) -> None:
@@ -253,6 +284,7 @@ class _Training:
         self.model.load_state_dict(kept["model"])
         self.stars.variables, self.clean = kept["variables"], kept["clean"]
         self.generator.set_state(kept["generator"])
+        self.best, self.retreats = kept["best"], kept["retreats"]
         if kept["optimiser"] is not None:
             self.optimiser = optimiser_of(self.model, self.phases[self.done])
             self.optimiser.load_state_dict(kept["optimiser"])

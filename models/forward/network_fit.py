@@ -7,6 +7,8 @@ is that of their later code: chi2 itself where it is small, its logarithm where 
 than others. It also lets the network start far from any star.
 """
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -19,8 +21,6 @@ from models.forward.phases import Phase
 
 MOMENTUM = 0.5
 """Of their gradient descent."""
-FIRST_SLOPE = 0.05
-"""Of ln R by xi, per unit of ln R."""
 
 
 def weight_norm(model: FluxModel) -> Tensor:
@@ -57,12 +57,17 @@ def network_step(
     model: FluxModel, optimiser: torch.optim.Optimizer, observed: Observations, variables: Float[Tensor, "n p"],
     *, rate: float, cap: float, penalty: float, clip: float,
 ) -> tuple[float, float]:  # fmt: skip
-    """Move the network down L_model of these stars; L_model and the median chi_f^2 before the step. ``clip`` bounds the gradient's norm."""
+    """Move the network down L_model of these stars; L_model and the median chi_f^2 before the step. ``clip`` bounds the gradient's norm.
+
+    Infinities, and no step, where L_model is not finite.
+    """
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.zero_grad(set_to_none=True)
     chi2 = fluxes_chi2(model, observed, variables)
     loss = capped(chi2, cap).mean() + penalty * weight_norm(model)
+    if not bool(torch.isfinite(loss)):
+        return math.inf, math.inf
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimiser.step()
@@ -86,9 +91,3 @@ def start_network(
     depth = torch.exp(here[:, EXT : EXT + 1]) * torch.exp(model.ln_extinction)
     ln_flux = torch.where(known, torch.log(flux.clamp(min=1e-30)) - 2 * here[:, PARALLAX : PARALLAX + 1] + depth, 0.0)
     model.output.bias.copy_(ln_flux.sum(0) / known.sum(0).clamp(min=1))
-
-
-@torch.no_grad()
-def start_slopes(model: FluxModel) -> None:
-    """Give xi something to begin with: at slope and xi zero neither has a gradient. Blue bands get more extinction with growing xi, red ones less."""
-    model.extinction_slope.copy_(FIRST_SLOPE * (model.ln_extinction - model.ln_extinction.mean()))

@@ -18,7 +18,7 @@ from models.forward.flux_model import FluxModel
 from models.forward.network_fit import cap_weight
 from models.forward.objective import StarObjective
 from models.forward.observations import Observations
-from models.forward.parameters import EXT, N_TYPE
+from models.forward.parameters import EXT, N_TYPE, XI
 
 LARGEST_FALL = 3.0
 """By what factor R of a band may shrink in one step."""
@@ -68,32 +68,38 @@ class ReadoutEquations:
         matrix = self.curvature.reshape(size, size)
         matrix = (matrix + matrix.T) / 2
         held, force = torch.zeros_like(self.gradient), self.gradient.clone()
-        held[:, :-2] = stiffness
-        force[:, :-2] -= stiffness * anchor
+        units = anchor.shape[1]
+        held[:, :units] = stiffness
+        force[:, :units] -= stiffness * anchor
         diagonal = matrix.diagonal() * damping + held.reshape(-1) + 1e-12 * matrix.diagonal().max()
         solution, _ = torch.linalg.solve_ex(matrix + torch.diag(diagonal), -force.reshape(-1))
         return solution.reshape(self.gradient.shape)
 
 
 def features_of(model: FluxModel) -> int:
-    """Number of features: hidden units, 1, -ext."""
-    return int(model.output.in_features) + 2
+    """Number of features: hidden units, 1, -ext, and with xi -ext tanh(xi)."""
+    return int(model.output.in_features) + (3 if model.has_xi else 2)
 
 
 @torch.no_grad()
 def features(model: FluxModel, variables: Float[Tensor, "n p"]) -> Float[Tensor, "n features"]:
-    """What ln f of every band is linear in."""
+    """What ln f of every band is linear in; in xi, as far as its effect is small."""
     hidden = (variables[:, :N_TYPE] - model.centre) / model.scale
     for layer in model.hidden:
         hidden = torch.tanh(layer(hidden))
-    return torch.cat([hidden, torch.ones_like(hidden[:, :1]), -torch.exp(variables[:, EXT : EXT + 1])], dim=1)
+    ext = torch.exp(variables[:, EXT : EXT + 1])
+    shaped = [-ext * torch.tanh(variables[:, XI : XI + 1])] if model.has_xi else []
+    return torch.cat([hidden, torch.ones_like(ext), -ext, *shaped], dim=1)
 
 
 @torch.no_grad()
 def take_step(model: FluxModel, step: Float[Tensor, "bands features"]) -> None:
-    """Move the last layer and ln R, in place."""
+    """Move the last layer, ln R and its slope, in place."""
     step = step.to(model.output.weight)
-    model.output.weight.add_(step[:, :-2])
-    model.output.bias.add_(step[:, -2])
+    units = int(model.output.in_features)
+    model.output.weight.add_(step[:, :units])
+    model.output.bias.add_(step[:, units])
     extinction = torch.exp(model.ln_extinction)
-    model.ln_extinction.copy_(torch.log(torch.maximum(extinction + step[:, -1], extinction / LARGEST_FALL)))
+    model.ln_extinction.copy_(torch.log(torch.maximum(extinction + step[:, units + 1], extinction / LARGEST_FALL)))
+    if model.has_xi:
+        model.extinction_slope.add_(model.slope_mask * step[:, units + 2] / extinction)
