@@ -1,8 +1,9 @@
 """Steps along directions that no flux can tell apart: scale and zero point of extinction, of parallax, and of stellar types.
 
 f = exp(NN(type)) parallax^2 exp(-ext R) stays what it is when ext becomes a ext + b, R becomes R / a and the output's biases take up (b / a) R; when
-parallaxes are multiplied by k and the biases take up -2 ln k; and when types go through an affine map that the first layer undoes. Only the labels
-know where on such a direction stars and network belong.
+parallaxes are multiplied by k and the biases take up -2 ln k; and when types go through an affine map that the first layer undoes. Nearly so when types shift with ext and R takes
+up what that does to ln f: extinction then trades with temperature, and in all bands alike with luminosity. Only the labels know where on such a
+direction stars and network belong.
 
 Descent of L_model and L_star goes there slowly, and not quite to the right place: what a type does not say (mass, alpha, R_V) scatters extinctions and
 types as the fluxes see them by more than the fluxes' errors allow, and a network that believes those errors gives the whole scale up to the scatter.
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from models.forward.flux_model import FluxModel
 from models.forward.observations import KnownLabels, Observations
-from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI, linear
+from models.forward.parameters import EXT, N_TYPE, PARALLAX, TYPE, XI, linear
 
 LEAST_EXT = 1e-4
 """Where an extinction ends that a zero point below would carry to zero."""
@@ -31,6 +32,8 @@ FEWEST = 50
 """Stars that a step wants."""
 LEAST_RELIABILITY = 0.3
 """Share of the labels' variance that must be true differences: with less, a line through them says nothing."""
+LARGEST_DRIFT = 3.0
+"""Of a type in its scale, per mag of reddening: likewise."""
 LARGEST_FACTOR = 1.5
 """A scale that would change by more than this, or its inverse, is left alone: something else is wrong."""
 
@@ -67,11 +70,29 @@ def gauge_step(
     ``values`` and ``variance`` are those of :func:`flux_values`. A step that the labels cannot tell is left out, and then its factor is 1.
     """
     moved = variables.clone()
+    matrix, drift = _types(model, labels, values, variance, moved)
     ext, zero = _extinctions(model, labels, values, variance, moved)
     parallax = _parallaxes(model, observed, moved)
-    matrix = _types(model, labels, values, variance, moved)
     teff, feh, logg = matrix.diagonal().tolist()
-    return moved, {"ext": ext, "ext_zero": zero, "parallax": parallax, "teff": teff, "feh": feh, "logg": logg}
+    return moved, {"ext": ext, "ext_zero": zero, "parallax": parallax, "teff": teff, "feh": feh, "logg": logg} | {
+        f"{name}_by_ext": slope for name, slope in zip(TYPE, drift.tolist(), strict=True)
+    }
+
+
+def _reddened_less(model: FluxModel, drift: Float[Tensor, " 3"], variables: Float[Tensor, "n p"]) -> None:
+    """Take out of R what makes types drift with extinction, by ``drift`` a mag.
+
+    This direction is not exact: what a type does to ln f depends on the type, and R takes its mean over the stars, by the squares of their
+    extinctions. The stars' next fit takes the rest.
+    """
+    ext = torch.exp(variables[:, EXT])
+    weight = ext**2 / (ext**2).sum()
+    extinction = torch.exp(model.ln_extinction)
+    change = torch.zeros_like(extinction)
+    for block in torch.split(torch.arange(len(ext)), 1024):
+        by_type = model.ln_flux_and_slopes(variables[block, :N_TYPE].to(model.centre))[1]  # (n, 3, bands)
+        change += torch.einsum("n,njb,j->b", weight[block].to(by_type), by_type, drift.to(by_type))
+    model.ln_extinction.copy_(torch.log(torch.maximum(extinction - change, extinction / LARGEST_FACTOR)))
 
 
 def _extinctions(
@@ -103,26 +124,37 @@ def _parallaxes(model: FluxModel, observed: Observations, variables: Float[Tenso
 
 def _types(
     model: FluxModel, labels: KnownLabels, values: Float[Tensor, "n p"], variance: Float[Tensor, "n p"], variables: Float[Tensor, "n p"]
-) -> Float[Tensor, "3 3"]:  # fmt: skip
+) -> tuple[Float[Tensor, "3 3"], Float[Tensor, " 3"]]:  # fmt: skip
     centre, scale = model.centre.to(variables), model.scale.to(variables)
-    matrix, zero = torch.eye(N_TYPE).to(variables), torch.zeros(N_TYPE).to(variables)
+    matrix, zero, drift = torch.eye(N_TYPE).to(variables), torch.zeros(N_TYPE).to(variables), torch.zeros(N_TYPE).to(variables)
     known = torch.isfinite(labels.type_error).all(1)
+    reddened = known & (labels.ext_error < LARGEST_EXT_ERROR)
+    with_ext = int(reddened.sum()) >= max(FEWEST, int(known.sum()) // 2)
+    known = reddened if with_ext else known
     given, error = (labels.type[known] - centre) / scale, labels.type_error[known] / scale
+    expected = given
+    if with_ext:
+        given = torch.cat([given, labels.ext[known, None]], dim=1)
+        error = torch.cat([error, labels.ext_error[known, None]], dim=1)
     seen, spread = (values[known, :N_TYPE] - centre) / scale, variance[known, :N_TYPE] / scale**2
     for each in range(N_TYPE):
-        line = _line(given, error, seen[:, each], spread[:, each], given[:, each])
+        line = _line(given, error, seen[:, each], spread[:, each], expected[:, each])
         if line is not None:
-            matrix[each], zero[each] = line
+            matrix[each], zero[each] = line[0][:N_TYPE], line[1]
+            drift[each] = line[0][N_TYPE] if with_ext else 0.0
     factors = torch.linalg.svdvals(matrix)
-    if not 1 / LARGEST_FACTOR < float(factors[-1]) <= float(factors[0]) < LARGEST_FACTOR:
-        return torch.eye(N_TYPE)
-    inverse = torch.linalg.inv(matrix)
-    variables[:, :N_TYPE] = centre + scale * (((variables[:, :N_TYPE] - centre) / scale - zero) @ inverse.T)
+    if not (1 / LARGEST_FACTOR < float(factors[-1]) <= float(factors[0]) < LARGEST_FACTOR and float(drift.abs().max()) < LARGEST_DRIFT):
+        return torch.eye(N_TYPE), torch.zeros(N_TYPE)
+    if bool((drift != 0).any()):
+        _reddened_less(model, drift * scale, variables)
+    ext = torch.exp(variables[:, EXT : EXT + 1])
+    here = (variables[:, :N_TYPE] - centre) / scale - zero - ext * drift
+    variables[:, :N_TYPE] = centre + scale * (here @ torch.linalg.inv(matrix).T)
     first = model.hidden[0]
     assert isinstance(first, nn.Linear)
     first.bias.add_((first.weight.to(variables) @ zero).to(first.bias))
     first.weight.copy_((first.weight.to(variables) @ matrix).to(first.weight))
-    return matrix
+    return matrix, drift * scale
 
 
 def _line(

@@ -26,7 +26,7 @@ ANCHOR = 0.02
 stars would otherwise be learnt by heart."""
 SMALL_GAIN = 0.01
 """An accepted step that lowers the mean objective by less is the last."""
-GAUGE_ROUNDS = 3
+GAUGE_ROUNDS = 5
 
 
 def fit_jointly(

@@ -4,7 +4,7 @@ Most of them are unresolved binaries: twice as bright as one star of their type 
 lie more than so many sigma from the measured teff, feh, logg or parallax, and those with a flux more than so many sigma from the model's in any band.
 Ours are, beside those, the stars that two equal stars explain better than one: their halved fluxes have the lower L_star. Where logg and parallax
 share the tension neither leaves four sigma; on simulated stars the paper's rules find 6 of 10 equal-mass binaries among the training stars, the
-halved fluxes 9 of 10, and take 8 % of the others with them.
+halved fluxes 9 of 10, and take 7 % of the others with them.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,9 @@ from torch import Tensor
 from models.forward.flux_model import FluxModel
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import N_TYPE, PARALLAX
+
+LEAST_GAIN = 1.0
+"""By how much L_star must be lower for two stars alike than for one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +74,8 @@ def outliers(
 ) -> Outliers:
     """The outliers among stars whose parameters are at their best for this model (Eq. 14).
 
-    ``gain``: L_star of each as one star, less that as two stars alike; zero or less where the second is not asked.
+    ``gain``: L_star of each as one star, less that as two stars alike; zero where the second is not asked.
     """
     parameters = parameter_tension(observed, labels, variables).abs().amax(1) > sigma
     flux = flux_tension(model, observed, variables).abs().amax(1) > sigma
-    return Outliers(parameters.cpu(), flux.cpu(), (gain > 0).cpu())
+    return Outliers(parameters.cpu(), flux.cpu(), (gain > LEAST_GAIN).cpu())
