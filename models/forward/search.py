@@ -41,8 +41,8 @@ class Effort:
     followed: int
 
 
-FIRST = Effort(groups=16, members=64, soft=0.015, starts=(2, 4, 6), margin=15.0, followed=3)
-SECOND = Effort(groups=32, members=64, soft=0.012, starts=(8, 16), margin=30.0, followed=4)
+FIRST = Effort(groups=16, members=64, soft=0.015, starts=(2, 4, 8), margin=20.0, followed=3)
+SECOND = Effort(groups=32, members=64, soft=0.012, starts=(8, 16), margin=30.0, followed=5)
 CACHED_ROWS = 1536
 """Rows of stars, one a start, whose fluxes and derivatives stay in a CPU's cache."""
 FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 1.3
@@ -116,9 +116,11 @@ class Searcher:
             starts[stars] = k
             for block in stars.split(max(TILE, CACHED_ROWS // k // TILE * TILE)) if len(stars) else ():
                 trials.append(self._trial(observed, block, start[:, :k], effort.followed))
+        found = _nowhere(Minimum.at(start.flatten(0, 1)).grouped(effort.starts[-1]), effort.followed)
+        if not trials:
+            return Candidates(found, starts)
         star, place, tried = (torch.cat([getattr(each, name) for each in trials]) for name in ("star", "place", "tried"))
         begun = Minimum(*(torch.cat([getattr(each.begun, name.name) for each in trials]) for name in fields(Minimum)))
-        found = _nowhere(Minimum.at(start.flatten(0, 1)).grouped(effort.starts[-1]), effort.followed)
         found.put((star, place), minimise(StarObjective(self.model, observed, self.prior, self.bounds), begun, star))
         found.iterations[torch.cat([each.block for each in trials]), 0] += tried
         return Candidates(found, starts)
