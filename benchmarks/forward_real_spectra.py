@@ -5,7 +5,7 @@
     python -m benchmarks.forward_real_spectra --run RUN
 
 Prints of each collection (a file of spectra in the ledger): how many stars are labelled, how many not and why; bands that are missing; chi2_opt / 61, of
-BP and of RP by themselves; flags; the out-of-domain score; and where Gaia's catalogue has teff_gspphot, logg_gspphot or a parallax, the labels beside
+BP and of RP by themselves; flags; the out-of-domain score; observed less predicted flux by wavelength; and where Gaia's catalogue has teff_gspphot, logg_gspphot or a parallax, the labels beside
 them. Weights that have learnt from simulated stars mark the run, and the output says so: such labels are no measurements of real stars.
 """
 
@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import psycopg
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from catalog.database import Role
 from catalog.embedded_server import open_database
@@ -24,7 +24,9 @@ from catalog.errors import UsageError
 from catalog.quality import FORWARD_FLAGS
 from catalog.schema.label_forward import MISSING_BANDS
 from catalog.settings import settings
-from models.forward.bands import FITTED_DOF
+from models.forward.bands import FITTED_DOF, XP_WAVELENGTHS
+from models.forward.flux_residuals import FluxResiduals
+from models.forward.products.stored_residuals import run_residuals
 
 BASIC = 8
 COLLECTIONS = {
@@ -36,6 +38,7 @@ COLLECTIONS = {
     "XP_CONTINUOUS_COMBINED_vosa2815_coefficients_only.fits": "coefficients alone",
 }
 """File of the collection of real spectra -> its group; other files make the group of examples."""
+RANGES = tuple((f"{low} to {low + 100} nm", low, low + 100) for low in range(390, 990, 100))
 REST = "examples of libraries"
 NUMBERS = (
     "quality_flags",
@@ -54,7 +57,7 @@ NUMBERS = (
 LABELS = ("teff", "e_teff", "feh", "logg", "ext", "parallax")
 KNOWN = {"teff": "teff_gspphot", "logg": "logg_gspphot", "feh": "mh_gspphot", "parallax": "parallax"}
 STATEMENT = """
-SELECT f.name, n.reason, l.quality_flags, l.chi2_opt, l.chi2_bp, l.chi2_rp, l.n_bands, l.missing_bands, l.out_of_domain, l.ln_prior, l.converged, l.n_minima,
+SELECT f.name, x.source_id, n.reason, l.quality_flags, l.chi2_opt, l.chi2_bp, l.chi2_rp, l.n_bands, l.missing_bands, l.out_of_domain, l.ln_prior, l.converged, l.n_minima,
     l.worst_wavelength, l.worst_residual,
     l.teff, l.e_teff, l.feh, l.logg, l.ext, l.parallax, g.teff_gspphot, g.logg_gspphot, g.mh_gspphot, g.parallax
 FROM store.run AS r
@@ -73,12 +76,15 @@ class Stars:
     """What the run says of every source: reason (empty: labelled) and numbers (NaN: null)."""
 
     group: np.ndarray
+    source_id: Int64[np.ndarray, " n"]
     reason: np.ndarray
     values: dict[str, Float64[np.ndarray, " n"]]
 
     def take(self, chosen: Bool[np.ndarray, " n"]) -> "Stars":
         """Some of them."""
-        return Stars(self.group[chosen], self.reason[chosen], {name: values[chosen] for name, values in self.values.items()})
+        return Stars(
+            self.group[chosen], self.source_id[chosen], self.reason[chosen], {name: values[chosen] for name, values in self.values.items()}
+        )
 
 
 def read_run(connection: psycopg.Connection, run_id: int) -> Stars:
@@ -87,9 +93,14 @@ def read_run(connection: psycopg.Connection, run_id: int) -> Stars:
     if not rows:
         raise UsageError(f"there is no run {run_id} of the forward model with sources.")
     names = (*NUMBERS, *LABELS, *(f"known_{name}" for name in KNOWN))
-    numbers = np.array([[np.nan if value is None else float(value) for value in row[2:]] for row in rows])
+    numbers = np.array([[np.nan if value is None else float(value) for value in row[3:]] for row in rows])
     group = np.array([COLLECTIONS.get(PurePosixPath(row[0]).name, REST) for row in rows])
-    return Stars(group, np.array([row[1] or "" for row in rows]), dict(zip(names, numbers.T, strict=True)))
+    return Stars(
+        group,
+        np.array([row[1] for row in rows], np.int64),
+        np.array([row[2] or "" for row in rows]),
+        dict(zip(names, numbers.T, strict=True)),
+    )
 
 
 def quantiles(values: Float64[np.ndarray, " n"], form: str = "8.2f") -> str:
@@ -134,6 +145,18 @@ def story(stars: Stars) -> list[str]:
     return lines
 
 
+def by_wavelength(residuals: FluxResiduals) -> list[str]:
+    """Observed less predicted over predicted flux, in per cent: of each star the mean over a range, of the stars the median and the spread."""
+    off = 100 * (residuals.observed - residuals.predicted) / residuals.predicted
+    lines = []
+    for name, low, high in RANGES:
+        inside = off[:, : len(XP_WAVELENGTHS)][:, (low <= XP_WAVELENGTHS) & (high > XP_WAVELENGTHS)]
+        means = inside[np.isfinite(inside).all(axis=1)].mean(axis=1)
+        if len(means):
+            lines.append(f"{name} {np.median(means):+.2f} ({1.4826 * np.median(np.abs(means - np.median(means))):.2f})")
+    return [f"  observed less predicted flux, %, median (1.4826 MAD): {', '.join(lines)}"]
+
+
 def share(which: Bool[np.ndarray, " n"]) -> str:
     """How many, and of all."""
     return f"{int(which.sum())} ({100 * which.mean():.0f} %)"
@@ -146,15 +169,19 @@ def main() -> None:
     run_id = parser.parse_args().run
     with open_database(settings()).connect(Role.WORKER) as connection:
         stars = read_run(connection, run_id)
-        row = connection.execute("SELECT simulated, configuration FROM store.run WHERE run_id = %s", (run_id,)).fetchone()
-    assert row is not None
-    words = "learnt from SIMULATED stars: no measurements of real stars" if row[0] else "learnt from real stars"
-    print(f"run {run_id}, weights that have {words}")
-    for group in (*dict.fromkeys(COLLECTIONS.values()), REST):
-        chosen = stars.group == group
-        if chosen.any():
-            print(f"\n{group}: {int(chosen.sum())} sources")
-            print("\n".join(story(stars.take(chosen))))
+        row = connection.execute("SELECT simulated FROM store.run WHERE run_id = %s", (run_id,)).fetchone()
+        assert row is not None
+        words = "learnt from SIMULATED stars: no measurements of real stars" if row[0] else "learnt from real stars"
+        print(f"run {run_id}, weights that have {words}")
+        for group in (*dict.fromkeys(COLLECTIONS.values()), REST):
+            chosen = stars.take(stars.group == group)
+            if len(chosen.reason) == 0:
+                continue
+            print(f"\n{group}: {len(chosen.reason)} sources")
+            print("\n".join(story(chosen)))
+            labelled = chosen.source_id[chosen.reason == ""]
+            if len(labelled):
+                print("\n".join(by_wavelength(run_residuals(connection, run_id, labelled.tolist()).residuals)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,12 @@ from catalog.errors import UsageError
 def made(reasons: list[str], **changed: list[float]) -> Stars:
     names = (*NUMBERS, *LABELS, *(f"known_{name}" for name in KNOWN))
     values = {name: np.where(np.array(reasons) == "", 1.0, np.nan) for name in names}
-    return Stars(np.full(len(reasons), "made"), np.array(reasons), values | {name: np.array(each) for name, each in changed.items()})
+    return Stars(
+        np.full(len(reasons), "made"),
+        np.arange(len(reasons)),
+        np.array(reasons),
+        values | {name: np.array(each) for name, each in changed.items()},
+    )
 
 
 def test_a_run_that_is_not_there_is_wrong_usage(database: Database) -> None:

@@ -18,7 +18,7 @@ from models.forward.evaluation.comparison import choices, compared, differences,
 from models.forward.evaluation.dust import behind_dust, mappable, slices
 from models.forward.evaluation.estimates import EstimatedStars, quality_counts
 from models.forward.evaluation.references import NamedSet, Reference
-from models.forward.evaluation.truth import Bounds, Truth
+from models.forward.evaluation.truth import Bounds, Truth, kind_counts
 from models.forward.parameters import PARAMETERS, TYPE
 
 PAPER_CORRELATIONS = {
@@ -131,14 +131,17 @@ def _training_labels(stars: EstimatedStars, of: Membership, sources: Sources, st
         comparison_figures.pull_figure("pulls_survey", f"Differences over all errors. {stamp}", stars, reference, mask),
         comparison_figures.by_magnitude_figure("magnitude_survey", f"By magnitude. {stamp}", stars, reference, mask, None),
     ]
-    if np.isfinite(stars.confidence).any():
-        drawings += [
-            comparison_figures.confidence_figure("figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, stars.reliable),
-            comparison_figures.normalised_figure(
-                "figure_11_normalised_teff", f"Normalised difference in teff (figure 11). {stamp}", stars, reference,
-                stars.reliable & stars.confident("teff"),
-            ),
-        ]  # fmt: skip
+    if stars.judged:
+        drawings.append(
+            comparison_figures.confidence_figure(
+                "figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, stars.reliable
+            )
+        )
+    sure, words = (
+        (stars.reliable & stars.confident("teff"), "confident in it") if "teff" in stars.judged else (stars.reliable, "of the basic cut")
+    )
+    title = f"Normalised difference in teff of stars {words} (figure 11). {stamp}"
+    drawings.append(comparison_figures.normalised_figure("figure_11_normalised_teff", title, stars, reference, sure))
     listed = [*tables.comparison_tables(numbers["training_labels"], "validated"), tables.whole_table(numbers["gaia_and_map"])]
     if of.beyond.any():
         listed.append(tables.whole_table(numbers["labels_beyond"]))
@@ -176,6 +179,8 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
         found = compared(stars, truth.reference, chosen, bounds)
         numbers[bounds.key if bounds is not None else "no_bound"] = found
         listed += tables.comparison_tables(found, "ordinary")
+    kinds = kind_counts(stars, truth)
+    listed.append(tables.kinds_table(kinds))
     mask = chosen[0].masks["teff"]
     first = sources.bounds[0].values if sources.bounds else None
     drawings = [
@@ -189,7 +194,9 @@ def _truth(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: 
     words = "Simulated stars only: the truth was read by this evaluation, never by training or prediction. " + " ".join(
         f"{bounds.key}: {bounds.words}." for bounds in sources.bounds
     )
-    return [({"truth": numbers}, Section("Beside the truth of the simulated sky", words, listed, drawings))]
+    names = ("kind", "stars", "basic_cut", "outside_domain", "caught")
+    by_kind = [dict(zip(names, row, strict=True)) for row in kinds]
+    return [({"truth": numbers, "kinds": by_kind}, Section("Beside the truth of the simulated sky", words, listed, drawings))]
 
 
 def _fluxes(stars: EstimatedStars, is_held_out: Bool[np.ndarray, " n"], sources: Sources, stamp: str) -> Part:

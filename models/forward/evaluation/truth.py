@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float, Int64
 
 from catalog.errors import DataError
+from models.forward.evaluation.estimates import EstimatedStars
 from models.forward.evaluation.references import Reference, placed
 from models.forward.parameters import PARAMETERS
 
@@ -59,6 +60,20 @@ def read_truth(path: Path, source_id: Int64[np.ndarray, " n"]) -> Truth:
     cluster[here] = np.array(table["cluster"].to_pylist(), object)[there]
     binary[here] = table["is_binary"].to_numpy(zero_copy_only=False)[there]
     return Truth(Reference("truth", "the truth of the simulated sky", values, np.full_like(values, np.nan)), kind, binary, cluster)
+
+
+def kind_counts(stars: EstimatedStars, truth: Truth) -> list[tuple[str, int, float, float, float]]:
+    """What becomes of each kind of object: name, stars with labels, the shares that pass the basic cut, lie outside the domain, and do either fail or lie."""
+    single, binary = truth.ordinary, (truth.kind == "star") & truth.is_binary
+    kinds = {"single stars": single, "unresolved binaries": binary}
+    kinds |= {str(kind).replace("_", " "): truth.kind == kind for kind in sorted(set(truth.kind.tolist()) - {"", "star"})}
+    found = []
+    for name, mask in kinds.items():
+        if mask.any():
+            caught = ~stars.reliable | stars.outside
+            passed, outside, either = (float(each[mask].mean()) for each in (stars.reliable, stars.outside, caught))
+            found.append((name, int(mask.sum()), passed, outside, either))
+    return found
 
 
 OTHER_DATA = ("xp", "rvs", "all")

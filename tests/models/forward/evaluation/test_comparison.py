@@ -9,7 +9,7 @@ from models.forward.bands import BAND_NAMES, N_BANDS
 from models.forward.evaluation.comparison import choices, compared, flux_residual_numbers, truth_choices
 from models.forward.evaluation.estimates import quality_counts
 from models.forward.evaluation.references import Reference
-from models.forward.evaluation.truth import Bounds, Truth
+from models.forward.evaluation.truth import Bounds, Truth, kind_counts
 from models.forward.parameters import PARAMETERS
 
 N = 4000
@@ -133,3 +133,14 @@ def test_residuals_by_band_see_offsets_missing_bands_and_outliers(make_stars) ->
     assert rows[3]["half_width"] == pytest.approx(1.36)
     assert rows[4] == {"band": BAND_NAMES[4], "stars": 0, "median": None, "half_width": None, "beyond_3": None}
     assert rows[5]["beyond_3"] == pytest.approx(10 / 101, rel=1e-4)
+
+
+def test_what_becomes_of_each_kind_is_counted(make_stars) -> None:
+    stars = make_stars(6, quality_flags=np.array([0, 0, 8, 16, 0, 0]), out_of_domain=np.array([0.5, 3.5, 0.5, 9.0, 0.5, float("nan")]))
+    kind = np.array(["star", "star", "star", "white_dwarf", "m_dwarf", ""], object)
+    truth = Truth(
+        Reference("t", "t", stars.values, stars.errors), kind, np.array([False, False, True, False, False, False]), np.full(6, None, object)
+    )
+    assert kind_counts(stars, truth) == [
+        ("single stars", 2, 1.0, 0.5, 0.5), ("unresolved binaries", 1, 0.0, 0.0, 1.0), ("m dwarf", 1, 1.0, 0.0, 0.0), ("white dwarf", 1, 0.0, 1.0, 1.0),
+    ]  # fmt: skip
