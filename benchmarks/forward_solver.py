@@ -35,7 +35,7 @@ from models.numerics.least_squares import Minimum
 from models.numerics.threads import one_thread
 
 BARS = {"ordinary": (500, 99.8), "hard": (150, 97.5)}
-MANY = Effort(groups=64, members=64, soft=0.012, starts=64, followed=24)
+MANY = Effort(groups=64, members=64, soft=0.012, starts=(64,), margin=0.0, followed=24)
 SEED = 7
 
 
@@ -58,7 +58,7 @@ def best_known(version: ForwardVersion, observed: Observations, truth: Float64[T
     searcher = Searcher.of(version, torch.device("cpu"))
     grid = StartGrid.of(version.flux_model, version.type_prior, MANY.groups, MANY.members, MANY.soft).to(dtype=torch.float32)
     objective = _objective(version, observed, torch.float64)
-    points = searcher.follow(observed.to(dtype=torch.float32), grid, MANY)
+    points = searcher.follow(observed.to(dtype=torch.float32), grid, MANY).points
     best = points.value.argmin(1)
     for near in (points.take((torch.arange(len(best)), best)), Minimum.at(truth)):
         lowest = torch.minimum(lowest, finish(objective, near).value)
@@ -76,8 +76,8 @@ def steps_of(version: ForwardVersion, observed: Observations) -> dict[str, float
     searcher = Searcher.of(version, torch.device("cpu"))
     single, seconds = timed(lambda: observed.to(dtype=torch.float32))
     steps = {"to float32": seconds}
-    _, steps["start grid"] = timed(lambda: searcher.grids[0].best(single, FIRST.starts))
-    found, both = timed(lambda: searcher.follow(single, searcher.grids[0], FIRST))
+    _, steps["start grid"] = timed(lambda: searcher.grids[0].best(single, FIRST.starts[-1]))
+    found, both = timed(lambda: searcher.follow(single, searcher.grids[0], FIRST).points)
     steps["first search (grid included)"] = both
     _, both = timed(lambda: searcher.search(single))
     steps["second search"] = both - steps["first search (grid included)"]
