@@ -1,6 +1,6 @@
 """The solver against the published fit, on the same simulated stars with real covariances, in the same run.
 
-    python -m benchmarks.forward_solver --real DIR [--stars 256] [--many 4096]
+    python -m benchmarks.forward_solver --real DIR [--weights FILE] [--stars 256] [--many 4096]
 
 ``DIR`` holds archive files xp_*.csv.gz with real continuous spectra, whose covariances the simulated stars get. Prints, for ordinary and for hard
 stars (benchmarks/forward_stars.py): CPU time a star of each step on one thread, the loss above the best known one, and the ratio of times. The best known loss
@@ -9,6 +9,7 @@ is the lowest of all methods, among them 64 starts and one at the truth. Bars: 5
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -139,16 +140,26 @@ def compare(version: ForwardVersion, shapes: Float64[np.ndarray, "m 61 61"], nam
     print(f"stars with two or more minima within 4: {100 * float((ours.n_minima > 1).double().mean()):.1f} %")
 
 
+def stored_version(weights: Path) -> ForwardVersion:
+    """A trained version from its files."""
+    return ForwardVersion.from_bytes(weights.read_bytes(), json.loads(weights.with_suffix(".json").read_text()))
+
+
 def main() -> None:
     """Fit the model, then compare on ordinary and hard stars."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", type=Path, required=True)
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="a trained version's safetensors, its configuration in the .json beside it; left out: one is fitted here",
+    )
     parser.add_argument("--stars", type=int, default=256)
     parser.add_argument("--many", type=int, default=4096)
     options = parser.parse_args()
     with one_thread():
         shapes = real_covariances(sorted(options.real.glob("xp_*.csv.gz")))
-        version = fitted_version()
+        version = stored_version(options.weights) if options.weights else fitted_version()
         print(f"covariances of {len(shapes)} real spectra")
         for name in BARS:
             compare(version, shapes, name, options.stars, options.many)

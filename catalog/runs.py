@@ -323,14 +323,20 @@ def withdraw_run(database: Database, run_id: int) -> int:
     return serial
 
 
-def _check_rows(connection: psycopg.Connection[Any], run: Run) -> None:
-    """Every source of the run has a label or a reason, exactly one: counted in the tables, not taken from the ledger."""
+def count_rows(connection: psycopg.Connection[Any], run: Run) -> tuple[int, int, int]:
+    """How many labels a run has, how many reasons, and how many sources have both: counted in the tables, not taken from the ledger."""
     labels = sql.Identifier("store", partition_name(LABEL_TABLES[run.model].name, run.run_id))
     reasons = sql.Identifier("store", partition_name("no_label", run.run_id))
     query = sql.SQL("SELECT (SELECT count(*) FROM {0}), (SELECT count(*) FROM {1}), (SELECT count(*) FROM {0} JOIN {1} USING (source_id))")
     row = connection.execute(query.format(labels, reasons)).fetchone()
     assert row is not None
     labelled, unlabelled, both = row
+    return labelled, unlabelled, both
+
+
+def _check_rows(connection: psycopg.Connection[Any], run: Run) -> None:
+    """Every source of the run has a label or a reason, exactly one."""
+    labelled, unlabelled, both = count_rows(connection, run)
     if labelled + unlabelled != run.sources or both:
         raise RunError(
             f"run {run.run_id} has {labelled} labels and {unlabelled} reasons ({both} sources with both) for {run.sources} sources; "

@@ -55,7 +55,7 @@ class Agreement:
 
     ``pull_*`` is the difference over the quadrature of both errors: 0 and 1 where errors are right. ``reference_scatter`` is the scatter of the
     difference over the reference's error alone, as the paper's figure 8 shows it. ``bound_ratio`` is the scatter of the difference over the bound
-    that is given for each star; all are NaN where no such number is given.
+    of each of the ``bound_n`` stars that have one, NaN where these are fewer than FEWEST. All are NaN where no such number is given.
     """
 
     n: int
@@ -69,6 +69,7 @@ class Agreement:
     beyond_3: float
     reference_scatter: float
     bound_ratio: float
+    bound_n: int
 
     @classmethod
     def of(cls, differences: "Differences", among: Bool[np.ndarray, " n"] | None = None) -> "Agreement":
@@ -80,13 +81,15 @@ class Agreement:
         with np.errstate(divide="ignore", invalid="ignore"):
             in_reference = differences.difference[chosen] / differences.reference_error[chosen]
             in_bounds = differences.difference[chosen] / differences.bound[chosen]
+        bounded = int(np.isfinite(in_bounds).sum())
         return cls(
             **asdict(spread),
             pull_bias=float(np.median(finite)) if len(finite) else float("nan"),
             pull_width=scatter(pull),
             beyond_3=float((np.abs(finite) > 3).mean()) if len(finite) else float("nan"),
             reference_scatter=scatter(in_reference),
-            bound_ratio=scatter(in_bounds),
+            bound_ratio=scatter(in_bounds) if bounded >= FEWEST else float("nan"),
+            bound_n=bounded,
         )
 
 

@@ -29,10 +29,9 @@ def minimise(
     return batched_least_squares(objective, start, of=of, largest_step=LARGEST_STEP, tolerance=LOOSE, iterations=iterations, leap=True)
 
 
-def try_out(objective: StarObjective, start: Float[Tensor, "n p"], steps: int) -> Minimum:
-    """A few steps from each row of the objective, of which there are full tiles."""
-    state = Minimum.of(objective, start)
-    return descend(objective, state, largest_step=LARGEST_STEP, tolerance=LOOSE, iterations=steps, leap=True, leave=False)
+def one_step(objective: StarObjective, state: Minimum) -> Minimum:
+    """A step of each row of the objective, of which there are full tiles."""
+    return descend(objective, state, largest_step=LARGEST_STEP, tolerance=LOOSE, iterations=1, leap=True, leave=False)
 
 
 def finish(objective: StarObjective, near: Minimum, of: Int[Tensor, " m"] | None = None) -> Minimum:

@@ -94,7 +94,9 @@ class FluxModel(nn.Module):
         return flux, rows.transpose(1, 2)
 
     @torch.no_grad()
-    def flux_and_slopes(self, variables: Float[Tensor, "n p"], spare: int = 0) -> tuple[Float[Tensor, "n bands"], Float[Tensor, "n rows bands"]]:
+    def flux_and_slopes(
+        self, variables: Float[Tensor, "n p"], spare: int = 0
+    ) -> tuple[Float[Tensor, "n bands"], Float[Tensor, "n rows bands"]]:
         """``flux``, and a row for each derivative by the solver's variables, then ``spare`` rows to be filled.
 
         This way round the product with a whitening matrix is three times as fast as with the transpose.

@@ -140,7 +140,7 @@ class _Training:
         if phase.opens_xi and self.epoch == 0:
             self.model.extinction_slope.detach().copy_(self.first_slope)
         epochs, batches = self.epochs(phase), self.batches(phase)
-        if self.epoch == 0:
+        if self.epoch == 0 and phase.learns_network:
             self.loss = math.nan
         while self.epoch < epochs:
             for number, index in enumerate(self.order(phase, chosen, batches)):
@@ -173,7 +173,7 @@ class _Training:
         """One step with a batch: stars and then network where the solver moves the stars, network and then stars as the paper does."""
         observed, labels, here = self.stars.take(index)
         if phase.star_rule == "solver":
-            seen = tempered(observed, self.temperature) if phase.tempered else observed
+            seen = tempered(observed, max(self.temperature, phase.least_temperature)) if phase.least_temperature else observed
             here = self.stars.fit(self.model, seen, labels, here, *([STAR_STEPS] if phase.learns_network else [])).variables
         if phase.learns_network:
             self.learn(phase, observed, here, share)

@@ -23,8 +23,10 @@ from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI, linear
 
 LEAST_EXT = 1e-4
 """Where an extinction ends that a zero point below would carry to zero."""
-CLIP = 3.0
-"""Differences of so many robust sigma and more lose weight."""
+CLIP = 4.0
+"""Stars that differ from their labels by so many robust sigma do not count. Any gentler weights would take off part of the labels' errors, too."""
+LARGEST_EXT_ERROR = 0.1
+"""mag: reddenings known less well than those of stars of high quality (Zhang, Green & Rix 2023, Eq. 15) take no part."""
 FEWEST = 50
 """Stars that a step wants."""
 LEAST_RELIABILITY = 0.3
@@ -75,7 +77,7 @@ def gauge_step(
 def _extinctions(
     model: FluxModel, labels: KnownLabels, values: Float[Tensor, "n p"], variance: Float[Tensor, "n p"], variables: Float[Tensor, "n p"]
 ) -> tuple[float, float]:  # fmt: skip
-    known = torch.isfinite(labels.ext_error)
+    known = labels.ext_error < LARGEST_EXT_ERROR
     line = _line(labels.ext[known, None], labels.ext_error[known, None], values[known, EXT], variance[known, EXT], labels.ext[known])
     if line is None or not 1 / LARGEST_FACTOR < float(line[0][0]) < LARGEST_FACTOR:
         return 1.0, 0.0
@@ -88,7 +90,7 @@ def _extinctions(
 
 def _parallaxes(model: FluxModel, observed: Observations, variables: Float[Tensor, "n p"]) -> float:
     here, error = torch.exp(variables[:, PARALLAX]), observed.parallax_error
-    weight = error**-2 / (1 + ((here - observed.parallax) / (CLIP * error)) ** 2)
+    weight = error**-2 * ((here - observed.parallax).abs() < CLIP * error)
     if int((weight > 0).sum()) < FEWEST:
         return 1.0
     factor = float((weight * here * observed.parallax).sum() / (weight * here**2).sum())
@@ -128,14 +130,14 @@ def _line(
 ) -> tuple[Float[Tensor, " k"], Float[Tensor, ""]] | None:  # fmt: skip
     """Slopes and zero of y over what x would be without its errors; None where there are too few stars or x is mostly error.
 
-    Stars weigh by what is known of them, less where y is far from ``expected``, its label.
+    Stars weigh by what is known of y; not at all where it is far from ``expected``, its label.
     """
     difference = y - expected
     if len(y) < FEWEST or not bool(torch.isfinite(difference).all()):
         return None
     offset = difference - difference.median()
     spread = torch.sqrt(variance + (1.4826 * offset.abs().median()) ** 2)
-    weight = spread**-2 / (1 + (offset / (CLIP * spread)) ** 2)
+    weight = spread**-2 * (offset.abs() < CLIP * spread)
     weight = weight / weight.sum()
     x_mean, y_mean = weight @ x, weight @ y
     dx, dy = x - x_mean, y - y_mean

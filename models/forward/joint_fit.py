@@ -24,6 +24,8 @@ FIRST_DAMPING = 1e-4
 ANCHOR = 0.02
 """How far, by its prior's standard deviation, a weight of the last layer may go in these steps: they are for what many stars share, and a few hundred
 stars would otherwise be learnt by heart."""
+SMALL_GAIN = 0.01
+"""An accepted step that lowers the mean objective by less is the last."""
 GAUGE_ROUNDS = 3
 
 
@@ -73,6 +75,8 @@ def _descend(
             damping *= 10
             value = seen[-1]
         seen.append(value)
+        if seen[-2] - SMALL_GAIN < value < seen[-2]:
+            break
     return [round(each, 4) for each in seen]
 
 

@@ -35,8 +35,8 @@ PAPER_FINAL_STEPS = 4096
 class Phase:
     """One phase: ``epochs`` passes through its stars, more where they are so few that these are less than ``least_steps`` of the network.
 
-    ``network_rate`` 0 holds the network. ``star_steps``: of Adam, all in one pass. ``cleans``: self-cleaning follows. ``tempered``: stars' chi_f^2 count no more than the
-    network fits them so far. ``joint``: the joint fit ends it. ``opens_xi``: slopes of the extinction curve are learnt from here on.
+    ``network_rate`` 0 holds the network. ``star_steps``: of Adam, all in one pass. ``cleans``: self-cleaning follows. ``least_temperature``: what stars' chi_f^2 are divided by,
+    and by more while the network fits them worse than that; 0: by nothing. ``joint``: the joint fit ends it. ``opens_xi``: slopes of the extinction curve are learnt from here on.
     """
 
     number: int
@@ -48,7 +48,7 @@ class Phase:
     network_rate: float = 0.0
     least_steps: int = 0
     cleans: bool = False
-    tempered: bool = False
+    least_temperature: float = 0.0
     joint: bool = False
     opens_xi: bool = False
     star_steps: int = 0
@@ -88,12 +88,13 @@ def phases(settings: Mapping[str, Any]) -> tuple[Phase, ...]:
     xi = bool(settings["xi"])
     if settings["schedule"] == "ours":
         rate, rate_clean = float(settings["network_rate"]), float(settings["network_rate_clean"])
+        heat = float(settings["star_temperature"])
         epochs, steps = ({name: int(settings[f"{kind}_{name}"]) for name in LEARNING} for kind in ("epochs", "least_steps"))
         return (
             Phase(1, "high_quality", epochs["network"], network_rate=rate, least_steps=steps["network"]),
-            Phase(2, "high_quality", epochs["high_quality"], "solver", network_rate=rate, least_steps=steps["high_quality"], tempered=True, joint=True),
+            Phase(2, "high_quality", epochs["high_quality"], "solver", network_rate=rate, least_steps=steps["high_quality"], least_temperature=heat, joint=True),
             Phase(3, "all", 1, "solver", cleans=True),
-            Phase(5, "clean", epochs["clean"], "solver", network_rate=rate_clean, least_steps=steps["clean"], tempered=True, joint=True, opens_xi=xi),
+            Phase(5, "clean", epochs["clean"], "solver", network_rate=rate_clean, least_steps=steps["clean"], least_temperature=heat, joint=True, opens_xi=xi),
             Phase(6, "all", 1, "solver"),
         )  # fmt: skip
     if settings["schedule"] == "paper":

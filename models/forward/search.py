@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.forward.bands import FITTED_DOF
 from models.forward.bounds import Bounds
-from models.forward.fitting import minimise, try_out
+from models.forward.fitting import minimise, one_step
 from models.forward.flux_model import FluxModel
 from models.forward.minima import distinct_minima, worth_following
 from models.forward.objective import PopulationPrior, StarObjective
@@ -27,12 +27,14 @@ from models.numerics.least_squares import TILE, Minimum, tiles
 
 @dataclass(frozen=True)
 class Effort:
-    """A search: groups and members of its start grid, softening of the errors, starts of each star, how many are followed to their end."""
+    """A search: groups and members of its start grid, softening of the errors; starts of each star, which all take a step, how many of them take
+    another, and how many at most are followed to their end."""
 
     groups: int
     members: int
     soft: float
     starts: int
+    continued: int
     followed: int
 
     @property
@@ -41,11 +43,9 @@ class Effort:
         return max(TILE, 1536 // self.starts // TILE * TILE)
 
 
-FIRST = Effort(groups=16, members=64, soft=0.015, starts=6, followed=3)
-SECOND = Effort(groups=32, members=64, soft=0.012, starts=16, followed=5)
-TRIAL_STEPS = 2
-"""Which all starts take."""
-FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 1.5
+FIRST = Effort(groups=16, members=64, soft=0.015, starts=6, continued=4, followed=3)
+SECOND = Effort(groups=32, members=64, soft=0.012, starts=16, continued=6, followed=4)
+FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 1.3
 """A star is searched again where its loss over the degrees of freedom is larger, where two minima compete, and, if its parallax is below so many
 sigma or ext above, where its starts led to more than one place."""
 
@@ -122,13 +122,20 @@ class Searcher:
         start = grid.best(some, effort.starts)
         if self.model.has_xi:
             start = torch.cat([start, torch.zeros_like(start[..., :1])], dim=2)
-        objective = StarObjective(self.model, some, self.prior, self.bounds, starts=effort.starts)
-        trial = try_out(objective, self.bounds.clamp(start.flatten(0, 1)), TRIAL_STEPS).grouped(effort.starts).take(slice(len(block)))
-        chosen, meant = worth_following(trial.variables, trial.value, trial.curvature, effort.followed)
+        objective = self._rows(some, effort.starts)
+        first = one_step(objective, Minimum.of(objective, self.bounds.clamp(start.flatten(0, 1)))).grouped(effort.starts)
+        best = torch.argsort(first.value, dim=1, stable=True)[:, : effort.continued]
+        near = first.take((torch.arange(len(best), device=best.device)[:, None], best)).flattened()
+        second = one_step(self._rows(some, effort.continued), near).grouped(effort.continued).take(slice(len(block)))
+        chosen, meant = worth_following(second.variables, second.value, second.curvature, effort.followed)
         star, place = torch.nonzero(meant, as_tuple=True)
-        begun = trial.take((star, chosen[star, place]))
-        tried = trial.iterations.sum(1) - trial.iterations.gather(1, chosen).masked_fill(~meant, 0).sum(1)
+        begun = second.take((star, chosen[star, place]))
+        taken = first.iterations.sum(1) - first.iterations.gather(1, best).sum(1)  # by those that were not continued
+        tried = taken[: len(block)] + second.iterations.sum(1) - second.iterations.gather(1, chosen).masked_fill(~meant, 0).sum(1)
         return _Trial(block[star], place, begun, tried)
+
+    def _rows(self, observed: Observations, starts: int) -> StarObjective:
+        return StarObjective(self.model, observed, self.prior, self.bounds, starts=starts)
 
     def _unsure(self, found: Minimum, observed: Observations) -> Bool[Tensor, " n"]:
         """Which stars deserve a second search."""

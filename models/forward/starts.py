@@ -17,11 +17,14 @@ from models.forward.flux_model import FluxModel
 from models.forward.observations import Observations
 from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI
 from models.forward.type_prior import TypePrior
+from models.numerics.least_squares import TILE
 
 SEED = 20230918
 """Of the draws of types: the grid belongs to the version and is the same everywhere."""
 EXT_LIMITS = (0.01, 15.0)
 """From the paper's grid, which goes from 0.01 to 10."""
+CACHED = 65_536
+"""Numbers of a table that stays in a cache with a few others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +56,17 @@ class StartGrid:
         return type(self)(types, ln_flux, level, penalty, extinction, self.soft)
 
     def best(self, observed: Observations, k: int) -> Float[Tensor, "n k p"]:
-        """The k best starts of each star, one a group, best first, in the solver's variables without xi."""
+        """The k best starts of each star, one a group, best first, in the solver's variables without xi.
+
+        On a CPU the tables of stars and types are made for so few stars at a time that they stay in its cache.
+        """
+        n = len(observed)
+        few = max(TILE, CACHED // len(self.level) // TILE * TILE) if self.level.device.type == "cpu" else n
+        if n <= few:
+            return self._best(observed, k)
+        return torch.cat([self._best(observed.take(slice(first, first + few)), k) for first in range(0, n, few)])
+
+    def _best(self, observed: Observations, k: int) -> Float[Tensor, "n k p"]:
         measured = (observed.flux > 0) & observed.present
         flux = torch.where(measured, observed.flux, 1.0)
         weight = torch.where(measured, 1 / ((observed.flux_error / flux) ** 2 + self.soft**2), 0.0)

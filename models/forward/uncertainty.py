@@ -68,4 +68,3 @@ def correlations(covariance: Float64[np.ndarray, "n p p"]) -> Float64[np.ndarray
     error = np.sqrt(np.einsum("nii->ni", covariance))
     ratio: Float64[np.ndarray, "n p p"] = covariance / error[:, :, None] / error[:, None, :]
     return ratio
-

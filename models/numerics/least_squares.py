@@ -96,6 +96,10 @@ class Minimum:
         """Rows in groups of k: every field has the shape (n / k, k, ...)."""
         return type(self)(*(getattr(self, each.name).unflatten(0, (len(self.value) // k, k)) for each in fields(self)))
 
+    def flattened(self) -> Self:
+        """Groups one after the other: the opposite of ``grouped``."""
+        return type(self)(*(getattr(self, each.name).flatten(0, 1) for each in fields(self)))
+
     def to(self, *, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Self:
         """The same on another device or with real numbers in another precision."""
         tensors = (getattr(self, each.name) for each in fields(self))

@@ -11,7 +11,7 @@ from psycopg import sql
 from catalog.database import Database, Role
 from catalog.errors import RunError
 from catalog.releases import release_named
-from catalog.runs import Run, partition_name, read_run
+from catalog.runs import Run, count_rows, partition_name, read_run
 from catalog.schema.column import ColumnType
 from catalog.schema.label_table import LABEL_TABLES
 from catalog.store.model_store import versions
@@ -57,9 +57,7 @@ def validate_run(database: Database, run_id: int) -> Validation:
 
 def _rows(connection: psycopg.Connection, run: Run) -> Check:
     """Every source has a label or a reason, exactly one."""
-    labels, reasons = (sql.Identifier("store", partition_name(table, run.run_id)) for table in (LABEL_TABLES[run.model].name, "no_label"))
-    query = sql.SQL("SELECT (SELECT count(*) FROM {0}), (SELECT count(*) FROM {1}), (SELECT count(*) FROM {0} JOIN {1} USING (source_id))")
-    labelled, unlabelled, both = connection.execute(query.format(labels, reasons)).fetchone() or (0, 0, 0)
+    labelled, unlabelled, both = count_rows(connection, run)
     passed = labelled + unlabelled == run.sources and both == 0 and labelled > 0
     return Check("rows", passed, f"{labelled} labels and {unlabelled} reasons for {run.sources} sources, {both} with both")
 

@@ -20,7 +20,7 @@ from benchmarks.forward_photometry import (
     train,
 )  # fmt: skip
 
-STARS = 2000
+STARS = 1200
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def stars(real_data: Path) -> Photometry:
 def comparison(stars: Photometry, real_data: Path) -> Comparison:
     """Both models on stars that ours has not learnt from, after a short training."""
     learnt, held = split(stars, 0)
-    trained = train(learnt, "short", 0)
+    trained = train(learnt, "short", 0, least_steps_network=400, least_steps_high_quality=200, least_steps_clean=200)
     weights = real_data / "weights"
     network = published(weights / "green2020_nn_model.h5", weights / "green2020_theta_normalization.json")
     return compare(held, trained.flux_model, network)

@@ -14,7 +14,7 @@ from models.evaluation.statistics import G_BINS, TEFF_BINS, Agreement, Bins, Dif
 from models.forward.evaluation.estimates import BASIC_CUT, LOSS_PER_DOF, PARALLAX_SNR, EstimatedStars, residuals_by_band
 from models.forward.evaluation.references import Reference
 from models.forward.evaluation.truth import Bounds, Truth
-from models.forward.parameters import PARAMETERS, TYPE
+from models.forward.parameters import PARAMETERS
 
 MEASURED = 5.0
 """ext and parallax of stars whose truth is above so many errors; below, the logarithms in Eq. 19 shift the estimate."""
@@ -40,7 +40,7 @@ def choices(stars: EstimatedStars, base: Mask | None = None) -> list[Choice]:
     The last is left out where the version has no classifiers.
     """
     base = np.ones(len(stars), bool) if base is None else base
-    sure = {name: stars.reliable & stars.confident(name) & base for name in TYPE}
+    sure = {name: stars.reliable & stars.confident(name) & base for name in stars.judged}
     found = [
         _same("all", "all", "all stars that the reference has", base),
         _same(
@@ -50,7 +50,7 @@ def choices(stars: EstimatedStars, base: Mask | None = None) -> list[Choice]:
         ),
         _same("reliable", "basic cut", f"quality_flags below {BASIC_CUT}", base & stars.reliable),
     ]  # fmt: skip
-    if np.isfinite(stars.confidence).any():
+    if sure:
         found.append(Choice("confident", "confident", "basic cut, and a confidence in the parameter above 0.5", sure))
     return found
 

@@ -100,12 +100,12 @@ def _plane(
 
 
 def confidence_figure(name: str, title: str, stars: EstimatedStars, reference: Reference, among: Bool[np.ndarray, " n"]) -> Drawing:
-    """Figure 10: differences of the types against the reference's value, for stars with a confidence above 0.5 and the others."""
-    sure = {label: stars.confident(label) for label in TYPE}
+    """Figure 10: differences of the types that have a classifier against the reference's value, for stars with a confidence above 0.5 and the others."""
+    sure = {label: stars.confident(label) for label in stars.judged}
 
     def paint(figure: Figure) -> None:
-        axes = figure.subplots(3, 2, sharex="row", sharey="row")
-        for row, label in enumerate(TYPE):
+        axes = figure.subplots(len(sure), 2, sharex="row", sharey="row", squeeze=False)
+        for row, label in enumerate(sure):
             difference = differences(stars, reference, label).difference
             reach = (-2 * REACH[label], 2 * REACH[label])
             for column, (words, mask) in enumerate((("confidence above 0.5", sure[label]), ("confidence 0.5 or less", ~sure[label]))):
@@ -120,7 +120,7 @@ def confidence_figure(name: str, title: str, stars: EstimatedStars, reference: R
         f"Differences, estimate minus {reference.words}, of stars that pass the basic cut, by confidence in the parameter; lines: 15th, 50th and "
         "84th percentile."
     )
-    return Drawing(name, title, caption, paint, (11.0, 10.0))
+    return Drawing(name, title, caption, paint, (11.0, 3.4 * len(sure)))
 
 
 def normalised_figure(name: str, title: str, stars: EstimatedStars, reference: Reference, among: Bool[np.ndarray, " n"]) -> Drawing:
@@ -136,8 +136,8 @@ def normalised_figure(name: str, title: str, stars: EstimatedStars, reference: R
         axis.set(xlabel=f"teff [K], {reference.words}", ylabel="\u0394 teff over both errors in quadrature")
 
     caption = (
-        f"Difference in teff, estimate minus {reference.words}, over the quadrature of both errors, of {int(chosen.sum())} stars with a confidence in "
-        "teff above 0.5; lines: 15th, 50th and 84th percentile."
+        f"Difference in teff, estimate minus {reference.words}, over the quadrature of both errors, of {int(chosen.sum())} held-out "
+        "stars; lines: 15th, 50th and 84th percentile."
     )
     return Drawing(name, title, caption, paint, (9.0, 4.5))
 
@@ -148,14 +148,13 @@ def types_figure(name: str, title: str, stars: EstimatedStars, reference: Refere
     Of a version without classifiers, all reliable stars.
     """
     said = [label for label in TYPE if label in reference.parameters()]
-    has_confidence = np.isfinite(stars.confidence).any(axis=0)
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, len(said), squeeze=False)[0]
         for axis, label in zip(axes, said, strict=True):
             difference = differences(stars, reference, label).difference
             chosen = among & np.isfinite(difference)
-            if has_confidence[TYPE.index(label)]:
+            if label in stars.judged:
                 chosen &= stars.confident(label)
             column_density(
                 axis, reference.values[chosen, PARAMETERS.index(label)], difference[chosen], FULL[label], (-REACH[label], REACH[label])

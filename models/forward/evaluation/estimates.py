@@ -88,8 +88,13 @@ class EstimatedStars:
         """Which stars lie outside the domain; none where the version cannot tell."""
         return self.out_of_domain > OUT_OF_DOMAIN
 
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Those of TYPE that the version has a classifier of."""
+        return tuple(name for number, name in enumerate(TYPE) if np.isfinite(self.confidence[:, number]).any())
+
     def confident(self, name: str) -> Bool[np.ndarray, " n"]:
-        """Which stars have a confidence above 0.5 in one of TYPE; none where there is no classifier."""
+        """Which stars have a confidence above one half in one of TYPE; none where there is no classifier of it."""
         return self.confidence[:, TYPE.index(name)] > LEAST_CONFIDENCE
 
 
@@ -155,13 +160,13 @@ def column(rows: Rows, name: str) -> Float[np.ndarray, " n"]:
 
 
 def quality_counts(stars: EstimatedStars) -> list[tuple[str, int, float]]:
-    """The paper's table 3 of these stars: cut, number of stars, share of all; without classifiers, its first two rows."""
+    """The paper's table 3 of these stars: cut, number of stars, share of all; of confidences only those that the version has a classifier of."""
     basic = stars.reliable
     cuts = {"all stars": np.ones(len(stars), bool), "basic cut": basic}
-    if np.isfinite(stars.confidence).any():
-        sure = {name: basic & stars.confident(name) for name in TYPE}
-        cuts |= {f"basic cut, confident in {words}": sure[name] for name, words in (("teff", "teff"), ("logg", "log g"), ("feh", "[Fe/H]"))}
-        cuts["basic cut, confident in all three"] = sure["teff"] & sure["feh"] & sure["logg"]
+    words = {"teff": "teff", "logg": "log g", "feh": "[Fe/H]"}
+    cuts |= {f"basic cut, confident in {words[name]}": basic & stars.confident(name) for name in words if name in stars.judged}
+    if len(stars.judged) == len(TYPE):
+        cuts["basic cut, confident in all three"] = np.logical_and.reduce([basic, *(stars.confident(name) for name in TYPE)])
     return [(name, int(mask.sum()), float(mask.mean()) if len(stars) else float("nan")) for name, mask in cuts.items()]
 
 

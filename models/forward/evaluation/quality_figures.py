@@ -44,10 +44,11 @@ def reliable_share_figure(title: str, stars: EstimatedStars, absolute: Float[np.
 
 def reliability_figure(title: str, curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Drawing:
     """Reliability curves of each parameter of TYPE, of the raw and the calibrated confidence: ``curves[parameter][kind]`` of ``calibration.reliability``."""
+    shown = [label for label in TYPE if curves.get(label)]
 
     def paint(figure: Figure) -> None:
-        axes = figure.subplots(1, len(TYPE), sharex=True, sharey=True)
-        for axis, label in zip(axes, TYPE, strict=True):
+        axes = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
+        for axis, label in zip(axes, shown, strict=True):
             axis.plot([0, 1], [0, 1], color="black", lw=0.7)
             for (kind, curve), colour, style in zip(curves.get(label, {}).items(), (BLUE, GREEN), ("o-", "s--"), strict=False):
                 axis.plot(curve["mean_score"], curve["good_share"], style, color=colour, ms=4, label=kind)
@@ -60,7 +61,7 @@ def reliability_figure(title: str, curves: Mapping[str, Mapping[str, Mapping[str
         "Reliability of the confidences: share of the stars whose estimate agrees with the reference (Eq. 27 below 4; stars between 4 and 9 left out), "
         "against the mean confidence, in tenths; on the diagonal a confidence is a probability."
     )
-    return Drawing("confidence_reliability", title, caption, paint, (11.0, 4.0))
+    return Drawing("confidence_reliability", title, caption, paint, (1.0 + 3.4 * len(shown), 4.0))
 
 
 def absolute_magnitude(stars: EstimatedStars, among: Bool[np.ndarray, " n"] | None = None) -> Float[np.ndarray, " n"]:

@@ -131,14 +131,17 @@ def _training_labels(stars: EstimatedStars, of: Membership, sources: Sources, st
         comparison_figures.pull_figure("pulls_survey", f"Differences over all errors. {stamp}", stars, reference, mask),
         comparison_figures.by_magnitude_figure("magnitude_survey", f"By magnitude. {stamp}", stars, reference, mask, None),
     ]
-    if np.isfinite(stars.confidence).any():
-        drawings += [
-            comparison_figures.confidence_figure("figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, stars.reliable),
-            comparison_figures.normalised_figure(
-                "figure_11_normalised_teff", f"Normalised difference in teff (figure 11). {stamp}", stars, reference,
-                stars.reliable & stars.confident("teff"),
-            ),
-        ]  # fmt: skip
+    if stars.judged:
+        drawings.append(
+            comparison_figures.confidence_figure(
+                "figure_10_confidence", f"By confidence (figure 10). {stamp}", stars, reference, stars.reliable
+            )
+        )
+    sure, words = (
+        (stars.reliable & stars.confident("teff"), "confident in it") if "teff" in stars.judged else (stars.reliable, "of the basic cut")
+    )
+    title = f"Normalised difference in teff of stars {words} (figure 11). {stamp}"
+    drawings.append(comparison_figures.normalised_figure("figure_11_normalised_teff", title, stars, reference, sure))
     listed = [*tables.comparison_tables(numbers["training_labels"], "validated"), tables.whole_table(numbers["gaia_and_map"])]
     if of.beyond.any():
         listed.append(tables.whole_table(numbers["labels_beyond"]))

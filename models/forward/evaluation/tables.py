@@ -8,10 +8,10 @@ from models.evaluation.page import NumberTable
 LABELS = {"teff": "teff [K]", "feh": "[Fe/H] [dex]", "logg": "log g [dex]", "ext": "E [mag]", "parallax": "parallax [mas]"}
 HEADS = (
     "stars", "bias", "scatter", "15 %", "84 %", "outliers", "pull: median", "pull: width", "beyond 3", "scatter / reference error",
-    "scatter / bound",
+    "scatter / bound", "stars with one",
 )  # fmt: skip
 FIELDS = (
-    "n", "bias", "scatter", "p15", "p84", "outliers", "pull_bias", "pull_width", "beyond_3", "reference_scatter", "bound_ratio",
+    "n", "bias", "scatter", "p15", "p84", "outliers", "pull_bias", "pull_width", "beyond_3", "reference_scatter", "bound_ratio", "bound_n",
 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def binned_table(numbers: Mapping[str, Any], group: str, key: str, words: str) -
 
 def _without_empty(table: NumberTable) -> NumberTable:
     """The table without columns that have nothing in any row."""
-    kept = [column for column in range(len(table.heads)) if any(row[column] is not None for row in table.rows)]
+    kept = [column for column in range(len(table.heads)) if any(row[column] not in (None, 0) for row in table.rows)]
     return NumberTable(
         table.caption, tuple(table.heads[each] for each in kept), tuple(tuple(row[each] for each in kept) for row in table.rows)
     )

@@ -82,6 +82,14 @@ def test_differences_are_measured_in_reference_errors_and_in_bounds() -> None:
     assert found.bound_ratio == pytest.approx(2.0, rel=0.03)
 
 
+def test_a_ratio_to_bounds_wants_stars_that_have_one() -> None:
+    whole = differences(100, 1.0, NAN, bound=1.0)
+    whole.bound[FEWEST - 1 :] = NAN
+    found = Agreement.of(whole)
+    assert found.bound_n == FEWEST - 1
+    assert math.isnan(found.bound_ratio)
+
+
 def test_a_mask_chooses() -> None:
     whole = differences(100, 1.0, NAN)
     chosen = np.arange(100) < 40

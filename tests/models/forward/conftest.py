@@ -1,7 +1,9 @@
 """Stars with observations, survey labels and estimates, some of them wrong in a way that can be learnt; and a small version with stars of its own."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from models.forward.flux_model import FluxModel
 from models.forward.inference import Estimates
 from models.forward.observations import KnownLabels, Observations
 from models.forward.parameters import logarithmic
+from models.forward.training_settings import training_settings
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
 
@@ -140,3 +143,60 @@ def observe() -> Callable[..., tuple[Observations, Tensor]]:
         return Observations(*(torch.from_numpy(each) for each in numbers)), truth
 
     return observed
+
+
+@dataclass(frozen=True)
+class LearnableStars:
+    """Stars of a small sky of its own: smooth spectra in ``wavelengths``, their truth, and labels with known errors."""
+
+    wavelengths: np.ndarray
+    observed: Observations
+    labels: KnownLabels
+    variables: torch.Tensor
+    extinction: np.ndarray
+
+
+@pytest.fixture(scope="session")
+def learnable_stars() -> Callable[..., LearnableStars]:
+    """``learnable_stars(n, seed=0, label_error=1.0, twice=0)``: stars in 12 bands with errors of 1 %; the first ``twice`` of them are two stars alike."""
+
+    def make(n: int, seed: int = 0, label_error: float = 1.0, twice: int = 0) -> LearnableStars:
+        random = np.random.default_rng(seed)
+        wavelengths = np.geomspace(400.0, 2200.0, 12)
+        teff = random.uniform(4.5, 7.0, n)
+        types = np.column_stack([teff, random.normal(-0.2, 0.25, n), random.uniform(2.0, 4.6, n)])
+        ext = random.gamma(2.0, 0.08, n)
+        parallax = random.uniform(0.5, 4.0, n)
+        blue = wavelengths / 550 - 1
+        ln_flux = (
+            np.log(50) - 2 * np.log1p(np.exp(14.4 / (wavelengths / 1000) / teff[:, None] - 3.5)) + 0.3 * types[:, 1:2] * np.exp(-blue)
+            - 1.2 * (types[:, 2:] - 4.0) + 0.1 * np.sin(3 * blue) * (types[:, 2:] - 4.0)
+        )  # fmt: skip
+        extinction = 2.0 * (wavelengths / 550) ** -1.5 * (1 + 0.1 * np.cos(3 * blue))
+        flux = np.exp(ln_flux + 2 * np.log(parallax[:, None]) - ext[:, None] * extinction)
+        flux[:twice] *= 2
+        sigma = 0.01 * flux
+        type_error = label_error * np.broadcast_to([0.05, 0.05, 0.08], (n, 3))
+        ext_error, parallax_error = np.full(n, 0.03 * label_error), 0.02 * parallax
+        noisy = flux + sigma * random.standard_normal(flux.shape)
+        tensors = [
+            torch.tensor(each) for each in (noisy, sigma, np.eye(12) / sigma[:, :, None], parallax + parallax_error * random.standard_normal(n), parallax_error)
+        ]  # fmt: skip
+        labels = [
+            types + type_error * random.standard_normal((n, 3)), type_error, ext + ext_error * random.standard_normal(n), ext_error,
+        ]  # fmt: skip
+        variables = torch.tensor(np.column_stack([types, np.log(ext), np.log(parallax)]))
+        return LearnableStars(
+            wavelengths, Observations(*tensors), KnownLabels(*(torch.tensor(each) for each in labels)), variables, extinction
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def quick_settings() -> dict[str, Any]:
+    """Settings of a training of seconds."""
+    steps = {"least_steps_network": 400, "least_steps_high_quality": 150, "least_steps_clean": 150}
+    epochs = {"epochs_network": 1, "epochs_high_quality": 1, "epochs_clean": 1}
+    model = {"width": 16, "layers": 3, "xi": False, "prior_components": 4, "ln_prior_share": 0.001}
+    return {**training_settings("full"), **model, **steps, **epochs, "network_rate": 1e-2, "network_rate_clean": 3e-3}

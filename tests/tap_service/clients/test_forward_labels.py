@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from astropy.io.votable import parse_single_table
 
+from catalog.database import Role
+
 NAMES = ("teff", "feh", "logg", "ext", "parallax")
 UNITS = ("K", None, None, "mag", "mas")
 
@@ -114,3 +116,13 @@ def test_cones_find_labels_under_either_name(http: httpx.Client, tap: Any) -> No
         for table in ("forward", "forward_paper")
     ]
     assert counts[0] == counts[1] > 0
+
+
+def test_a_range_of_sources_reaches_the_index_of_every_model(tap: Any) -> None:
+    with tap.database.connect(Role.OWNER) as connection:
+        connection.execute("SET enable_seqscan = off")  # with so few rows a scan would be cheaper
+        plan = connection.execute("EXPLAIN SELECT * FROM labels_dr3.all_models WHERE source_id BETWEEN 1000 AND 100000000").fetchall()
+    lines = [line.strip() for (line,) in plan]
+    for table in ("label_forward_r", "label_scatter_vae_r"):
+        (at,) = [number for number, line in enumerate(lines) if "Index Scan" in line and table in line]
+        assert "source_id = s.source_id" in lines[at + 1]
