@@ -18,6 +18,20 @@ fitting         stars fitted from given starts; fit_stars, the training's
 inference       infer: observations to estimates
 uncertainty     Fisher information and its inverse
 basic_cut       the paper's three conditions of a usable estimate
+training        a version from a sample: flux model, prior, confidence
+training_settings  the training's choices, the paper's and ours side by side
+sample          the stars with labels, from the catalogue, split by identifier and seed
+flux_training   the phases carried out, on any set of bands
+phases          the two schedules
+training_stars  stars with their parameters of the moment, in blocks
+network_fit     Eq. 12: one step of the network, and where it starts
+linear_label_prior  labels as a prior, without Eq. 14's logarithmic terms
+star_descent    stars by the paper's optimisers
+joint_fit       what ends a phase: network's last layer and all stars at their joint minimum
+readout_step    its Gauss-Newton step, the stars eliminated
+gauge           what no flux can tell apart, set by the labels
+self_cleaning   stars at odds with the model
+checkpoint      where a training stands, in a file
 features        what the confidence classifiers see of a star
 confidence      the classifiers of teff, feh, logg at run time
 calibration     reliability curves, and isotonic calibration of scores to frequencies
