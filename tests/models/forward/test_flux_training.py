@@ -79,9 +79,7 @@ def test_the_prior_is_that_of_the_clean_stars(training: FluxTraining) -> None:
 
 
 def test_same_stars_settings_and_seed_give_the_same_model(training: FluxTraining, stars: Stars, quick_settings: dict[str, Any]) -> None:
-    again, other = trained(stars, quick_settings), trained(stars, quick_settings, seed=1)
-    assert_same(training, again)
-    assert not torch.equal(training.flux_model.output.weight, other.flux_model.output.weight)
+    assert_same(training, trained(stars, quick_settings))
 
 
 def assert_same(one: FluxTraining, other: FluxTraining) -> None:
@@ -95,7 +93,7 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("kill_at", [3, 40, 75])
+@pytest.mark.parametrize("kill_at", [20, 130])
 def test_a_training_that_was_killed_goes_on_and_ends_in_the_same_weights(
     training: FluxTraining, stars: Stars, quick_settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_at: int
 ) -> None:
@@ -179,16 +177,22 @@ def test_xi_is_zero_until_the_clean_stars_are_learnt(learnable_stars: Callable[.
     assert float(found.variables[:, 5].abs().max()) < 4
 
 
-@pytest.mark.parametrize("wanted", ["fluxes", "stars"])
-def test_the_paper_s_schedule_descends_the_same_objective(
-    stars: Stars, quick_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, wanted: str
+def test_both_schedules_end_near_the_same_objectives(
+    learnable_stars: Callable[..., Stars], quick_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.forward.phases.PAPER_EPOCHS", 24)
+    monkeypatch.setattr("models.forward.phases.PAPER_EPOCHS", 120)
     monkeypatch.setattr("models.forward.phases.PAPER_FINAL_STEPS", 400)
-    paper = {**quick_settings, "schedule": "paper", "logarithmic_terms": True, "cleaning_binaries": False, "gradient_clip": 1000.0}
-    found = trained(stars, paper).metrics["phases"]
-    assert [each["phase"] for each in found] == [1, 2, 3, 5, 6]
-    if wanted == "fluxes":
-        assert found[1]["L_model_capped"] < found[0]["L_model_capped"]
-    else:
-        assert found[4]["L_star"] < found[2]["L_star"]
+    stars = learnable_stars(250)
+    same = {
+        **quick_settings,
+        "logarithmic_terms": True,
+        "cleaning_binaries": False,
+        "cleaning_sigma": 1e9,
+        "gradient_clip": 1000.0,
+        "batch": 64,
+    }
+    ours, paper = (trained(stars, {**same, "schedule": schedule}).metrics["phases"] for schedule in ("ours", "paper"))
+    assert [each["phase"] for each in ours] == [each["phase"] for each in paper] == [1, 2, 3, 5, 6]
+    for objective in ("L_star", "L_model"):
+        assert paper[4][objective] < 0.1 * paper[0][objective]
+        assert ours[4][objective] < paper[4][objective] < 2.0 * ours[4][objective], objective
