@@ -12,6 +12,7 @@ them. Weights that have learnt from simulated stars mark the run, and the output
 import argparse
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -39,6 +40,8 @@ COLLECTIONS = {
 }
 """File of the collection of real spectra -> its group; other files make the group of examples."""
 RANGES = tuple((f"{low} to {low + 100} nm", low, low + 100) for low in range(390, 990, 100))
+TEFF_EDGES = (0.0, 4000.0, 4500.0, 5000.0, 5500.0, 6000.0, 7000.0, 20000.0)
+LARGE_GROUP = 500
 REST = "examples of libraries"
 NUMBERS = (
     "quality_flags",
@@ -145,6 +148,23 @@ def story(stars: Stars) -> list[str]:
     return lines
 
 
+def by_teff(stars: Stars) -> list[str]:
+    """Where a group is large: fits of stars of similar teff."""
+    labelled = stars.take(stars.reason == "")
+    if len(labelled.reason) < LARGE_GROUP:
+        return []
+    values, lines = labelled.values, []
+    for low, high in pairwise(TEFF_EDGES):
+        inside = (values["teff"] >= low) & (values["teff"] < high)
+        if inside.any():
+            chi2, flags = np.median(values["chi2_opt"][inside]) / FITTED_DOF, values["quality_flags"][inside]
+            lines.append(
+                f"  teff {low:5.0f} to {high:5.0f}: {int(inside.sum()):4d} stars, median chi2_opt / 61 {chi2:5.2f}, basic cut {share(flags < BASIC)}, "
+                f"out_of_domain above 3 {share(values['out_of_domain'][inside] > 3)}"
+            )
+    return lines
+
+
 def by_wavelength(residuals: FluxResiduals) -> list[str]:
     """Observed less predicted over predicted flux, in per cent: of each star the mean over a range, of the stars the median and the spread."""
     off = 100 * (residuals.observed - residuals.predicted) / residuals.predicted
@@ -178,7 +198,7 @@ def main() -> None:
             if len(chosen.reason) == 0:
                 continue
             print(f"\n{group}: {len(chosen.reason)} sources")
-            print("\n".join(story(chosen)))
+            print("\n".join([*story(chosen), *by_teff(chosen)]))
             labelled = chosen.source_id[chosen.reason == ""]
             if len(labelled):
                 print("\n".join(by_wavelength(run_residuals(connection, run_id, labelled.tolist()).residuals)))

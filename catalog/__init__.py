@@ -15,6 +15,7 @@ The layer under ingest, models and tap_service. It imports none of them, and no 
     rows, content_hash             blocks of rows as numpy arrays; one hash for all that a table holds
     healpix, spherical_polygon     sky cover of identifiers; polygons on the sky
     releases, spectra, xp_bases    data releases; packed XP spectra; the basis functions that they are in
+    stars                          spectra with all that the catalogue says of their sources
     quality, labels                the bits of the models' flags; the order of labels in their covariances
     runs, store/                   the life of a run and its fenced chunks; one file a kind of row
     command_output                 a sentence for people, or JSON for programs

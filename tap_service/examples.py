@@ -9,6 +9,7 @@ Of the questions that people ask in their first hour, these are asked in another
 |---|---|
 | labels of an uploaded list, match with uploaded positions | a selection in the place of the upload, which a page of examples cannot carry; the text says what to write |
 | two models that differ by more than 3 sigma | the forward model and APOGEE, as long as no other model has published temperatures |
+| covariances | in the query guide: not every client's parser knows functions of arrays |
 | low and high alpha | of APOGEE: no model yet gives [alpha/M] |
 """
 
@@ -136,16 +137,6 @@ WHERE a.is_primary = 'true' AND a.link_ambiguous = 'false' AND a.teff_err > 0
 ORDER BY sigmas DESC""",
     ),
     Example(
-        "covariances",
-        "How temperature and extinction hang together",
-        "kiel_cov takes the covariance of two labels out of the packed triangle; divided by both errors it is their correlation. kiel_sigma gives the "
-        "error of a sum: here of the temperature at a fixed extinction law of 100 K a magnitude.",
-        """SELECT TOP 100 source_id, teff, ext, kiel_cov('forward', covariance, 'teff', 'ext') / (e_teff * e_ext) AS correlation,
-  kiel_sigma('forward', covariance, 'teff', 1, 'ext', -100) AS e_corrected
-FROM labels.forward
-WHERE quality_flags < 8""",
-    ),
-    Example(
         "second-solutions",
         "Stars whose spectrum has a second explanation",
         "n_minima counts solutions that fit nearly as well; the second-best of them stands beside the best. Most are reddened stars with poor parallaxes.",
@@ -229,7 +220,7 @@ ORDER BY n DESC""",
 FROM labels.forward AS l
 JOIN {gaia}.xp_continuous_mean_spectrum AS s ON s.source_id = l.source_id
 WHERE l.quality_flags = 0
-ORDER BY l.chi2_opt""",
+ORDER BY chi2_opt""",
     ),
     Example(
         "infrared",

@@ -15,11 +15,12 @@
     unwise          infrared fluxes by position
     reddening       E of maps of the dust
     model_run       weights, versions, runs, chunks, sources without a label, what is published
-    label_table     the labels, one table a model
+    label_table     the labels, one table a model (label_forward: the forward model's)
     publication     publications and TAP_SCHEMA
     uws_job         asynchronous queries
     public_views    what people query, in one list:
-        gaia_views, photometry_views, survey_views, harmonised_views, training_views, label_views, run_views
+        gaia_views, photometry_views, survey_views, harmonised_views, training_views, label_views, forward_views,
+        run_views
     table_pages     docs/tables, made from it
 
 DDL: ``METADATA`` (alembic compares it with the database). TAP_SCHEMA and docs read the same objects.

@@ -46,6 +46,20 @@ class Calibration:
         return np.asarray(np.interp(score, self.score.numpy(), self.frequency.numpy()))
 
 
+def area_under_curve(score: Vector, good: Bool[np.ndarray, " n"]) -> tuple[float, float]:
+    """The chance that of a good and a bad star the good one has the higher score, and how many standard errors that is above a half.
+
+    The standard error is that of scores without any meaning (Mann & Whitney 1947); NaN twice where one kind is missing.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    n, m = int(good.sum()), int((~good).sum())
+    if not n or not m:
+        return float("nan"), float("nan")
+    area = float(roc_auc_score(good, score))
+    return area, (area - 0.5) / float(np.sqrt((n + m + 1) / (12 * n * m)))
+
+
 def reliability(score: Vector, good: Bool[np.ndarray, " n"], bins: int = 10) -> dict[str, Any]:
     """The reliability curve in bins of equal width, as JSON holds it: of each bin with stars the mean score and the share that is good.
 

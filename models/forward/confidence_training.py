@@ -16,7 +16,7 @@ from torch import Tensor
 
 from catalog.quality import OUT_OF_DOMAIN
 from models.forward.basic_cut import BasicCut
-from models.forward.calibration import Calibration, reliability
+from models.forward.calibration import Calibration, area_under_curve, reliability
 from models.forward.classifier_fit import Recipe, learn
 from models.forward.confidence import BAD, GOOD, PART, Confidence, agreement, standardisation
 from models.forward.domain import PART as DOMAIN_PART
@@ -34,6 +34,8 @@ from models.spec import Progress, Report
 
 FEWEST_EXAMPLES = 20
 """Of good and of bad estimates, to learn from; below, a network would learn single stars."""
+ABOVE_CHANCE = 3.0
+"""Standard errors by which the area under the curve of the withheld stars must exceed a half: a network without skill would flag good estimates."""
 WITHHELD = 0.2
 """Share of the training stars that a classifier does not learn from."""
 LEARNT_FROM = ("train", "beyond")
@@ -126,10 +128,17 @@ def train_classifiers(
             continue
         used = good | bad
         inputs = Confidence(centre, scale).standardised(x[torch.from_numpy(used)])
-        networks[name], told = learn(inputs, good[used], known_labels[used, at], withheld[used], recipe, seed + at, report)
-        raw = Confidence(centre, scale, networks).probabilities(x)[:, at]
-        calibrations[name] = Calibration.fitted(raw[withheld], good[withheld])
-        figures[name] |= {"state": "trained", "withheld": int(withheld.sum()), **told}
+        network, told = learn(inputs, good[used], known_labels[used, at], withheld[used], recipe, seed + at, report)
+        raw = Confidence(centre, scale, {name: network}).probabilities(x)[withheld, at]
+        area, above_chance = area_under_curve(raw, good[withheld])
+        figures[name] |= {"withheld": int(withheld.sum()), "withheld_auc": area, **told}
+        if above_chance < ABOVE_CHANCE:
+            figures[name]["state"] = (
+                f"not used: no better than chance on the withheld stars, of which {int((bad & withheld).sum())} are bad"
+            )
+            continue
+        figures[name]["state"] = "trained"
+        networks[name], calibrations[name] = network, Calibration.fitted(raw, good[withheld])
     return Confidence(centre, scale, networks, calibrations), figures
 
 
@@ -138,8 +147,6 @@ def measured_reliability(confidence: Confidence, stars: SurveyStars, passed: Boo
 
     ``auc`` is the chance that of a good and a bad estimate the good one has the higher score; null where one kind is missing.
     """
-    from sklearn.metrics import roc_auc_score
-
     raw = confidence.probabilities(features(stars.columns, stars.observed, stars.estimates))
     calibrated = confidence.calibrated(raw)
     chi2 = agreement(stars.estimates, stars.labels)
@@ -151,7 +158,7 @@ def measured_reliability(confidence: Confidence, stars: SurveyStars, passed: Boo
         curves[name] = {"good": int(good.sum()), "bad": int(bad.sum())}
         if used.any():
             curves[name] |= {"raw": reliability(raw[used, at], good[used]), "calibrated": reliability(calibrated[used, at], good[used])}
-            curves[name]["auc"] = float(roc_auc_score(good[used], raw[used, at])) if good.any() and bad.any() else None
+            curves[name]["auc"] = area_under_curve(raw[used, at], good[used])[0] if good.any() and bad.any() else None
     return curves
 
 

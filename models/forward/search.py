@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from models.forward.bands import FITTED_DOF
@@ -27,24 +27,24 @@ from models.numerics.least_squares import TILE, Minimum, tiles
 
 @dataclass(frozen=True)
 class Effort:
-    """A search: groups and members of its start grid, softening of the errors; starts of each star, which all take a step, how many of them take
-    another, and how many at most are followed to their end."""
+    """A search: groups and members of its start grid, softening of the errors; how many starts a star may have, and how many at most are followed
+    to their end.
+
+    A star gets the smallest of the numbers in ``starts`` that holds all whose scores in the grid are within ``margin`` of the best one's.
+    """
 
     groups: int
     members: int
     soft: float
-    starts: int
-    continued: int
+    starts: tuple[int, ...]
+    margin: float
     followed: int
 
-    @property
-    def stars_at_a_time(self) -> int:
-        """Such that the rows of a block of stars, one a start, stay in a CPU's cache."""
-        return max(TILE, 1536 // self.starts // TILE * TILE)
 
-
-FIRST = Effort(groups=16, members=64, soft=0.015, starts=6, continued=4, followed=3)
-SECOND = Effort(groups=32, members=64, soft=0.012, starts=16, continued=6, followed=4)
+FIRST = Effort(groups=16, members=64, soft=0.015, starts=(2, 4, 8), margin=20.0, followed=3)
+SECOND = Effort(groups=32, members=64, soft=0.012, starts=(8, 16), margin=30.0, followed=5)
+CACHED_ROWS = 1536
+"""Rows of stars, one a start, whose fluxes and derivatives stay in a CPU's cache."""
 FEW_SIGMA, MUCH_EXT, BAD_FIT = 3.0, 0.7, 1.3
 """A star is searched again where its loss over the degrees of freedom is larger, where two minima compete, and, if its parallax is below so many
 sigma or ext above, where its starts led to more than one place."""
@@ -60,12 +60,13 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """Which starts are worth following: of which star, in which of its places, where they are; and each star's steps of the other starts."""
+    """Of a block of stars which starts are worth following: of which star, in which of its places, where they are; each star's steps of the others."""
 
+    block: Int[Tensor, " b"]
     star: Int[Tensor, " m"]
     place: Int[Tensor, " m"]
     begun: Minimum
-    tried: Int[Tensor, " n"]
+    tried: Int[Tensor, " b"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,47 +93,53 @@ class Searcher:
         )
 
     def search(self, observed: Observations) -> Candidates:
-        """All that is found for these stars (float32, on the searcher's device)."""
-        found = self.follow(observed, self.grids[0], FIRST)
-        starts = torch.full_like(found.iterations[:, 0], FIRST.starts)
-        again = torch.nonzero(self._unsure(found, observed))[:, 0]
+        """All that is found for these stars (float32, on the searcher's device), of which there are full tiles."""
+        first = self.follow(observed, self.grids[0], FIRST)
+        again = torch.nonzero(self._unsure(first.points, observed))[:, 0]
         if len(again) == 0:
-            return Candidates(found, starts)
-        starts[again] += SECOND.starts
-        more = _nowhere(found, SECOND.followed)
-        more.put(again, self.follow(observed.take(again), self.grids[1], SECOND))
-        return Candidates(
-            Minimum(*(torch.cat([getattr(found, each.name), getattr(more, each.name)], dim=1) for each in fields(Minimum))), starts
-        )
+            return first
+        second = self.follow(observed.take(tiles(again)), self.grids[1], SECOND)
+        first.starts[again] += second.starts[: len(again)]
+        more = _nowhere(first.points, SECOND.followed)
+        more.put(again, second.points.take(slice(len(again))))
+        points = Minimum(*(torch.cat([getattr(each, name.name) for each in (first.points, more)], dim=1) for name in fields(Minimum)))
+        return Candidates(points, first.starts)
 
-    def follow(self, observed: Observations, grid: StartGrid, effort: Effort) -> Minimum:
-        """The points that one search leads to, (n, followed, ...)."""
-        stars = torch.arange(len(observed), device=observed.flux.device)
-        trials = [self._trial(observed, block, grid, effort) for block in stars.split(effort.stars_at_a_time)]
-        star, place, tried = (torch.cat([getattr(each, name) for each in trials]) for name in ("star", "place", "tried"))
-        begun = Minimum(*(torch.cat([getattr(each.begun, name.name) for each in trials]) for name in fields(Minimum)))
-        found = Minimum.at(begun.variables.new_zeros(len(observed) * effort.followed, begun.variables.shape[1])).grouped(effort.followed)
-        found.put((star, place), minimise(StarObjective(self.model, observed, self.prior, self.bounds), begun, star))
-        found.iterations[:, 0] += tried
-        return found
-
-    def _trial(self, observed: Observations, block: Int[Tensor, " n"], grid: StartGrid, effort: Effort) -> "_Trial":
-        """The trial steps of a block of stars."""
-        some = observed.take(tiles(block))
-        start = grid.best(some, effort.starts)
+    def follow(self, observed: Observations, grid: StartGrid, effort: Effort) -> Candidates:
+        """The points that one search leads to, (n, followed, ...); full tiles of stars."""
+        start, above = grid.best(observed, effort.starts[-1])
         if self.model.has_xi:
             start = torch.cat([start, torch.zeros_like(start[..., :1])], dim=2)
-        objective = self._rows(some, effort.starts)
-        first = one_step(objective, Minimum.of(objective, self.bounds.clamp(start.flatten(0, 1)))).grouped(effort.starts)
-        best = torch.argsort(first.value, dim=1, stable=True)[:, : effort.continued]
+        wanted, starts, trials = (above <= effort.margin).sum(1), torch.zeros_like(above[:, 0], dtype=torch.int64), []
+        for k in effort.starts:
+            stars = torch.nonzero((starts == 0) & ((wanted <= k) | (k == effort.starts[-1])))[:, 0]
+            starts[stars] = k
+            for block in stars.split(max(TILE, CACHED_ROWS // k // TILE * TILE)) if len(stars) else ():
+                trials.append(self._trial(observed, block, start[:, :k], effort.followed))
+        found = _nowhere(Minimum.at(start.flatten(0, 1)).grouped(effort.starts[-1]), effort.followed)
+        if not trials:
+            return Candidates(found, starts)
+        star, place, tried = (torch.cat([getattr(each, name) for each in trials]) for name in ("star", "place", "tried"))
+        begun = Minimum(*(torch.cat([getattr(each.begun, name.name) for each in trials]) for name in fields(Minimum)))
+        found.put((star, place), minimise(StarObjective(self.model, observed, self.prior, self.bounds), begun, star))
+        found.iterations[torch.cat([each.block for each in trials]), 0] += tried
+        return Candidates(found, starts)
+
+    def _trial(self, observed: Observations, block: Int[Tensor, " b"], start: Float[Tensor, "n k p"], followed: int) -> "_Trial":
+        """All starts of a block of stars take a step, the better half another; then it is decided which are worth following."""
+        filled, k = tiles(block), start.shape[1]
+        some, continued = observed.take(filled), k // 2 + 1
+        objective = self._rows(some, k)
+        first = one_step(objective, Minimum.of(objective, self.bounds.clamp(start[filled].flatten(0, 1)))).grouped(k)
+        best = torch.argsort(first.value, dim=1, stable=True)[:, :continued]
         near = first.take((torch.arange(len(best), device=best.device)[:, None], best)).flattened()
-        second = one_step(self._rows(some, effort.continued), near).grouped(effort.continued).take(slice(len(block)))
-        chosen, meant = worth_following(second.variables, second.value, second.curvature, effort.followed)
+        second = one_step(self._rows(some, continued), near).grouped(continued).take(slice(len(block)))
+        chosen, meant = worth_following(second.variables, second.value, second.curvature, followed)
         star, place = torch.nonzero(meant, as_tuple=True)
         begun = second.take((star, chosen[star, place]))
-        taken = first.iterations.sum(1) - first.iterations.gather(1, best).sum(1)  # by those that were not continued
-        tried = taken[: len(block)] + second.iterations.sum(1) - second.iterations.gather(1, chosen).masked_fill(~meant, 0).sum(1)
-        return _Trial(block[star], place, begun, tried)
+        given_up = first.iterations.sum(1) - first.iterations.gather(1, best).sum(1)
+        tried = given_up[: len(block)] + second.iterations.sum(1) - second.iterations.gather(1, chosen).masked_fill(~meant, 0).sum(1)
+        return _Trial(block, block[star], place, begun, tried)
 
     def _rows(self, observed: Observations, starts: int) -> StarObjective:
         return StarObjective(self.model, observed, self.prior, self.bounds, starts=starts)

@@ -55,8 +55,8 @@ class StartGrid:
         types, ln_flux, level, penalty, extinction = (each.to(device=device, dtype=dtype) for each in tensors)
         return type(self)(types, ln_flux, level, penalty, extinction, self.soft)
 
-    def best(self, observed: Observations, k: int) -> Float[Tensor, "n k p"]:
-        """The k best starts of each star, one a group, best first, in the solver's variables without xi.
+    def best(self, observed: Observations, k: int) -> tuple[Float[Tensor, "n k p"], Float[Tensor, "n k"]]:
+        """The k best starts of each star, one a group, best first, in the solver's variables without xi; and how far their scores are above the best.
 
         On a CPU the tables of stars and types are made for so few stars at a time that they stay in its cache.
         """
@@ -64,9 +64,10 @@ class StartGrid:
         few = max(TILE, CACHED // len(self.level) // TILE * TILE) if self.level.device.type == "cpu" else n
         if n <= few:
             return self._best(observed, k)
-        return torch.cat([self._best(observed.take(slice(first, first + few)), k) for first in range(0, n, few)])
+        parts = [self._best(observed.take(slice(first, first + few)), k) for first in range(0, n, few)]
+        return torch.cat([starts for starts, _ in parts]), torch.cat([above for _, above in parts])
 
-    def _best(self, observed: Observations, k: int) -> Float[Tensor, "n k p"]:
+    def _best(self, observed: Observations, k: int) -> tuple[Float[Tensor, "n k p"], Float[Tensor, "n k"]]:
         measured = (observed.flux > 0) & observed.present
         flux = torch.where(measured, observed.flux, 1.0)
         weight = torch.where(measured, 1 / ((observed.flux_error / flux) ** 2 + self.soft**2), 0.0)
@@ -89,13 +90,13 @@ class StartGrid:
         score = chi2 + pull**2 + self.penalty - 2 * ln_parallax - 2 * torch.log(ext)
         groups, members, _ = self.types.shape
         lowest, member = torch.nan_to_num(score, nan=torch.inf).view(-1, groups, members).min(2)
-        group = lowest.topk(k, dim=1, largest=False).indices
+        lowest, group = lowest.topk(k, dim=1, largest=False)
         which = group * members + member.gather(1, group)
         starts = score.new_empty(len(score), k, XI)
         starts[..., :N_TYPE] = self.types.flatten(0, 1)[which]
         starts[..., EXT] = torch.log(ext.gather(1, which))
         starts[..., PARALLAX] = ln_parallax.gather(1, which)
-        return starts
+        return starts, lowest - lowest[:, :1]
 
 
 def _near_together(types: Float[Tensor, "n 3"], groups: int) -> Int[Tensor, " n"]:

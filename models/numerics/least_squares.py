@@ -160,9 +160,9 @@ def descend(
 ) -> Minimum:
     """So many steps at most, one row a function, all in one batch of full tiles.
 
-    ``largest_step`` bounds each variable's change in one step (numbers beyond the last variable are not used). A row has converged when the decrease that its quadratic model promises is below
-    ``tolerance``, or the decrease of an accepted step is and the promise was below ten times that. With ``leap`` it takes that last promised step
-    without a look at where it leads. Without ``leave`` all rows stay in the batch until the end: for a few steps of problems whose ``take`` is costly.
+    ``largest_step`` bounds each variable's change in one step (numbers beyond the last variable are not used). A row has converged when the decrease that its quadratic model promises
+    without damping is below ``tolerance``, or the decrease of an accepted step is and the promise was below ten times that. With ``leap`` it takes the
+    last promised step without a look at where it leads. Without ``leave`` all rows stay in the batch until the end: for a few steps of problems whose ``take`` is costly.
     """
     limit = state.variables.new_tensor(largest_step[: state.variables.shape[1]])
     found, at, moving = state, torch.arange(len(state.value), device=state.value.device), state.moving
@@ -170,15 +170,16 @@ def descend(
         damped = state.curvature.clone()
         diagonal = torch.diagonal(damped, dim1=1, dim2=2)
         diagonal *= 1 + state.damping[:, None]
-        step = -torch.linalg.solve_ex(damped, state.gradient[..., None])[0][..., 0]
+        step, whole = (-torch.linalg.solve_ex(each, state.gradient[..., None])[0][..., 0] for each in (damped, state.curvature))
         usable = torch.isfinite(step).all(1)
         step = torch.where(usable[:, None], step / (step.abs() / limit).amax(1, keepdim=True).clamp(min=1.0), 0.0)
         promised = -((state.gradient + 0.5 * torch.bmm(state.curvature, step[..., None])[..., 0]) * step).sum(1)
-        arrived = moving & usable & (promised < tolerance)
+        left = -0.5 * (state.gradient * whole).sum(1)  # what no damping would promise: a short step through a curved valley promises little
+        arrived = moving & (left < tolerance)
         here, value, tried, converged = state.variables, state.value, state.iterations, state.converged | arrived
         if leap:
-            here = torch.where(arrived[:, None], here + step, here)
-            value = torch.where(arrived, value - promised, value)
+            here = torch.where(arrived[:, None], here + whole, here)
+            value = torch.where(arrived, value - left, value)
             tried = tried + arrived
         state = Minimum(here, value, state.gradient, state.curvature, state.damping, tried, converged)
         moving = moving & ~arrived
@@ -189,7 +190,7 @@ def descend(
         if leave and room <= SHRINK * len(at):
             found = _placed(found, at, state)
             keep = torch.argsort(~moving, stable=True)[:room]
-            at, moving, step, promised = (each.index_select(0, keep) for each in (at, moving, step, promised))
+            at, moving, step, promised, left = (each.index_select(0, keep) for each in (at, moving, step, promised, left))
             state, problem = state.take(keep), problem.take(keep)
         there = state.variables + step
         value, gradient, curvature = problem.terms(there)
@@ -205,7 +206,7 @@ def descend(
             torch.where(better[:, None, None], curvature, state.curvature),
             torch.where(moving, damping, state.damping),
             state.iterations + moving,
-            state.converged | (better & (decrease < tolerance) & (promised < 10 * tolerance)),
+            state.converged | (better & (decrease < tolerance) & (left < 10 * tolerance)),
         )
         moving = moving & state.moving
     return _placed(found, at, state)

@@ -117,10 +117,15 @@ def validate(run_id: int, as_json: bool) -> None:
     from models.running.validation import validate_run
 
     found = validate_run(_database(), run_id)
-    kind = "simulated " if found.run.release.startswith("sim_") else ""
+    kind = "simulated " if found.simulated else ""
     lines = [f"{check.name}: {'passed' if check.passed else 'FAILED'}, {check.seen}" for check in found.checks]
     lines += [f"{each.words}: {each.value:.3g} {each.unit} ({each.stars} {kind}stars)" for each in found.figures]
-    more = {"passed": found.passed, "checks": [asdict(each) for each in found.checks], "figures": [asdict(each) for each in found.figures]}
+    more = {
+        "passed": found.passed,
+        "simulated": found.simulated,
+        "checks": [asdict(each) for each in found.checks],
+        "figures": [asdict(each) for each in found.figures],
+    }
     _tell(found.run, "\n".join(lines), as_json, **more)
     if not found.passed:
         raise RunError(f"run {run_id} is not fit to be published: {', '.join(each.name for each in found.checks if not each.passed)}.")

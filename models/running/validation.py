@@ -30,9 +30,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Validation:
-    """What was found of a run."""
+    """What was found of a run; ``simulated`` tells what kind of stars the figures are of."""
 
     run: Run
+    simulated: bool
     checks: tuple[Check, ...]
     figures: tuple[Figure, ...]
 
@@ -52,7 +53,7 @@ def validate_run(database: Database, run_id: int) -> Validation:
         version = next(each for each in versions(connection, run.model) if each.model_version_id == run.model_version_id)
         release = release_named(connection, run.release)
         figures = model_module(run.model).run_figures(connection, release, run.run_id, version.configuration, version.seed)
-    return Validation(run, checks, tuple(figures))
+    return Validation(run, release.simulated, checks, tuple(figures))
 
 
 def _rows(connection: psycopg.Connection, run: Run) -> Check:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.forward.calibration import Calibration, reliability
+from models.forward.calibration import Calibration, area_under_curve, reliability
 
 
 def overconfident(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,3 +46,19 @@ def test_bins_without_stars_are_left_out_and_the_ends_belong_to_bins() -> None:
     curve = reliability(np.array([0.0, 1.0, 0.95]), np.array([False, True, False]))
     assert curve["from"] == [0.0, 0.9] and curve["to"] == [0.1, 1.0]
     assert curve["stars"] == [1, 2] and curve["good_share"] == [0.0, 0.5]
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order() -> None:
+    random = np.random.default_rng(1)
+    score, good = random.random(200).round(2), random.random(200) < 0.7
+    pairs = score[good][:, None] - score[~good][None, :]
+    assert area_under_curve(score, good)[0] == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+    assert np.isnan(area_under_curve(score, np.ones(200, bool))).all()
+
+
+def test_scores_without_meaning_are_seldom_two_errors_above_chance() -> None:
+    random = np.random.default_rng(2)
+    above = [area_under_curve(random.random(300), np.arange(300) >= 8)[1] for _ in range(400)]
+    assert np.std(above) == pytest.approx(1, abs=0.1)
+    assert np.mean(np.array(above) > 2) < 0.05
+    assert area_under_curve(np.arange(300.0), np.arange(300) >= 8)[1] > 4

@@ -78,6 +78,17 @@ def test_too_few_bad_examples_give_no_classifier_and_say_so(draw_stars) -> None:
     assert figures["domain"]["state"] == "measured"
 
 
+def test_a_network_that_tells_nothing_is_not_used(draw_stars) -> None:
+    stars = draw_stars(1_200, seed=1, trouble=0.0)
+    bad = np.random.default_rng(2).random(1_200) < 0.05  # by labels that are wrong, whatever the star
+    stars.labels.type[torch.from_numpy(bad)] = stars.estimates.variables[torch.from_numpy(bad), :3] + 1.0
+    confidence, figures = train_classifiers([(stars, np.ones(1_200, bool))], quiet, Recipe.from_settings(SETTINGS), 5)
+    for name in TYPE:
+        assert name not in confidence.networks and name not in confidence.calibrations
+        assert figures[name]["state"].startswith("not used: no better than chance on the withheld stars, of which")
+        assert abs(figures[name]["withheld_auc"] - 0.5) < 0.3
+
+
 def test_hardly_any_star_that_passes_the_basic_cut_gives_neither_classifiers_nor_domain(draw_stars) -> None:
     train = draw_stars(200, seed=1)
     tensors, figures = learn_from({"train": train, "beyond": train}, 50.0, quiet, SETTINGS, 5)
@@ -87,10 +98,9 @@ def test_hardly_any_star_that_passes_the_basic_cut_gives_neither_classifiers_nor
 
 
 def test_a_label_that_no_survey_gives_has_no_classifier_and_the_others_have(draw_stars) -> None:
-    train = draw_stars(600, seed=1)
+    train = draw_stars(1_500, seed=1)
     train.labels.type_error[:, 1] = torch.inf
-    recipe = Recipe.from_settings(SETTINGS | {"confidence_epochs": 2})
-    confidence, figures = train_classifiers([(train, np.ones(600, bool))], quiet, recipe, 5)
+    confidence, figures = train_classifiers([(train, np.ones(1_500, bool))], quiet, Recipe.from_settings(SETTINGS), 5)
     assert set(confidence.networks) == {"teff", "logg"}
     assert figures["feh"] == {"good": 0, "bad": 0, "between": 0, "state": "not trained: fewer than 20 good or bad estimates to learn from"}
 

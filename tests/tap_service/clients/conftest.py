@@ -66,6 +66,7 @@ def simulated(postgres: Database, sky: Path, forward_rows: Callable[..., Rows]) 
     link_release(database, "sim_dr3")
     for _ in range(2):
         _made_up_run(database, "scatter_vae", _scatter_vae_rows, every=10)
+    for _ in range(2):
         _made_up_run(database, "forward", forward_rows, every=7)
     with database.connect(Role.WORKER) as connection:
         # The simulated sky leaves the archive's own parameters out; these stand in for them.
