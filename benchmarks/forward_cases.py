@@ -197,15 +197,16 @@ def xi(
     fits, _, _ = measured(database, release, version, chosen, sky, wanted, alpha_gain=made.alpha_gain, rv_scatter=made.rv_scatter)
     stars, basic = sky.take(fits.row), fits.flags < BASIC
     print(
-        f"\nxi against R_V, spread {made.rv_scatter:g} on this sky, {basic.sum()} stars with E(B-V) > {XI_LEAST_EBV:g} that pass the basic cut; bar: correlation {XI_BAR}; simulated"
+        f"\nxi against R_V, spread {made.rv_scatter:g} on this sky, {basic.sum()} of {len(basic)} held-out stars with E(B-V) > {XI_LEAST_EBV:g} pass the basic cut; bar: correlation {XI_BAR}; simulated"
     )
     found = next(each["xi"] for each in trained.metrics["phases"] if "xi" in each)
     print(f"  slope from {found['stars']} reddened training stars, whose fluxes tell {found['known']:.0%} of the variance of xi")
-    for name, some in (("all", basic), ("G < 15", basic & (fits.g < 15)), ("E > 1", basic & (stars.ebv > 1))):
+    kinds = {"all": basic, "G < 15": basic & (fits.g < 15), "E > 1": basic & (stars.ebv > 1), "with those that fail": basic | True}
+    for name, some in kinds.items():
         if some.sum() > 10:
             value = fits.estimate[some, XI]
             print(
-                f"  {name:<8} ({some.sum():4d}) correlation {abs(np.corrcoef(value, stars.rv[some])[0, 1]):.3f}; reported error of xi {np.median(fits.sigma[some, XI]):.2f}, its spread {spread(value):.2f}"
+                f"  {name:<20} ({some.sum():4d}) correlation {abs(np.corrcoef(value, stars.rv[some])[0, 1]):.3f}; reported error of xi {np.median(fits.sigma[some, XI]):.2f}, its spread {spread(value):.2f}"
             )
 
 

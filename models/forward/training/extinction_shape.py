@@ -4,7 +4,7 @@ A model without xi leaves of a star's fluxes f, where its parameters are at thei
 parameters. With xi standard normal this is factor analysis with one factor, so slope and its scale follow by expectation and maximisation
 (Dempster, Laird & Rubin 1977): each star's xi with mean and variance, then the slope's linear equations. Descent of L_model in slope and xi
 together would not do: xi^2 falls without end as the slope grows, and stars without extinction pull the slope towards whatever else the network
-cannot tell. For the same reason the slope is a quadratic in 1 / wavelength, zero in W1 and W2: dust bends its curve smoothly (Gordon et al. 2023),
+cannot tell. For the same reason the slope is a quadratic in ln wavelength, zero in W1 and W2: dust bends its curve smoothly (Gordon et al. 2023),
 free bands follow what the network misses in lines.
 """
 
@@ -25,6 +25,7 @@ LEAST_EXT = 0.2
 FEWEST = 30
 """Of such stars."""
 DEGREE = 2
+"""Of the polynomial in ln wavelength: of degree 1 it changes the exponent of a power law."""
 ROUNDS = 200
 SMALL_CHANGE = 1e-3
 """Of the slope in a round, by its own size: the last."""
@@ -36,14 +37,11 @@ def fit_slope(
 ) -> dict[str, float]:  # fmt: skip
     """Give a model whose slope is zero its slope, in place, from the reddened ones of these stars, and what was found, for the record.
 
-    ``first``: the slope to start from; its sign says which way xi counts. DataError with fewer than FEWEST reddened stars.
+    ``first``: the slope to start from; its sign says which way xi counts. DataError with fewer than FEWEST reddened stars. Found: their number, the
+    share of xi's variance that their fluxes tell, and the spread of their xi.
     """
     reddened = index[torch.exp(stars.variables[index, EXT]) > LEAST_EXT]
-    if len(reddened) < FEWEST:
-        raise DataError(
-            f"only {len(reddened)} of {len(index)} clean training stars have ext above {LEAST_EXT:g}: the shape of the extinction curve wants {FEWEST} or more. "
-            f"Ingest stars behind more dust, or train with xi=false."
-        )
+    require_reddened(len(reddened), len(index))
     stars.variables[reddened, XI] = 0.0
     stars.refine(model, reddened)
     basis = _smooth(wavelengths) * model.slope_mask.double().cpu()[:, None]
@@ -57,6 +55,15 @@ def fit_slope(
         slope = -slope
     model.extinction_slope.copy_(slope.to(model.extinction_slope))
     return {"stars": len(reddened), "known": round(float(1 - variance.mean()), 4), "spread": round(float(mean.std()), 4)}
+
+
+def require_reddened(found: int, of: int) -> None:
+    """DataError if these are too few."""
+    if found < FEWEST:
+        raise DataError(
+            f"only {found} of {of} training stars have ext above {LEAST_EXT:g}: the shape of the extinction curve wants {FEWEST} or more. "
+            f"Ingest stars behind more dust, or train with xi=false."
+        )
 
 
 def factor(
@@ -79,7 +86,7 @@ def factor(
 
 
 def _smooth(wavelengths: Float[np.ndarray, " bands"]) -> Float[Tensor, "bands k"]:
-    return torch.from_numpy((REFERENCE_WAVELENGTH / wavelengths)[:, None] ** np.arange(DEGREE + 1))
+    return torch.from_numpy(np.log(wavelengths / REFERENCE_WAVELENGTH)[:, None] ** np.arange(DEGREE + 1))
 
 
 def _equations(

@@ -20,7 +20,7 @@ from models.forward.flux_model import FluxModel
 from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, N_TYPE
 from models.forward.training.checkpoint import Checkpoint
-from models.forward.training.extinction_shape import fit_slope
+from models.forward.training.extinction_shape import LEAST_EXT, fit_slope, require_reddened
 from models.forward.training.joint_fit import fit_jointly
 from models.forward.training.network_fit import capped, network_step, optimiser_of, start_network, weight_norm
 from models.forward.training.phases import Phase, phases
@@ -87,6 +87,8 @@ class _Training:
                 f"only {found} of {len(observed)} training stars have measurements of high quality (errors below 200 K, 0.2 dex and 0.1 mag, parallax "
                 f"above ten times its error): the forward model wants {MINIMUM_STARS} or more. Ingest more survey labels, parallaxes and reddening."
             )
+        if settings["xi"]:  # told before the training, not at its end
+            require_reddened(int((labels.ext > LEAST_EXT).sum()), len(observed))
         self.clean = torch.ones(len(observed), dtype=torch.bool)
         self.generator = torch.Generator().manual_seed(seed)  # draws the batches, on the CPU for every device
         self.model = FluxModel(wavelengths, int(settings["width"]), int(settings["layers"]), xi=bool(settings["xi"]))

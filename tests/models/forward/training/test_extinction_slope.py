@@ -48,17 +48,18 @@ def training_stars(version: ForwardVersion, observe: Observe, n: int) -> tuple[T
 def test_the_slope_is_the_sky_s_and_xi_follows_it(black_bodies: Callable[..., ForwardVersion], observe: Observe) -> None:
     version = black_bodies(xi=True)
     model = FluxModel(version.wavelengths, xi=True).requires_grad_(False)
-    stars, truth = training_stars(version, observe, 600)
+    stars, truth = training_stars(version, observe, 300)
     model.load_state_dict(version.flux_model.state_dict())
     slope = version.flux_model.extinction_slope * version.flux_model.slope_mask
     model.extinction_slope.zero_()
     index = torch.arange(len(stars))
-    figures = fit_slope(model, stars, index, version.wavelengths, torch.from_numpy(0.01 * np.log(version.wavelengths / 550)))
+    figures = fit_slope(model, stars, index, version.wavelengths, torch.from_numpy(0.01 * np.sqrt(version.wavelengths / 550)))
     found = (model.extinction_slope * model.slope_mask).double()
     assert float(torch.corrcoef(torch.stack([found[:64], slope[:64]]))[0, 1]) > 0.98
-    assert 0.5 < float((found[:64] @ slope[:64]) / (slope[:64] @ slope[:64])) < 1.1  # tanh(xi) is learnt as if it were xi
+    # What changes all of the curve alike is ext's; and tanh(xi), learnt as if it were xi, has a spread of 0.63.
+    assert float((found[60] - found[0]) / (slope[60] - slope[0])) == pytest.approx(0.63, abs=0.12)
     assert torch.equal(found[-2:], torch.zeros(2).double())
-    assert figures["stars"] > 200 and figures["known"] > 0.5
+    assert figures["stars"] > 100 and figures["known"] > 0.5
     reddened = truth[:, EXT] > np.log(0.2)
     stars.refine(model, index)
     assert float(torch.corrcoef(torch.stack([stars.variables[reddened, XI], truth[reddened, XI]]))[0, 1]) > 0.8
@@ -68,5 +69,5 @@ def test_too_few_reddened_stars_are_told(black_bodies: Callable[..., ForwardVers
     version = black_bodies(xi=True)
     stars, _ = training_stars(version, observe, 100)
     stars.variables[:, EXT] = np.log(0.1)
-    with pytest.raises(DataError, match="only 0 of 100 clean training stars have ext above 0.2"):
+    with pytest.raises(DataError, match=r"only 0 of 100 training stars have ext above 0\.2"):
         fit_slope(version.flux_model, stars, torch.arange(100), version.wavelengths, torch.ones(len(version.wavelengths)))
