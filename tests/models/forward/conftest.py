@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from models.forward.bands import N_BANDS, WAVELENGTHS
-from models.forward.confidence_training import SurveyStars
+from models.forward.confidence.confidence_training import SurveyStars
 from models.forward.flux_model import FluxModel
-from models.forward.inference import Estimates
-from models.forward.observations import KnownLabels, Observations
+from models.forward.inference.inference import Estimates
+from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.parameters import logarithmic
-from models.forward.training_settings import training_settings
+from models.forward.training.training_settings import training_settings
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
 
@@ -196,7 +196,7 @@ def learnable_stars() -> Callable[..., LearnableStars]:
 @pytest.fixture(scope="session")
 def quick_settings() -> dict[str, Any]:
     """Settings of a training of seconds."""
-    steps = {"least_steps_network": 400, "least_steps_high_quality": 150, "least_steps_clean": 150}
+    steps = {"least_steps_network": 300, "least_steps_high_quality": 120, "least_steps_clean": 100}
     epochs = {"epochs_network": 1, "epochs_high_quality": 1, "epochs_clean": 1}
     model = {"width": 16, "layers": 3, "xi": False, "prior_components": 4, "ln_prior_share": 0.001}
     return {**training_settings("full"), **model, **steps, **epochs, "network_rate": 1e-2, "network_rate_clean": 3e-3}
