@@ -24,7 +24,7 @@ FIRST_DAMPING = 1e-4
 ANCHOR = 0.02
 """How far, by its prior's standard deviation, a weight of the last layer may go in these steps: they are for what many stars share, and a few hundred
 stars would otherwise be learnt by heart."""
-SLOPE_ANCHOR = 0.005
+SLOPE_ANCHOR = 0.001
 """The same of xi's slope of ln R. The slope starts as R(V) bends the curve; few stars have the reddening to say more, and from noise it would grow while
 xi shrinks, whose prior then costs less."""
 SMALL_GAIN = 0.01
