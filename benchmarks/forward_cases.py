@@ -39,14 +39,14 @@ from ingest.sky.oddities import Kind
 from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import LIGHTEST_COMPANION, Stars
 from models.forward.bands import WAVELENGTHS
-from models.forward.fitting import fit_stars
-from models.forward.flux_training import FluxTraining, train_flux_model
-from models.forward.linear_label_prior import LinearLabelPrior
-from models.forward.observations import Observations
+from models.forward.inference.fitting import fit_stars
+from models.forward.observed.observations import Observations
 from models.forward.parameters import EXT, XI
-from models.forward.sample import ForwardSample, read_sample
-from models.forward.self_cleaning import half
-from models.forward.training_stars import measured_variables
+from models.forward.training.flux_training import FluxTraining, train_flux_model
+from models.forward.training.linear_label_prior import LinearLabelPrior
+from models.forward.training.sample import ForwardSample, read_sample
+from models.forward.training.self_cleaning import half
+from models.forward.training.training_stars import measured_variables
 from models.forward.version import ForwardVersion
 
 CASES = ("extinction", "clusters", "oddities", "binaries", "xi")

@@ -30,8 +30,8 @@ from catalog.settings import settings as environment
 from catalog.store.star_store import read_stars
 from ingest.sky.oddities import Kind
 from ingest.sky.stars import Stars
-from models.forward.calibration import reliability
-from models.forward.confidence import BAD, TOLERANCE
+from models.forward.confidence.calibration import reliability
+from models.forward.confidence.confidence import BAD, TOLERANCE
 from models.forward.model import load
 from models.forward.parameters import TYPE
 

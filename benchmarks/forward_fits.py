@@ -21,15 +21,15 @@ from catalog.releases import DataRelease, release_named
 from catalog.stars import StarBatch
 from catalog.store.star_store import read_stars
 from ingest.sky.stars import Stars
-from models.forward.basic_cut import BasicCut
-from models.forward.confidence import Confidence
-from models.forward.domain import Domain
-from models.forward.features import features
-from models.forward.flux_vectors import FluxVectors, flux_vectors
-from models.forward.inference import infer
+from models.forward.confidence.basic_cut import BasicCut
+from models.forward.confidence.confidence import Confidence
+from models.forward.confidence.domain import Domain
+from models.forward.confidence.features import features
+from models.forward.inference.inference import infer
 from models.forward.objective import PopulationPrior, StarObjective
+from models.forward.observed.flux_vectors import FluxVectors, flux_vectors
 from models.forward.parameters import PARAMETERS, linear, logarithmic
-from models.forward.sample import read_sample
+from models.forward.training.sample import read_sample
 from models.forward.version import ForwardVersion
 from models.numerics.least_squares import batched_least_squares
 from models.numerics.xp_sampling import BANDS

@@ -32,10 +32,10 @@ from jaxtyping import Bool, Float64
 
 from models.forward.bands import NIR_WAVELENGTHS
 from models.forward.flux_model import FluxModel
-from models.forward.flux_training import FluxTraining, train_flux_model
-from models.forward.observations import KnownLabels, Observations
+from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.settings import CHOICES
-from models.forward.training_settings import training_settings
+from models.forward.training.flux_training import FluxTraining, train_flux_model
+from models.forward.training.training_settings import training_settings
 
 BANDS = ("G", "BP", "RP", "g", "r", "i", "z", "y", "J", "H", "Ks", "W1", "W2")
 WAVELENGTHS = np.array([622.0, 511.0, 777.0, 481.0, 617.0, 752.0, 866.0, 962.0, *NIR_WAVELENGTHS])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.forward.bands import WAVELENGTHS
 from models.forward.objective import StarObjective
-from models.forward.observations import Observations
+from models.forward.observed.observations import Observations
 from models.forward.parameters import EXT, N_TYPE, PARALLAX
 from models.forward.version import ForwardVersion
 

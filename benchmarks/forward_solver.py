@@ -23,14 +23,14 @@ from torch import Tensor
 
 from benchmarks.forward_published import adam, published_start
 from benchmarks.forward_stars import fitted_version, observed_stars, real_covariances
-from models.forward.bounds import Bounds
-from models.forward.fitting import finish, minimise
-from models.forward.inference import infer
+from models.forward.inference.bounds import Bounds
+from models.forward.inference.fitting import finish, minimise
+from models.forward.inference.inference import infer
+from models.forward.inference.search import FIRST, Effort, Searcher
+from models.forward.inference.starts import StartGrid
+from models.forward.inference.uncertainty import flux_information, inverse
 from models.forward.objective import PopulationPrior, StarObjective
-from models.forward.observations import Observations
-from models.forward.search import FIRST, Effort, Searcher
-from models.forward.starts import StartGrid
-from models.forward.uncertainty import flux_information, inverse
+from models.forward.observed.observations import Observations
 from models.forward.version import ForwardVersion
 from models.numerics.least_squares import Minimum
 from models.numerics.threads import one_thread

@@ -20,7 +20,7 @@ from ingest.sky.stars import draw_stars
 from ingest.sky.wavelengths import XP_GRID
 from models.forward.bands import FLUX_UNIT, N_BANDS, N_XP, WAVELENGTHS, XP_WAVELENGTHS
 from models.forward.flux_model import FluxModel
-from models.forward.observations import Observations
+from models.forward.observed.observations import Observations
 from models.forward.parameters import logarithmic
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion

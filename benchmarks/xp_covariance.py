@@ -31,9 +31,9 @@ from ingest.sky.stars import StarOptions, draw_stars
 from ingest.sky.xp_forward import band_operator
 from ingest.sky.xp_noise import draw_transits, observe
 from models.forward.bands import FLUX_UNIT, N_XP, XP_WAVELENGTHS
-from models.forward.flux_vectors import flux_vectors
+from models.forward.observed.flux_vectors import flux_vectors
+from models.forward.observed.whitening import whiten
 from models.forward.settings import chosen
-from models.forward.whitening import whiten
 from models.numerics.threads import one_thread
 from models.numerics.xp_fluxes import XpBand, XpSampler
 from models.numerics.xp_sampling import BANDS, merge_weights, sampling_matrices

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 
 from models.forward.bands import FLUX_UNIT
-from models.forward.observations import Observations
+from models.forward.observed.observations import Observations
 from models.forward.parameters import logarithmic
 from models.forward.version import ForwardVersion
 

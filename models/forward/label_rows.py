@@ -12,13 +12,13 @@ from catalog.binary_copy import Rows, copy_fields
 from catalog.quality import LEAST_CONFIDENCE, OUT_OF_DOMAIN, masks
 from catalog.schema.label_forward import LABEL_FORWARD
 from models.forward.bands import N_XP, XP_WAVELENGTHS
-from models.forward.basic_cut import BasicCut
-from models.forward.features import normalised_residuals
-from models.forward.inference import Estimates
-from models.forward.observations import Observations
+from models.forward.confidence.basic_cut import BasicCut
+from models.forward.confidence.features import normalised_residuals
+from models.forward.inference.inference import Estimates
+from models.forward.inference.uncertainty import inverse
+from models.forward.observed.observations import Observations
 from models.forward.parameters import PARALLAX, PARAMETERS, TYPE, XI, linear
 from models.forward.triangles import KELVIN, N_LABELS, definite, in_kelvin, packed
-from models.forward.uncertainty import inverse
 from models.inputs import NoLabel
 
 N_BP = int((XP_WAVELENGTHS < 640.0).sum())

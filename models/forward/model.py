@@ -19,17 +19,17 @@ from catalog.spectra import Band
 from catalog.stars import StarBatch
 from catalog.store.star_store import read_stars
 from models.forward.bands import N_BANDS
-from models.forward.confidence import Confidence
-from models.forward.domain import Domain
-from models.forward.features import features
-from models.forward.flux_vectors import FluxVectors, Oddity, flux_vectors
-from models.forward.inference import infer
+from models.forward.confidence.confidence import Confidence
+from models.forward.confidence.domain import Domain
+from models.forward.confidence.features import features
+from models.forward.inference.inference import infer
 from models.forward.label_rows import FittedStars, Judgement, label_rows
+from models.forward.observed.flux_vectors import FluxVectors, Oddity, flux_vectors
 from models.forward.run_figures import run_figures
-from models.forward.sample import ForwardSample, read_sample
 from models.forward.settings import chosen
-from models.forward.training import train
-from models.forward.training_settings import PRESETS, training_settings
+from models.forward.training.sample import ForwardSample, read_sample
+from models.forward.training.training import train
+from models.forward.training.training_settings import PRESETS, training_settings
 from models.forward.version import ForwardVersion
 from models.inputs import NoLabel
 from models.numerics.devices import CPU, chosen_device, device_class

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.forward.bounds import WALL_WIDTH, Bounds
 from models.forward.flux_model import FluxModel
-from models.forward.observations import KnownLabels, Observations
+from models.forward.inference.bounds import WALL_WIDTH, Bounds
+from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI
 from models.forward.type_prior import TypePrior
 

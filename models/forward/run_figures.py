@@ -7,7 +7,7 @@ from psycopg import sql
 from catalog.releases import DataRelease
 from catalog.statements import statement, template
 from models.evaluation.statistics import Spread
-from models.forward.sample import held_out
+from models.forward.training.sample import held_out
 from models.spec import Configuration, Figure
 
 PARAMETERS = {"teff": "K", "feh": "dex", "logg": "dex", "ext": "mag"}

@@ -90,7 +90,7 @@ def black_body_stars() -> StarBuilder:
         }  # fmt: skip
         columns |= {name: np.full(n, float(value)) for name, value in constants.items()}
         from models.forward.bands import FLUX_UNIT, NIR_WAVELENGTHS
-        from models.forward.nir_fluxes import UNWISE_ZERO_POINT, magnitude_of_flux
+        from models.forward.observed.nir_fluxes import UNWISE_ZERO_POINT, magnitude_of_flux
 
         magnitudes = magnitude_of_flux(np.exp(ln_black_body(NIR_WAVELENGTHS, teff)) * scale[:, None] / FLUX_UNIT)
         columns |= {f"{band}_m": magnitudes[:, i] for i, band in enumerate(("j", "h", "ks"))}

@@ -18,9 +18,9 @@ from catalog.quality import LEAST_CONFIDENCE, OUT_OF_DOMAIN
 from catalog.stars import StarBatch
 from models.forward.bands import BAND_NAMES
 from models.forward.flux_residuals import flux_residuals, variables_of
+from models.forward.inference.uncertainty import correlations, flux_information, inverse, with_parallax
 from models.forward.model import ForwardModel
 from models.forward.parameters import PARAMETERS, TYPE
-from models.forward.uncertainty import correlations, flux_information, inverse, with_parallax
 
 BASIC_CUT = 8
 """quality_flags below this pass the paper's basic reliability cut."""

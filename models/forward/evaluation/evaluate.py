@@ -32,7 +32,7 @@ from models.forward.evaluation.truth import read_bounds, read_truth
 from models.forward.evaluation.unseen import BLOCK, other_sources, star_batches
 from models.forward.model import load
 from models.forward.parameters import PARAMETERS, TYPE
-from models.forward.sample import SampleStars
+from models.forward.training.sample import SampleStars
 from models.forward.version import ForwardVersion
 from models.learning.held_out import sample_of
 from models.spec import Configuration

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float
 from models.evaluation.drawing import Drawing
 from models.evaluation.page import Section
 from models.evaluation.statistics import Spread, median_correlations, without_nan
-from models.forward.calibration import reliability
-from models.forward.confidence import BAD, GOOD, TOLERANCE
+from models.forward.confidence.calibration import reliability
+from models.forward.confidence.confidence import BAD, GOOD, TOLERANCE
 from models.forward.evaluation import comparison_figures, flux_figures, quality_figures, sky_figures, tables
 from models.forward.evaluation.clusters import Cluster, cluster_numbers, clusters_of
 from models.forward.evaluation.comparison import choices, compared, differences, flux_residual_numbers, truth_choices

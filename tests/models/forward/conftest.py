@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from models.forward.bands import N_BANDS, WAVELENGTHS
-from models.forward.confidence_training import SurveyStars
+from models.forward.confidence.confidence_training import SurveyStars
 from models.forward.flux_model import FluxModel
-from models.forward.inference import Estimates
-from models.forward.observations import KnownLabels, Observations
+from models.forward.inference.inference import Estimates
+from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.parameters import logarithmic
-from models.forward.training_settings import training_settings
+from models.forward.training.training_settings import training_settings
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
 

@@ -16,11 +16,11 @@ from catalog.schema.label_forward import LABEL_FORWARD, MISSING_BANDS
 from catalog.spectra import layout_of
 from catalog.stars import StarBatch
 from ingest.sky.wavelengths import ln_black_body
-from models.forward import flux_vectors
 from models.forward import model as forward
 from models.forward.bands import FLUX_UNIT, N_BANDS, WAVELENGTHS, XP_WAVELENGTHS
 from models.forward.flux_model import FluxModel
 from models.forward.label_rows import lower_triangular
+from models.forward.observed import flux_vectors
 from models.forward.triangles import unpacked
 from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion

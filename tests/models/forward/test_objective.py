@@ -5,9 +5,9 @@ import torch
 from sklearn.mixture import GaussianMixture
 
 from models.forward.bands import WAVELENGTHS
-from models.forward.bounds import Bounds
+from models.forward.inference.bounds import Bounds
 from models.forward.objective import LabelPrior, PopulationPrior, StarObjective
-from models.forward.observations import KnownLabels
+from models.forward.observed.observations import KnownLabels
 from models.forward.parameters import EXT, XI, linear, logarithmic
 from models.forward.type_prior import TypePrior
 

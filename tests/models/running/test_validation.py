@@ -14,7 +14,7 @@ from catalog.database import Database, Role
 from catalog.errors import RunError
 from catalog.runs import Run, claim_chunk, complete_run, create_run, open_chunks, write_chunk
 from catalog.schema.model_run import NO_LABEL
-from models.forward.sample import held_out
+from models.forward.training.sample import held_out
 from models.running.commands import command
 from models.running.validation import Validation, validate_run
 
