@@ -146,8 +146,13 @@ def _fluxes(stars: FittedStars, wavelengths: Float[np.ndarray, " bands"]) -> Col
 
 
 def lower_triangular(whitening: Float64[Tensor, "n bands bands"]) -> Float64[Tensor, "n bands bands"]:
-    """The lower triangular matrices that whiten alike, |L x| the same for every x: as Cholesky's are, whose rows look at no later band."""
-    return torch.linalg.qr(whitening.flip(2))[1].flip(1, 2)
+    """The lower triangular matrices that whiten alike, |L x| the same for every x: as Cholesky's are, whose rows look at no later band.
+
+    Rows and columns of missing bands are zero, here as there.
+    """
+    # A column of zeros would let QR put other bands' shares into its row: a missing band is one apart from all others while it lasts.
+    apart = torch.diag_embed((whitening == 0).all(1).to(whitening))
+    return torch.linalg.qr((whitening + apart).flip(2))[1].flip(1, 2) * (1 - apart.sum(1))[:, :, None]
 
 
 def _fit(stars: FittedStars) -> Columns:
