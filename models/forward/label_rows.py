@@ -73,7 +73,7 @@ def label_rows(
     columns: Columns = {"source_id": stars.source_id}
     columns |= _labels(stars.estimates) | _fluxes(stars, wavelengths) | _fit(stars) | _judgement(judged)
     columns["quality_flags"] = quality_flags(stars, judged.confidence, ln_prior_cut)
-    finite = np.ones(n, bool)
+    finite, wrong = np.ones(n, bool), {}
     nulls: dict[str, Any] = {}
     for field, column in zip(_FIELDS, _COLUMNS, strict=True):
         if field.dtype.kind == "f":
@@ -83,11 +83,12 @@ def label_rows(
             if column.nullable:
                 nulls[field.name] = ~there
             else:
+                wrong[field.name] = ~there
                 finite &= there
     nulls["outside_domain"] = np.full(n, judged.out_of_domain is None)
     rows = Rows(_FIELDS, columns, nulls)
     no_label = [
-        NoLabel(int(stars.source_id[i]), "not_finite", f"loss {float(stars.estimates.loss[i]):g}, chi2 {float(stars.estimates.chi2[i]):g}")
+        NoLabel(int(stars.source_id[i]), "not_finite", "not finite: " + ", ".join(name for name, there in wrong.items() if there[i]))
         for i in np.flatnonzero(~finite)
     ]
     return (rows if finite.all() else rows.take(finite)), finite, no_label
