@@ -73,21 +73,23 @@ def label_rows(
     columns: Columns = {"source_id": stars.source_id}
     columns |= _labels(stars.estimates) | _fluxes(stars, wavelengths) | _fit(stars) | _judgement(judged)
     columns["quality_flags"] = quality_flags(stars, judged.confidence, ln_prior_cut)
-    finite = np.ones(n, bool)
+    finite: Bool[np.ndarray, " n"] = np.ones(n, bool)
+    wrong: dict[str, Bool[np.ndarray, " n"]] = {}
     nulls: dict[str, Any] = {}
     for field, column in zip(_FIELDS, _COLUMNS, strict=True):
         if field.dtype.kind == "f":
             with np.errstate(over="ignore", invalid="ignore"):
                 columns[field.name] = columns[field.name].astype(field.dtype)
-            there = np.isfinite(columns[field.name]).reshape(n, -1).all(axis=1)
+            there: Bool[np.ndarray, " n"] = np.asarray(np.isfinite(columns[field.name]).reshape(n, -1).all(axis=1))
             if column.nullable:
                 nulls[field.name] = ~there
             else:
+                wrong[field.name] = ~there
                 finite &= there
     nulls["outside_domain"] = np.full(n, judged.out_of_domain is None)
     rows = Rows(_FIELDS, columns, nulls)
     no_label = [
-        NoLabel(int(stars.source_id[i]), "not_finite", f"loss {float(stars.estimates.loss[i]):g}, chi2 {float(stars.estimates.chi2[i]):g}")
+        NoLabel(int(stars.source_id[i]), "not_finite", "not finite: " + ", ".join(name for name, there in wrong.items() if there[i]))
         for i in np.flatnonzero(~finite)
     ]
     return (rows if finite.all() else rows.take(finite)), finite, no_label
