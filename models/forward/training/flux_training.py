@@ -98,7 +98,7 @@ class _Training:
         start_network(self.model, observed, labels, self.stars.variables, torch.nonzero(self.good)[:, 0])
         if self.model.has_xi:  # one curve for all stars first: neither xi nor its slope has a gradient while both are zero
             self.first_slope = self.model.extinction_slope.detach().clone()
-            self.model.extinction_slope.detach().zero_()
+            self.model.extinction_slope.requires_grad_(False).zero_()
         self.model.to(device)
         self.cap = float(settings["chi2_cap"]) * self.model.n_bands
         self.penalty, self.clip = float(settings["weight_penalty"]), float(settings["gradient_clip"])
