@@ -157,8 +157,8 @@ class _Training:
                 self.model, self.stars, chosen, steps=int(self.settings["joint_steps"]), gauge=bool(self.settings["gauge_steps"]), cap=self.cap,
                 generator=self.generator,
             )  # fmt: skip
-        if phase.opens_xi:
-            figures["xi"] = fit_slope(self.model, self.stars, chosen, self.wavelengths, self.first_slope)
+        if phase.opens_xi:  # of all stars: self-cleaning takes most reddened ones out of a small sample
+            figures["xi"] = fit_slope(self.model, self.stars, torch.arange(len(self.stars)), self.wavelengths, self.first_slope)
         figures |= self.objective(chosen)
         if phase.cleans:
             found = self.outliers()
