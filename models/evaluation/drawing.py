@@ -52,6 +52,13 @@ class Drawing:
         return content.getvalue()
 
 
+def nothing(figure: Figure) -> None:
+    """Say that there is no star to draw."""
+    axis = figure.subplots()
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, "no star to draw", ha="center", va="center", transform=axis.transAxes)
+
+
 def column_density(
     axis: Axes, x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], x_range: tuple[float, float], y_range: tuple[float, float]
 ) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from models.evaluation.drawing import BLUE, GREY, LINES, RED, Drawing, central_range, column_density
+from models.evaluation.drawing import BLUE, GREY, LINES, RED, Drawing, central_range, column_density, nothing
 from models.evaluation.statistics import scatter
 from models.forward.evaluation.comparison import differences
 from models.forward.evaluation.estimates import EstimatedStars
@@ -46,6 +46,9 @@ def corner_figure(
     shown = {each: found[each] for each in PARAMETERS if each in found and np.isfinite(found[each]).sum() > 1}
 
     def paint(figure: Figure) -> None:
+        if not shown:
+            nothing(figure)
+            return
         axes = figure.subplots(len(shown), len(shown), squeeze=False, sharex="col")
         ranges = {each: central_range(values, 0.97, symmetric=True) for each, values in shown.items()}
         for row, (below, y) in enumerate(shown.items()):
@@ -150,6 +153,9 @@ def types_figure(name: str, title: str, stars: EstimatedStars, reference: Refere
     said = [label for label in TYPE if label in reference.parameters()]
 
     def paint(figure: Figure) -> None:
+        if not said:
+            nothing(figure)
+            return
         axes = figure.subplots(1, len(said), squeeze=False)[0]
         for axis, label in zip(axes, said, strict=True):
             difference = differences(stars, reference, label).difference
@@ -174,6 +180,9 @@ def pull_figure(name: str, title: str, stars: EstimatedStars, reference: Referen
     said = reference.parameters()
 
     def paint(figure: Figure) -> None:
+        if not said:
+            nothing(figure)
+            return
         axes = figure.subplots(1, len(said), squeeze=False)[0]
         x = np.linspace(-5, 5, 201)
         for axis, parameter in zip(axes, said, strict=True):
@@ -205,6 +214,9 @@ def by_magnitude_figure(
     edges = np.arange(8.0, 18.1, 1.0)
 
     def paint(figure: Figure) -> None:
+        if not said:
+            nothing(figure)
+            return
         axes = figure.subplots(1, len(said), squeeze=False)[0]
         for axis, parameter in zip(axes, said, strict=True):
             column = PARAMETERS.index(parameter)

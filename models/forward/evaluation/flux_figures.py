@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.evaluation.drawing import BLUE, RED, Drawing, column_density
+from models.evaluation.drawing import BLUE, RED, Drawing, column_density, nothing
 from models.evaluation.statistics import scatter
 from models.forward.bands import BAND_NAMES, N_XP, WAVELENGTHS
 from models.forward.evaluation.estimates import EstimatedStars
@@ -45,8 +45,11 @@ def bands_figure(name: str, title: str, stars: EstimatedStars, among: Bool[np.nd
     """Median and width of the residuals in every band."""
 
     def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         values = stars.residuals[among].astype(np.float64)
+        if not np.isfinite(values).any():
+            nothing(figure)
+            return
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         has = np.isfinite(values).any(axis=0)
         middle, low, high, width = (np.full(values.shape[1], np.nan) for _ in range(4))
         low[has], middle[has], high[has] = np.nanpercentile(values[:, has], (16, 50, 84), axis=0)

@@ -95,7 +95,7 @@ class _Training:
         start_network(self.model, observed, labels, self.stars.variables, torch.nonzero(self.good)[:, 0])
         if self.model.has_xi:  # one curve for all stars first: xi stays zero as long as its slope is
             self.first_slope = self.model.extinction_slope.detach().clone()
-            self.model.extinction_slope.detach().zero_()
+            self.model.extinction_slope.requires_grad_(False).zero_()
         self.model.to(device)
         self.cap = float(settings["chi2_cap"]) * self.model.n_bands
         self.penalty, self.clip = float(settings["weight_penalty"]), float(settings["gradient_clip"])
@@ -137,8 +137,6 @@ class _Training:
         chosen = self.chosen(phase)
         if self.optimiser is None and phase.learns_network:
             self.optimiser = optimiser_of(self.model, phase)
-        if phase.opens_xi and self.epoch == 0:
-            self.model.extinction_slope.detach().copy_(self.first_slope)
         epochs, batches = self.epochs(phase), self.batches(phase)
         if self.epoch == 0 and phase.learns_network:
             self.loss = math.nan
@@ -151,6 +149,8 @@ class _Training:
             if self.checkpoint is not None and self.checkpoint.due():
                 self.checkpoint.save(self.state())
         figures: dict[str, Any] = {"phase": phase.number, "stars": len(chosen), "epochs": epochs, "retreats": self.retreats}
+        if phase.opens_xi:
+            self.model.extinction_slope.detach().copy_(self.first_slope)
         if phase.joint:
             figures["joint_fit"] = fit_jointly(
                 self.model, self.stars, chosen, steps=int(self.settings["joint_steps"]), gauge=bool(self.settings["gauge_steps"]), cap=self.cap,

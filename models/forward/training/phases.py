@@ -36,7 +36,7 @@ class Phase:
     """One phase: ``epochs`` passes through its stars, more where they are so few that these are less than ``least_steps`` of the network.
 
     ``network_rate`` 0 holds the network. ``star_steps``: of Adam, all in one pass. ``cleans``: self-cleaning follows. ``least_temperature``: what stars' chi_f^2 are divided by,
-    and by more while the network fits them worse than that; 0: by nothing. ``joint``: the joint fit ends it. ``opens_xi``: slopes of the extinction curve are learnt from here on.
+    and by more while the network fits them worse than that; 0: by nothing. ``joint``: the joint fit ends it. ``opens_xi``: at its end the extinction curve gets a slope by xi.
     """
 
     number: int

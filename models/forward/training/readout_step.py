@@ -59,19 +59,18 @@ class ReadoutEquations:
             product = left.reshape(len(flux), -1).T @ (units[:, :, None] * units[:, None, :]).reshape(len(flux), -1)
             self.curvature += product.reshape(bands, bands, width, width).permute(0, 2, 1, 3).double()
 
-    def step(self, anchor: Float[Tensor, "bands units"], stiffness: float, damping: float) -> Float[Tensor, "bands features"]:
+    def step(
+        self, anchor: Float[Tensor, "bands features"], stiffness: Float[Tensor, "bands features"], damping: float
+    ) -> Float[Tensor, "bands features"]:
         """The step in (weights, bias, R), ``damping`` times the diagonal added to the curvature.
 
-        ``anchor``: where the weights are held with the curvature ``stiffness``, less where they are.
+        ``anchor``: where the unknowns are held with the curvature ``stiffness``, less where they are.
         """
         size = self.gradient.numel()
         matrix = self.curvature.reshape(size, size)
         matrix = (matrix + matrix.T) / 2
-        held, force = torch.zeros_like(self.gradient), self.gradient.clone()
-        units = anchor.shape[1]
-        held[:, :units] = stiffness
-        force[:, :units] -= stiffness * anchor
-        diagonal = matrix.diagonal() * damping + held.reshape(-1) + 1e-12 * matrix.diagonal().max()
+        force = self.gradient - stiffness * anchor
+        diagonal = matrix.diagonal() * damping + stiffness.reshape(-1) + 1e-12 * matrix.diagonal().max()
         solution, _ = torch.linalg.solve_ex(matrix + torch.diag(diagonal), -force.reshape(-1))
         return solution.reshape(self.gradient.shape)
 
@@ -102,4 +101,6 @@ def take_step(model: FluxModel, step: Float[Tensor, "bands features"]) -> None:
     extinction = torch.exp(model.ln_extinction)
     model.ln_extinction.copy_(torch.log(torch.maximum(extinction + step[:, units + 1], extinction / LARGEST_FALL)))
     if model.has_xi:
-        model.extinction_slope.add_(model.slope_mask * step[:, units + 2] / extinction)
+        slope = model.extinction_slope + model.slope_mask * step[:, units + 2] / extinction
+        # The same slope in all bands would be another extinction, free of the reddening that is known: xi may change the shape alone.
+        model.extinction_slope.copy_(model.slope_mask * (slope - (model.slope_mask * slope).sum() / model.slope_mask.sum()))

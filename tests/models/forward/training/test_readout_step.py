@@ -40,7 +40,9 @@ def test_the_step_solves_the_whole_system(learnable_stars: Callable[..., Any]) -
     equations = ReadoutEquations.empty(model)
     for part in (slice(0, 5), slice(5, 12)):
         equations.add(problem.take(part), observed.take(part), variables[part], 0.0, with_curvature=True)
-    step = equations.step(torch.zeros_like(model.output.weight), 1.0, 0.0)
+    held = torch.zeros(12, 6).double()
+    held[:, :4] = 1.0
+    step = equations.step(torch.zeros_like(held), held, 0.0)
 
     names = ("output.weight", "output.bias", "ln_extinction")
     inside = {name: dict(model.named_parameters())[name] for name in names}
@@ -69,8 +71,6 @@ def test_the_step_solves_the_whole_system(learnable_stars: Callable[..., Any]) -
         total[place, place] = curvature[star] / 2
         force[:size] += net.T @ (white @ (model.flux(variables)[star] - observed.flux[star]))
         force[place] = slope[star] / 2
-    held = torch.zeros(bands, width).double()
-    held[:, :4] = 1.0
     total[range(size), range(size)] += held.reshape(-1)
     expected = torch.linalg.solve(total, -force)[:size].reshape(bands, width)
     assert torch.allclose(step, expected, rtol=1e-5, atol=1e-8)
@@ -98,7 +98,8 @@ def test_steps_with_the_stars_following_reach_the_joint_minimum(learnable_stars:
         equations = ReadoutEquations.empty(model)
         equations.add(problem, observed, variables, 0.0, with_curvature=True)
         assert equations.gradient.shape == (12, features_of(model))
-        take_step(model, equations.step(torch.zeros_like(model.output.weight), 1e-6, 1e-6))
+        none = torch.zeros_like(equations.gradient)
+        take_step(model, equations.step(none, none + 1e-6, 1e-6))
         variables = at_their_best(variables)
         values.append(float(problem.loss(variables).mean()))
     assert values[0] - values[-1] > 5
