@@ -279,6 +279,7 @@ def test_residuals_are_those_that_the_run_summed_up(run_id, kiel, trained, tmp_p
     assert done.returncode == 0, done.stderr
     assert "1 has no label" in done.stderr
     table = Table.read(done.stdout, format="ascii.ecsv")
+    assert table.meta["simulated"] is True, "the stars of this release are simulated"
     assert set(table["source_id"]) == {row[0] for row in rows}
     for source_id, _, worst, wavelength in rows:
         here = table[table["source_id"] == source_id]
