@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from models.forward.version import ForwardVersion
 
 MODEL = "forward"
+UNITS = {"teff": "K", "feh": "dex", "logg": "dex", "ext": "mag", "parallax": "mas"}
+"""Of scatter and bias."""
 
 version_option = click.option("--version", "number", type=int, default=None, help="Number of the version; default: the newest.")
 format_option = click.option(
@@ -126,7 +128,7 @@ def residuals(
         text = write_table(table, format_, out)
         click.echo(text if out is None else f"{out}: {len(table)} fluxes of {len(found.residuals.source_id)} stars.", nl=out is not None)
     for source_id, reason in found.without_label.items():
-        click.echo(f"{source_id} has no label in run {found.run.run_id}: {reason}.", err=True)
+        click.echo(f"{source_id} has no residuals in run {found.run.run_id}: {reason}.", err=True)
 
 
 @click.command(MODEL)
@@ -190,7 +192,9 @@ def _summary(numbers: dict[str, Any]) -> str:
         first = next(iter(numbers["truth"].values()))
         chosen.append((f"{first['words']}, {first['groups']['ordinary']['words']}", first["groups"]["ordinary"]["parameters"]))
     for words, parameters in chosen:
-        told = ", ".join(f"{name} {each['whole']['scatter']:.3g} ({each['whole']['bias']:+.2g})" for name, each in parameters.items())
+        told = ", ".join(
+            f"{name} {each['whole']['scatter']:.3g} {UNITS[name]} ({each['whole']['bias']:+.2g})" for name, each in parameters.items()
+        )
         lines.append(f"  {words}: {told or 'no star passes the cuts'}")
     return "\n".join(lines)
 

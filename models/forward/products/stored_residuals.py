@@ -28,7 +28,7 @@ MODEL = "forward"
 
 @dataclass(frozen=True, eq=False)
 class RunResiduals:
-    """The residuals of a run's stars, and the asked-for sources without a label in it, each with the reason.
+    """The residuals of a run's stars, and the asked-for sources of which it has none, each with the reason.
 
     ``simulated`` tells what kind of stars they are, whatever the version learnt from.
     """
@@ -85,6 +85,12 @@ def run_residuals(connection: psycopg.Connection, run_id: int | None, source_id:
     ids = np.array(sorted(labelled), np.int64)
     release = release_named(connection, run.release)
     parts = list(_residuals(connection, release, model, ids, labelled))
+    seen = {int(each) for part in parts for each in part.source_id}
+    without |= {each: "it has a label, but its spectrum is gone or cannot be fitted any more" for each in labelled if each not in seen}
+    if not seen:
+        raise DataError(
+            f"run {run_id} has labels, but the release no spectrum that can be fitted any more, of {', '.join(str(each) for each in labelled)}."
+        )
     whole = FluxResiduals(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(FluxResiduals)))
     return RunResiduals(run, release.simulated, stored, whole, without)
 

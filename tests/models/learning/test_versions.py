@@ -12,7 +12,7 @@ from catalog.database import Role
 from catalog.errors import UsageError
 from catalog.store.model_store import versions
 from catalog.version import ROOT
-from models.learning.versions import train_version
+from models.learning.versions import replaced, train_version
 
 TINY = {"steps": 60, "batch": 32, "widths": [20, 8]}
 
@@ -84,6 +84,19 @@ def test_a_wrong_setting_is_refused(case, stars) -> None:
     with pytest.raises(UsageError, match=message):
         train(stars, **settings)
     assert stored(stars) == []
+
+
+REPLACED = {
+    "a whole number for another is the same setting": ({"sigma": 4.0}, {"sigma": 4}, "{'sigma': 4.0}"),
+    "a number where a number or a word may stand": ({"zero_point": "none"}, {"zero_point": -0.03}, "{'zero_point': '-0.03'}"),
+    "what is not named stays": ({"a": 1, "b": [2]}, {"b": [3]}, "{'a': 1, 'b': [3]}"),
+}
+
+
+@pytest.mark.parametrize("case", REPLACED.values(), ids=REPLACED.keys())
+def test_a_setting_is_replaced(case) -> None:
+    configuration, settings, result = case
+    assert repr(replaced(configuration, settings)) == result
 
 
 def command(environment, *words, **kwargs):
