@@ -8,14 +8,14 @@ import copy
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from models.forward.flux_model import FluxModel
 from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.training.gauge import flux_values, gauge_step
 from models.forward.training.network_fit import capped
-from models.forward.training.readout_step import ReadoutEquations, features_of, take_step
+from models.forward.training.readout_step import ReadoutEquations, take_step
 from models.forward.training.training_stars import TrainingStars, tempered
 
 CURVATURE_STARS = 8_192
@@ -24,9 +24,6 @@ FIRST_DAMPING = 1e-4
 ANCHOR = 0.02
 """How far, by its prior's standard deviation, a weight of the last layer may go in these steps: they are for what many stars share, and a few hundred
 stars would otherwise be learnt by heart."""
-SLOPE_ANCHOR = 0.001
-"""The same of xi's slope of ln R. The slope starts as R(V) bends the curve; few stars have the reddening to say more, and from noise it would grow while
-xi shrinks, whose prior then costs less."""
 SMALL_GAIN = 0.01
 """An accepted step that lowers the mean objective by less is the last."""
 GAUGE_ROUNDS = 5
@@ -50,36 +47,11 @@ def fit_jointly(
     return figures
 
 
-class _Anchor:
-    """Where the last layer and the slopes were, and how strongly they are held there."""
-
-    def __init__(self, model: FluxModel) -> None:
-        self.weight = model.output.weight.detach().clone()
-        self.slope = model.extinction_slope.detach().clone() if model.has_xi else None
-
-    def cost(self, model: FluxModel) -> float:
-        """What the objective of all stars has beside theirs."""
-        value = float(((model.output.weight.detach() - self.weight) ** 2).sum()) / ANCHOR**2
-        return value if self.slope is None else value + float(((model.extinction_slope.detach() - self.slope) ** 2).sum()) / SLOPE_ANCHOR**2
-
-    def terms(self, model: FluxModel) -> tuple[Float[Tensor, "bands features"], Float[Tensor, "bands features"]]:
-        """The way back to where they were, and its curvature, in the unknowns of the readout step."""
-        back = torch.zeros(model.n_bands, features_of(model), dtype=torch.float64, device=self.weight.device)
-        stiffness = torch.zeros_like(back)
-        units = self.weight.shape[1]
-        back[:, :units], stiffness[:, :units] = (self.weight - model.output.weight.detach()).double(), ANCHOR**-2
-        if self.slope is not None:
-            extinction = torch.exp(model.ln_extinction.detach()).double()
-            back[:, units + 2] = (self.slope - model.extinction_slope.detach()).double() * extinction
-            stiffness[:, units + 2] = (SLOPE_ANCHOR * extinction) ** -2
-        return back, stiffness
-
-
-def _objective(model: FluxModel, stars: TrainingStars, index: Int[Tensor, " m"], temperature: float, cap: float, anchor: _Anchor) -> float:
+def _objective(model: FluxModel, stars: TrainingStars, index: Int[Tensor, " m"], temperature: float, cap: float, anchor: Tensor) -> float:
     """Mean of L_star with chi_f^2 divided by the temperature and capped, and the anchor's share."""
     chi2, loss = stars.measured(model, index)
     value = (loss - chi2 + capped(chi2 / temperature, cap)).mean()
-    return float(value) + anchor.cost(model) / len(index)
+    return float(value) + float(((model.output.weight.detach() - anchor) ** 2).sum()) / ANCHOR**2 / len(index)
 
 
 def _descend(
@@ -87,12 +59,12 @@ def _descend(
 ) -> list[float]:
     """Gauss-Newton steps with all stars following; a step that does not lower the objective is taken back and damped more."""
     subset = index[torch.randperm(len(index), generator=generator)[:CURVATURE_STARS].sort().values]
-    anchor, damping = _Anchor(model), FIRST_DAMPING
+    anchor, damping = model.output.weight.detach().clone(), FIRST_DAMPING
     seen = [_objective(model, stars, index, temperature, cap, anchor)]
     for _ in range(steps):
         equations = _equations(model, stars, index, subset, temperature, cap)
         kept, variables = copy.deepcopy(model.state_dict()), stars.variables.clone()
-        take_step(model, equations.step(*anchor.terms(model), damping))
+        take_step(model, equations.step((anchor - model.output.weight.detach()).double(), ANCHOR**-2, damping))
         stars.refine(model, index, temperature)
         value = _objective(model, stars, index, temperature, cap, anchor)
         if value < seen[-1]:
