@@ -198,3 +198,16 @@ def test_kiel_test_with_arguments_runs_pytest_alone_and_its_counts_come_last(tmp
     assert "1 failed, 1 passed" in done.stdout.splitlines()[-1]
     assert "== mypy" not in done.stderr
     assert done.stderr.rstrip().endswith("failed: pytest (see above).")
+
+
+def test_the_whole_suite_runs_on_workers_which_give_each_file_to_one_of_them(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        tests = "".join(f"def test_{number}(): print('worker', os.environ['PYTEST_XDIST_WORKER'], '{name}')\n" for number in range(4))
+        (tmp_path / f"test_{name}.py").write_text(f"import os\n\n{tests}")
+    done = kiel(
+        "test", *kiel_main.WHOLE_SUITE, "-q", "-rP", "--noconftest", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 passed" in done.stdout.splitlines()[-1]
+    workers = {line for line in done.stdout.splitlines() if line.startswith("worker ")}
+    assert len(workers) == 2, "each file ran on one worker alone"

@@ -16,8 +16,8 @@ from models.forward.parameters import EXT, N_TYPE, PARALLAX, XI
 
 REFERENCE_WAVELENGTH = 550.0
 """nm."""
-FIRST_SLOPE = 0.1
-"""What the slope of xi starts as, times ln of the wavelength over the reference: about the change of shape from R(V) 3.1 to 3.4."""
+FIRST_SLOPE = 0.05
+"""What the slope of xi starts as, times ln of the wavelength over the reference: about the change of shape from R(V) 3.1 to 3.25."""
 
 
 class FluxModel(nn.Module):

@@ -73,21 +73,23 @@ def label_rows(
     columns: Columns = {"source_id": stars.source_id}
     columns |= _labels(stars.estimates) | _fluxes(stars, wavelengths) | _fit(stars) | _judgement(judged)
     columns["quality_flags"] = quality_flags(stars, judged.confidence, ln_prior_cut)
-    finite = np.ones(n, bool)
+    finite: Bool[np.ndarray, " n"] = np.ones(n, bool)
+    wrong: dict[str, Bool[np.ndarray, " n"]] = {}
     nulls: dict[str, Any] = {}
     for field, column in zip(_FIELDS, _COLUMNS, strict=True):
         if field.dtype.kind == "f":
             with np.errstate(over="ignore", invalid="ignore"):
                 columns[field.name] = columns[field.name].astype(field.dtype)
-            there = np.isfinite(columns[field.name]).reshape(n, -1).all(axis=1)
+            there: Bool[np.ndarray, " n"] = np.asarray(np.isfinite(columns[field.name]).reshape(n, -1).all(axis=1))
             if column.nullable:
                 nulls[field.name] = ~there
             else:
+                wrong[field.name] = ~there
                 finite &= there
     nulls["outside_domain"] = np.full(n, judged.out_of_domain is None)
     rows = Rows(_FIELDS, columns, nulls)
     no_label = [
-        NoLabel(int(stars.source_id[i]), "not_finite", f"loss {float(stars.estimates.loss[i]):g}, chi2 {float(stars.estimates.chi2[i]):g}")
+        NoLabel(int(stars.source_id[i]), "not_finite", "not finite: " + ", ".join(name for name, there in wrong.items() if there[i]))
         for i in np.flatnonzero(~finite)
     ]
     return (rows if finite.all() else rows.take(finite)), finite, no_label
@@ -146,8 +148,13 @@ def _fluxes(stars: FittedStars, wavelengths: Float[np.ndarray, " bands"]) -> Col
 
 
 def lower_triangular(whitening: Float64[Tensor, "n bands bands"]) -> Float64[Tensor, "n bands bands"]:
-    """The lower triangular matrices that whiten alike, |L x| the same for every x: as Cholesky's are, whose rows look at no later band."""
-    return torch.linalg.qr(whitening.flip(2))[1].flip(1, 2)
+    """The lower triangular matrices that whiten alike, |L x| the same for every x: as Cholesky's are, whose rows look at no later band.
+
+    Rows and columns of missing bands are zero, here as there.
+    """
+    # A column of zeros would let QR put other bands' shares into its row: a missing band is one apart from all others while it lasts.
+    apart = torch.diag_embed((whitening == 0).all(1).to(whitening))
+    return torch.linalg.qr((whitening + apart).flip(2))[1].flip(1, 2) * (1 - apart.sum(1))[:, :, None]
 
 
 def _fit(stars: FittedStars) -> Columns:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 
 from catalog.binary_copy import Rows, copy_fields
+from catalog.errors import DataError
 from catalog.releases import DataRelease
 from catalog.schema.label_forward import LABEL_FORWARD
 from catalog.spectra import Band
@@ -73,8 +74,12 @@ def read(
 
 
 def load(weights: bytes, configuration: Configuration, device: str = "cpu") -> "ForwardModel":
-    """The version of stored weights."""
-    return ForwardModel(ForwardVersion.from_bytes(weights, configuration), configuration, chosen_device(device))
+    """The version of stored weights; DataError if they are not whole or do not fit the configuration."""
+    version, place = ForwardVersion.from_bytes(weights, configuration), chosen_device(device)
+    try:
+        return ForwardModel(version, configuration, place)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise DataError(f"the classifiers or the domain of these weights are not whole: {error}") from error
 
 
 class ForwardModel:

@@ -54,9 +54,10 @@ class ForwardVersion:
 
     @classmethod
     def from_bytes(cls, weights: bytes, configuration: Mapping[str, Any]) -> "ForwardVersion":
-        """The version of stored weights; DataError if they do not fit the configuration."""
+        """The version of stored weights; DataError if they do not fit the configuration, or if a number of model or prior is not finite."""
         try:
             tensors = safetensors.torch.load(weights)
+            _assert_finite(tensors)
             wavelengths = tensors.pop("wavelengths").numpy()
             model = FluxModel(wavelengths, int(configuration["width"]), int(configuration["layers"]), xi=bool(configuration["xi"])).double()
             model.load_state_dict(_taken(tensors, "flux."))
@@ -64,7 +65,7 @@ class ForwardVersion:
             types = TypePrior(prior["weights"], prior["means"], prior["precisions"])
             cut = float(tensors.pop("ln_prior_cut"))
             sampling = {band: matrix.numpy() for band, matrix in _taken(tensors, "sampling.").items()}
-        except (SafetensorError, KeyError, RuntimeError) as error:
+        except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise DataError(f"these weights do not fit a forward model of this configuration: {error}") from error
         return cls(wavelengths, model.requires_grad_(False).eval(), types, cut, sampling, tensors)
 
@@ -72,3 +73,10 @@ class ForwardVersion:
 def _taken(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Take the tensors with this prefix out, without it."""
     return {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
+
+
+def _assert_finite(tensors: Mapping[str, Tensor]) -> None:
+    """ValueError where model, prior, matrices or cut have a number that is not finite: every star would be lost, or pass every cut."""
+    for name, tensor in tensors.items():
+        if (name.startswith(("flux.", "prior.", "sampling.")) or "." not in name) and not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} has numbers that are not finite")

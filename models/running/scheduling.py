@@ -50,7 +50,8 @@ def work(
     """Work on a run until it is complete, together with whoever else does; resuming is the same call.
 
     ``report`` hears of each finished attempt with the number of chunks left. RunError when a chunk fails MAX_FAILURES times (its reason
-    is in the message and in run_chunk); TransientError when the scheduler has no workers; UsageError when it is no address.
+    is in the message and in run_chunk); TransientError when the scheduler has no workers, at first or later on; UsageError when it is no
+    address.
     """
     started = time.monotonic()
     with database.connect(Role.WORKER, autocommit=True) as connection:
@@ -117,7 +118,7 @@ def _work_until_done(client: Client, database: Database, run_id: int, lease_seco
                 # Only chunks that others hold are left: wait for them, or for their leases to run out.
                 time.sleep(min(max(min(chunk.lease_left for chunk in left), 0.1), 1.0))
                 continue
-            finished = wait(list(running), return_when="FIRST_COMPLETED").done
+            finished = _next_finished(client, list(running))
             still_open = {chunk.chunk for chunk in left}
             for future in finished:
                 chunk_number = running.pop(future)
@@ -131,6 +132,26 @@ def _work_until_done(client: Client, database: Database, run_id: int, lease_seco
                         client.cancel(list(running))
                         raise RunError(f"chunk {chunk_number} of run {run_id} failed {MAX_FAILURES} times: {outcome.error}")
                 report(outcome, len(still_open))
+
+
+def _next_finished(client: Client, running: "list[Future[ChunkOutcome]]") -> "set[Future[ChunkOutcome]]":
+    """The attempts that ended next. A chunk may take as long as it will; TransientError where no worker is left that could end it."""
+    without_workers = False
+    while True:
+        try:
+            ended: set[Future[ChunkOutcome]] = wait(running, timeout=WAIT_FOR_WORKERS_SECONDS, return_when="FIRST_COMPLETED").done
+            return ended
+        except TimeoutError:
+            # One that died is started again in seconds: twice none, and the tasks would wait for ever.
+            scheduler = client.scheduler_info(n_workers=1)
+            if scheduler["workers"]:
+                without_workers = False
+            elif without_workers:
+                raise TransientError(
+                    f"no Dask worker is left at {scheduler['address']}; the run keeps the chunks that are done, and the same command goes on with the others."
+                ) from None
+            else:
+                without_workers = True
 
 
 def _outcome(future: "Future[ChunkOutcome]", chunk: int) -> ChunkOutcome:

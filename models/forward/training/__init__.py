@@ -9,6 +9,7 @@ network_fit     one step of the network (Eq. 12)
 training_stars  the stars with their parameters of the moment, read in blocks
 joint_fit       what ends a phase of network and stars: both at their joint minimum
 readout_step    Gauss-Newton steps of last layer and extinction curve with the stars eliminated
+extinction_shape    the slope of xi, from reddened stars
 gauge           steps along directions that no flux can tell apart
 self_cleaning   which stars are at odds with the model that was learnt from them
 star_descent    the paper's optimisers of the stars, for its schedule

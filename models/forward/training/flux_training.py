@@ -20,6 +20,7 @@ from models.forward.flux_model import FluxModel
 from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, N_TYPE
 from models.forward.training.checkpoint import Checkpoint
+from models.forward.training.extinction_shape import LEAST_EXT, fit_slope, require_reddened
 from models.forward.training.joint_fit import fit_jointly
 from models.forward.training.network_fit import capped, network_step, optimiser_of, start_network, weight_norm
 from models.forward.training.phases import Phase, phases
@@ -79,13 +80,15 @@ class _Training:
     ) -> None:  # fmt: skip
         self.began = self.reported = time.monotonic()
         self.settings, self.seed, self.report, self.device, self.checkpoint = settings, seed, report, device, checkpoint
-        self.phases = phases(settings)
+        self.phases, self.wavelengths = phases(settings), wavelengths
         self.good = high_quality(observed, labels)
         if (found := int(self.good.sum())) < MINIMUM_STARS:
             raise DataError(
                 f"only {found} of {len(observed)} training stars have measurements of high quality (errors below 200 K, 0.2 dex and 0.1 mag, parallax "
                 f"above ten times its error): the forward model wants {MINIMUM_STARS} or more. Ingest more survey labels, parallaxes and reddening."
             )
+        if settings["xi"]:  # told before the training, not at its end
+            require_reddened(int((labels.ext > LEAST_EXT).sum()), len(observed))
         self.clean = torch.ones(len(observed), dtype=torch.bool)
         self.generator = torch.Generator().manual_seed(seed)  # draws the batches, on the CPU for every device
         self.model = FluxModel(wavelengths, int(settings["width"]), int(settings["layers"]), xi=bool(settings["xi"]))
@@ -93,9 +96,9 @@ class _Training:
             observed, labels, measured_variables(observed, labels, self.model.n_parameters).double(), settings, device
         )
         start_network(self.model, observed, labels, self.stars.variables, torch.nonzero(self.good)[:, 0])
-        if self.model.has_xi:  # one curve for all stars first: xi stays zero as long as its slope is
+        if self.model.has_xi:  # one curve for all stars first: neither xi nor its slope has a gradient while both are zero
             self.first_slope = self.model.extinction_slope.detach().clone()
-            self.model.extinction_slope.detach().zero_()
+            self.model.extinction_slope.requires_grad_(False).zero_()
         self.model.to(device)
         self.cap = float(settings["chi2_cap"]) * self.model.n_bands
         self.penalty, self.clip = float(settings["weight_penalty"]), float(settings["gradient_clip"])
@@ -137,8 +140,6 @@ class _Training:
         chosen = self.chosen(phase)
         if self.optimiser is None and phase.learns_network:
             self.optimiser = optimiser_of(self.model, phase)
-        if phase.opens_xi and self.epoch == 0:
-            self.model.extinction_slope.detach().copy_(self.first_slope)
         epochs, batches = self.epochs(phase), self.batches(phase)
         if self.epoch == 0 and phase.learns_network:
             self.loss = math.nan
@@ -156,6 +157,8 @@ class _Training:
                 self.model, self.stars, chosen, steps=int(self.settings["joint_steps"]), gauge=bool(self.settings["gauge_steps"]), cap=self.cap,
                 generator=self.generator,
             )  # fmt: skip
+        if phase.opens_xi:  # of all stars: self-cleaning takes most reddened ones out of a small sample
+            figures["xi"] = fit_slope(self.model, self.stars, torch.arange(len(self.stars)), self.wavelengths, self.first_slope)
         figures |= self.objective(chosen)
         if phase.cleans:
             found = self.outliers()

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from models.forward.flux_model import FluxModel
 from models.forward.observed.observations import KnownLabels, Observations
-from models.forward.parameters import EXT, N_TYPE, PARALLAX, TYPE, XI, linear
+from models.forward.parameters import EXT, N_TYPE, PARALLAX, TYPE, linear
 
 LEAST_EXT = 1e-4
 """Where an extinction ends that a zero point below would carry to zero."""
@@ -53,9 +53,6 @@ def flux_values(
     weight = observed.parallax_error**-2
     information[:, PARALLAX, PARALLAX] += weight
     gradient[:, PARALLAX] += weight * (values[:, PARALLAX] - observed.parallax)
-    if model.has_xi:
-        information[:, XI, XI] += 1
-        gradient[:, XI] += values[:, XI]
     information += 1e-3 * torch.eye(information.shape[1]).to(information)  # a parameter that nothing is known of stays where it is
     covariance = torch.linalg.inv(information)
     return values - (covariance @ gradient[..., None])[..., 0], covariance.diagonal(dim1=1, dim2=2)

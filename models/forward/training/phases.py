@@ -7,6 +7,8 @@
     5  the stars that are left, network and stars
     6  all stars' parameters, network held
 
+With xi, the slope of the extinction curve comes after all else of phase 5 (extinction_shape): until then all stars have one curve.
+
 Two schedules go through the same phases with the same objectives, so that what they reach can be compared. ``ours``: stars by the batched
 solver before each step of the network, which so descends the objective in which the stars are at their best already; the network by Adam with a
 cosine of the rate. ``paper``: gradient descent of both, with the rates, drops and steps of their Table 1.
@@ -36,7 +38,7 @@ class Phase:
     """One phase: ``epochs`` passes through its stars, more where they are so few that these are less than ``least_steps`` of the network.
 
     ``network_rate`` 0 holds the network. ``star_steps``: of Adam, all in one pass. ``cleans``: self-cleaning follows. ``least_temperature``: what stars' chi_f^2 are divided by,
-    and by more while the network fits them worse than that; 0: by nothing. ``joint``: the joint fit ends it. ``opens_xi``: slopes of the extinction curve are learnt from here on.
+    and by more while the network fits them worse than that; 0: by nothing. ``joint``: the joint fit ends it. ``opens_xi``: the slope of the extinction curve is learnt at its end.
     """
 
     number: int

@@ -5,7 +5,8 @@ second derivatives of the sum of chi_f^2 by (w, bias, R) are, for each star, the
 and cost no more than a few matrix products. With C^-1 the inverse covariance of a star's fluxes, J their derivatives by the star's own parameters
 and H the curvature of L_star, the matrix over bands is C^-1 - C^-1 J H^-1 J^T C^-1: what is left for the network once the star has moved to its
 best place (Golub & Pereyra 1973, variable projection). Fluxes know a star's place better than its labels do, so descent with stars in alternation
-creeps where network and all stars would have to move together, as along the zero point and scale of extinction; this step goes there.
+creeps where network and all stars would have to move together, as along the zero point and scale of extinction; this step goes there. xi, zero
+until all of this is done (extinction_shape), has no part in it.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch import Tensor
 from models.forward.flux_model import FluxModel
 from models.forward.objective import StarObjective
 from models.forward.observed.observations import Observations
-from models.forward.parameters import EXT, N_TYPE, XI
+from models.forward.parameters import EXT, N_TYPE
 from models.forward.training.network_fit import cap_weight
 
 LARGEST_FALL = 3.0
@@ -77,29 +78,26 @@ class ReadoutEquations:
 
 
 def features_of(model: FluxModel) -> int:
-    """Number of features: hidden units, 1, -ext, and with xi -ext tanh(xi)."""
-    return int(model.output.in_features) + (3 if model.has_xi else 2)
+    """Number of features: hidden units, 1, -ext."""
+    return int(model.output.in_features) + 2
 
 
 @torch.no_grad()
 def features(model: FluxModel, variables: Float[Tensor, "n p"]) -> Float[Tensor, "n features"]:
-    """What ln f of every band is linear in; in xi, as far as its effect is small."""
+    """What ln f of every band is linear in."""
     hidden = (variables[:, :N_TYPE] - model.centre) / model.scale
     for layer in model.hidden:
         hidden = torch.tanh(layer(hidden))
     ext = torch.exp(variables[:, EXT : EXT + 1])
-    shaped = [-ext * torch.tanh(variables[:, XI : XI + 1])] if model.has_xi else []
-    return torch.cat([hidden, torch.ones_like(ext), -ext, *shaped], dim=1)
+    return torch.cat([hidden, torch.ones_like(ext), -ext], dim=1)
 
 
 @torch.no_grad()
 def take_step(model: FluxModel, step: Float[Tensor, "bands features"]) -> None:
-    """Move the last layer, ln R and its slope, in place."""
+    """Move the last layer and ln R, in place."""
     step = step.to(model.output.weight)
     units = int(model.output.in_features)
     model.output.weight.add_(step[:, :units])
     model.output.bias.add_(step[:, units])
     extinction = torch.exp(model.ln_extinction)
     model.ln_extinction.copy_(torch.log(torch.maximum(extinction + step[:, units + 1], extinction / LARGEST_FALL)))
-    if model.has_xi:
-        model.extinction_slope.add_(model.slope_mask * step[:, units + 2] / extinction)

@@ -31,7 +31,8 @@ def test_of_what_makes_flux_vectors_ours_differs_from_the_papers_in_error_scalin
 @pytest.mark.parametrize("name", OF_FLUX_VECTORS)
 def test_the_models_page_tells_of_every_setting_of_the_flux_vectors(name: str) -> None:
     page = (ROOT / "docs" / "models" / "forward.md").read_text()
-    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    table = page[page.index("| setting | ours | paper |") :]  # columns of the label table, further up, may bear the same names
+    row = next(line for line in table.splitlines() if line.startswith(f"| `{name}` |"))
     ours, paper = (cell.strip(" `") for cell in row.split("|")[2:4])
     told = next(choice for choice in CHOICES if choice.name == name)
     for written, value in ((ours, told.ours), (paper, told.paper)):

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from catalog.binary_copy import Rows
-from catalog.errors import UsageError
+from catalog.errors import DataError, UsageError
 from catalog.quality import masks
 from catalog.releases import KNOWN_RELEASES
 from catalog.schema.label_forward import LABEL_FORWARD, MISSING_BANDS
@@ -209,9 +210,11 @@ def test_shares_of_chi2_add_up_and_the_worst_flux_is_the_worst(model: forward.Fo
 def test_matrices_by_eigenvalues_are_turned_into_triangles_that_whiten_alike() -> None:
     rng = np.random.default_rng(3)
     matrices = torch.from_numpy(rng.normal(size=(4, 7, 7)))
-    matrices[0, :, 2:4] = 0  # bands that are missing
+    for star, missing in ((0, slice(2, 4)), (1, slice(4, 7)), (2, slice(0, 2))):
+        matrices[star, :, missing] = matrices[star, missing] = 0
     triangles = lower_triangular(matrices)
     assert torch.equal(triangles, torch.tril(triangles))
+    assert not triangles[matrices.abs().amax(2) == 0].any(), "what one band adds to chi2 went to a missing one"
     x = torch.from_numpy(rng.normal(size=(4, 7, 5)))
     assert torch.allclose((triangles @ x).norm(dim=1), (matrices @ x).norm(dim=1), rtol=1e-12)
 
@@ -247,6 +250,38 @@ def test_labels_do_not_depend_on_the_batch_nor_on_the_order(
     assert labels["source_id"].tolist() == stars.spectra.source_id[order].tolist()
     for field in labels.fields:
         assert np.array_equal(labels[field.name], alone.labels[field.name][order], equal_nan=field.dtype.kind == "f"), field.name
+
+
+def test_a_star_without_finite_numbers_is_told_which_they_are(model: forward.ForwardModel, stars: StarBatch) -> None:
+    found = model.predict(changed(stars.take(slice(1)), 0, {"parallax": 1e30}))
+    (refused,) = found.no_label
+    assert refused.reason == "not_finite"
+    assert "loss" in refused.detail.split(": ")[1].split(", ") and len(refused.detail) < 200
+
+
+SPOILT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "no bytes of safetensors": ({}, {}),
+    "another width": ({}, {"width": 16}),
+    "a width that is none": ({}, {"width": None}),
+    "xi, which the weights lack": ({}, {"xi": True}),
+    "no prior": ({"prior.means": None}, {}),
+    "two cuts": ({"ln_prior_cut": torch.zeros(2)}, {}),
+    "a cut that is not a number": ({"ln_prior_cut": torch.tensor(torch.nan)}, {}),
+    "weights that are not numbers": ({"flux.output.weight": torch.full((N_BANDS, 32), torch.nan)}, {}),
+    "part of a domain": ({"domain.place.points": torch.zeros(9, 3)}, {}),
+    "part of a classifier": ({"confidence.teff.0.weight": torch.zeros(3)}, {}),
+}
+
+
+@pytest.mark.parametrize(("tensors", "settings"), SPOILT.values(), ids=SPOILT)
+def test_weights_that_are_not_whole_are_a_data_error(
+    model: forward.ForwardModel, tensors: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    whole = safetensors.torch.load(model.version.to_bytes())
+    left = {name: tensor for name, tensor in (whole | tensors).items() if tensor is not None}
+    weights = safetensors.torch.save(left) if tensors or settings else b"weights"
+    with pytest.raises(DataError, match="weights"):
+        forward.load(weights, dict(model.configuration) | settings)
 
 
 def test_residual_sums_count_the_bands_that_were_measured(model: forward.ForwardModel, stars: StarBatch, alone: Predictions) -> None:

@@ -104,6 +104,7 @@ def command(environment, *words, **kwargs):
     return subprocess.Popen(arguments, cwd=ROOT, env=environment | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True, **kwargs)
 
 
+@pytest.mark.timeout(240)  # it waits for what another process says, which may die unheard
 def test_a_killed_training_repeated_ends_like_an_undisturbed_one(stars, database_url_env) -> None:
     words = ("train", "scatter_vae", "--preset", "short", "--set", "steps=1500", "--set", "batch=32", "--set", "widths=[20,8]", "--json")
     killed = command(database_url_env, *words, stderr=subprocess.PIPE)

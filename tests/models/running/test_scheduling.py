@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from catalog.database import Database, Role
 from catalog.errors import RunError, TransientError, UsageError
@@ -148,6 +149,19 @@ def test_a_scheduler_that_is_not_there_is_a_passing_fault(database: Database, ru
     monkeypatch.setattr("models.running.scheduling.WAIT_FOR_WORKERS_SECONDS", 1)
     with pytest.raises(TransientError, match=r"tcp://127\.0\.0\.1:9"):
         work(database, run.run_id, scheduler="tcp://127.0.0.1:9")
+
+
+def test_workers_that_all_leave_end_the_command_with_the_reason_instead_of_a_wait_for_ever(
+    database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.running.scheduling.WAIT_FOR_WORKERS_SECONDS", 1)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(TransientError, match=r"no Dask worker is left at \S+; .* goes on with the others"),
+    ):
+        work(database, run.run_id, scheduler=cluster.scheduler_address, report=lambda outcome, left: cluster.scale(0))
+    assert 1 <= chunks_done(database, run) < STARS // CHUNK
+    assert work(database, run.run_id, workers=1).run.state == "complete"
 
 
 @pytest.mark.parametrize("address", ["tcp:nonsense", "carrier-pigeon://host:1"])

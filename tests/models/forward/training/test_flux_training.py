@@ -144,6 +144,12 @@ def test_too_few_good_stars_are_told(learnable_stars: Callable[..., Stars], quic
         trained(few, quick_settings)
 
 
+def test_too_few_reddened_stars_for_xi_are_told_before_the_training(stars: Stars, quick_settings: dict[str, Any]) -> None:
+    blue = replace(stars, labels=replace(stars.labels, ext=0.5 * stars.labels.ext.clamp(max=0.3)))
+    with pytest.raises(DataError, match="only 0 of 400 training stars have ext above"):
+        trained(blue, {**quick_settings, "xi": True})
+
+
 def test_an_objective_that_runs_away_every_time_is_told(stars: Stars, quick_settings: dict[str, Any]) -> None:
     with pytest.raises(RunError, match="ran away 6 times in phase 1"):
         trained(stars, {**quick_settings, "network_rate": 1e3})
@@ -169,11 +175,14 @@ def test_stars_without_reddening_or_with_missing_bands_are_learnt_from(
     assert found.metrics["phases"][-1]["median_chi2"] < 12
 
 
-def test_xi_is_zero_until_the_clean_stars_are_learnt(learnable_stars: Callable[..., Stars], quick_settings: dict[str, Any]) -> None:
+def test_the_slope_of_xi_comes_after_all_else_of_the_clean_stars(
+    learnable_stars: Callable[..., Stars], quick_settings: dict[str, Any]
+) -> None:
     stars = learnable_stars(300)
     found = trained(stars, {**quick_settings, "xi": True, "least_steps_clean": 0})
     assert found.variables.shape[1] == 6
     assert float(found.flux_model.extinction_slope.abs().max()) > 0
+    assert [each["phase"] for each in found.metrics["phases"] if "xi" in each] == [5]
     assert float(found.variables[:, 5].abs().max()) < 4
 
 
