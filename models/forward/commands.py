@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from models.forward.version import ForwardVersion
 
 MODEL = "forward"
+UNITS = {"teff": "K", "feh": "dex", "logg": "dex", "ext": "mag", "parallax": "mas"}
+"""Of scatter and bias."""
 
 version_option = click.option("--version", "number", type=int, default=None, help="Number of the version; default: the newest.")
 format_option = click.option(
@@ -68,7 +70,7 @@ def predict(
 ) -> None:  # fmt: skip
     """Predicted fluxes of stars with these parameters in every band, W m-2 nm-1, and R, the optical depth per unit of extinction."""
     from models.forward.products.figures import predicted_figure
-    from models.forward.products.predicted_flux import grid, predicted_flux, write_table
+    from models.forward.products.predicted_flux import grid, predicted_flux, write_file, write_table
 
     with open_database(settings()).connect(Role.WORKER) as connection:
         version = version_of(connection, MODEL, number)
@@ -80,7 +82,7 @@ def predict(
     table = found.table()
     table.meta = {"model": MODEL, "version": version.version, "trained_on": version.trained_on}
     if plot is not None:
-        _write(plot, predicted_figure(found, words_of(version)).png)
+        write_file(plot, predicted_figure(found, words_of(version)).png)
     outside = int((~found.inside).sum())
     if as_json:
         rows = [
@@ -112,21 +114,21 @@ def residuals(
     source_ids: tuple[int, ...], run_id: int | None, format_: Literal["csv", "ecsv"], out: Path | None, plot: Path | None, as_json: bool
 ) -> None:
     """Predicted and observed fluxes of labelled stars, and their differences in units of the errors, recomputed from version and labels."""
-    from models.forward.products.predicted_flux import write_table
+    from models.forward.products.predicted_flux import write_file, write_table
     from models.forward.products.stored_residuals import residuals_figure, run_residuals
 
     with open_database(settings()).connect(Role.WORKER) as connection:
         found = run_residuals(connection, run_id, source_ids)
     table = found.table()
     if plot is not None:
-        _write(plot, residuals_figure(found).png)
+        write_file(plot, residuals_figure(found).png)
     if as_json:
         report({**table.meta, "without_label": dict(found.without_label), "rows": _rows(table)}, "", as_json)
     else:
         text = write_table(table, format_, out)
         click.echo(text if out is None else f"{out}: {len(table)} fluxes of {len(found.residuals.source_id)} stars.", nl=out is not None)
     for source_id, reason in found.without_label.items():
-        click.echo(f"{source_id} has no label in run {found.run.run_id}: {reason}.", err=True)
+        click.echo(f"{source_id} has no residuals in run {found.run.run_id}: {reason}.", err=True)
 
 
 @click.command(MODEL)
@@ -158,6 +160,7 @@ def evaluate(
 ) -> None:
     """Measure a version on stars that it has not learnt from, keep the numbers with it, and write a page with the paper's figures."""
     from models.forward.evaluation.evaluate import Request, evaluate_version
+    from models.forward.products.predicted_flux import write_file
 
     database = open_database(settings())
     with database.connect(Role.WORKER) as connection:
@@ -170,7 +173,7 @@ def evaluate(
         ]
         measured = evaluate_version(connection, version, request, named + "".join(given) + f" --others {others}", _told_now_and_then())
     page = out or settings().home / "evaluations" / f"{MODEL}_{version.version}.html"
-    _write(page, measured.page.html().encode())
+    write_file(page, measured.page.html().encode())
     numbers = measured.evaluation.numbers
     if as_json:
         report({"model": MODEL, "version": version.version, "page": str(page), "evaluation": numbers}, "", as_json)
@@ -190,7 +193,9 @@ def _summary(numbers: dict[str, Any]) -> str:
         first = next(iter(numbers["truth"].values()))
         chosen.append((f"{first['words']}, {first['groups']['ordinary']['words']}", first["groups"]["ordinary"]["parameters"]))
     for words, parameters in chosen:
-        told = ", ".join(f"{name} {each['whole']['scatter']:.3g} ({each['whole']['bias']:+.2g})" for name, each in parameters.items())
+        told = ", ".join(
+            f"{name} {each['whole']['scatter']:.3g} {UNITS[name]} ({each['whole']['bias']:+.2g})" for name, each in parameters.items()
+        )
         lines.append(f"  {words}: {told or 'no star passes the cuts'}")
     return "\n".join(lines)
 
@@ -217,21 +222,15 @@ def _rows(table: "Table") -> list[dict[str, Any]]:
 def draw_version(connection: psycopg.Connection, version: ModelVersion, folder: Path) -> list[Path]:
     """Write the paper's figures 12 to 15 of a version and its extinction curve (CSV and ECSV) into a folder; the files."""
     from models.forward.products.figures import version_figures
-    from models.forward.products.predicted_flux import extinction_table, write_table
+    from models.forward.products.predicted_flux import extinction_table, write_file, write_table
 
     model = loaded(connection, version)
     files = []
     for drawing in version_figures(model, words_of(version)):
-        files.append(_write(folder / f"{drawing.name}.png", drawing.png))
+        files.append(write_file(folder / f"{drawing.name}.png", drawing.png))
     table = extinction_table(model)
     table.meta = {"model": MODEL, "version": version.version, "trained_on": version.trained_on}
     for format_ in ("csv", "ecsv"):
         write_table(table, format_, path := folder / f"extinction_curve.{format_}")
         files.append(path)
     return files
-
-
-def _write(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path

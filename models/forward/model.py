@@ -30,7 +30,7 @@ from models.forward.run_figures import run_figures
 from models.forward.settings import chosen
 from models.forward.training.sample import ForwardSample, read_sample
 from models.forward.training.training import train
-from models.forward.training.training_settings import PRESETS, training_settings
+from models.forward.training.training_settings import PRESETS, check_settings, training_settings
 from models.forward.version import ForwardVersion
 from models.inputs import NoLabel
 from models.numerics.devices import CPU, chosen_device, device_class
@@ -61,7 +61,8 @@ def configuration(release: DataRelease, preset: str) -> dict[str, Any]:
 
 
 def sample(connection: psycopg.Connection, release: DataRelease, configuration: Configuration, seed: int) -> ForwardSample:
-    """The stars with survey labels, split by seed."""
+    """The stars with survey labels, split by seed; UsageError for settings that no training can have."""
+    check_settings(configuration)
     return read_sample(connection, release, configuration, seed)
 
 

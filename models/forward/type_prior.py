@@ -26,6 +26,7 @@ class TypePrior(nn.Module):
     _from_centre: Tensor
     _joined: Tensor
     _pull_at_centre: Tensor
+    _curvatures: Tensor
 
     def __init__(self, weights: Float[Tensor, " k"], means: Float[Tensor, "k 3"], precisions: Float[Tensor, "k 3 3"]) -> None:
         super().__init__()
@@ -39,6 +40,8 @@ class TypePrior(nn.Module):
         self.register_buffer("_centre", centre, persistent=False)
         self.register_buffer("_from_centre", (means - centre).T.contiguous(), persistent=False)
         self.register_buffer("_joined", precisions.permute(1, 2, 0).flatten(1).contiguous(), persistent=False)
+        # Rows of nine numbers lie in memory now this way, now that, and their sums' last bits with them; sixteen always lie alike.
+        self.register_buffer("_curvatures", nn.functional.pad(precisions.flatten(1), (0, 16 - N_TYPE**2)), persistent=False)
         self.register_buffer("_pull_at_centre", torch.einsum("kij,ki->jk", precisions, means - centre).flatten(), persistent=False)
 
     @classmethod
@@ -72,7 +75,7 @@ class TypePrior(nn.Module):
         share = torch.exp(parts - ln_density[:, None])  # (n, k)
         by_component = pull.transpose(1, 2)
         gradient = -torch.bmm(share[:, None], by_component)[:, 0]
-        curvature = (share @ self.precisions.flatten(1)).view(-1, N_TYPE, N_TYPE)
+        curvature = (share @ self._curvatures)[:, : N_TYPE**2].reshape(-1, N_TYPE, N_TYPE)
         excess = torch.bmm(share[:, None] * pull, by_component) - gradient[:, :, None] * gradient[:, None, :]
         return ln_density, gradient, curvature, excess
 

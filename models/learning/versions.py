@@ -63,11 +63,15 @@ def configuration_sha256(model: str, configuration: Configuration, sample: Sampl
 
 
 def replaced(configuration: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with some settings replaced by others of the same type."""
+    """The configuration with some settings replaced by others of the same type: 4 counts as 4.0, and a number as its word where a word is wanted."""
+    found = dict(configuration)
     for name, value in settings.items():
         if name not in configuration:
             raise UsageError(f"there is no setting {name!r}; there are {', '.join(configuration)}.")
         old = configuration[name]
-        if type(value) is not type(old) and not (isinstance(old, float) and type(value) is int):
+        if type(value) in (int, float) and isinstance(old, str | float):
+            value = type(old)(value)
+        if type(value) is not type(old):
             raise UsageError(f"the setting {name} is a {type(old).__name__} such as {old!r}, not {value!r}.")
-    return {**configuration, **settings}
+        found[name] = value
+    return found

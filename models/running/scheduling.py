@@ -143,11 +143,12 @@ def _next_finished(client: Client, running: "list[Future[ChunkOutcome]]") -> "se
             return ended
         except TimeoutError:
             # One that died is started again in seconds: twice none, and the tasks would wait for ever.
-            if client.scheduler_info(n_workers=1)["workers"]:
+            scheduler = client.scheduler_info(n_workers=1)
+            if scheduler["workers"]:
                 without_workers = False
             elif without_workers:
                 raise TransientError(
-                    f"no Dask worker is left at {client.scheduler.address}; the run keeps the chunks that are done, and the same command goes on with the others."
+                    f"no Dask worker is left at {scheduler['address']}; the run keeps the chunks that are done, and the same command goes on with the others."
                 ) from None
             else:
                 without_workers = True

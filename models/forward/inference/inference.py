@@ -16,14 +16,14 @@ from torch import Tensor
 from models.forward.flux_model import FluxModel
 from models.forward.inference.bounds import Bounds
 from models.forward.inference.fitting import STARS, finish
-from models.forward.inference.minima import distinct_minima
+from models.forward.inference.minima import Minima, distinct_minima
 from models.forward.inference.search import Searcher
 from models.forward.inference.uncertainty import in_linear_units, inverse, with_parallax
 from models.forward.objective import PopulationPrior, StarObjective
 from models.forward.observed.observations import Observations
 from models.forward.parameters import N_TYPE, linear
 from models.forward.version import ForwardVersion
-from models.numerics.least_squares import tiles
+from models.numerics.least_squares import Minimum, tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +105,12 @@ def _infer(solver: _Solver, observed: Observations) -> Estimates:
     observed = observed.to(device=device, dtype=torch.float64)
     found = solver.searcher.search(observed.to(dtype=torch.float32))
     points = found.points
-    minima = distinct_minima(points.variables, points.value, points.curvature, points.converged)
     objective = StarObjective(solver.model, observed, solver.prior, solver.bounds)
-    best = finish(objective, points.take((torch.arange(len(observed), device=device), minima.best)))
-    rivals = torch.nonzero(minima.second >= 0)[:, 0]
-    second = finish(objective, points.take((rivals, minima.second[rivals])), rivals)
-    first = best.take(rivals)
-    lower = second.value < first.value  # float32 may have ranked two of nearly equal loss wrongly
-    best.put(rivals[lower], second.take(lower))
-    second.put(lower, first.take(lower))
+    minima, finished = _finished(objective, points)
+    rows = torch.arange(len(observed), device=device)
+    best = finished.take((rows, minima.best))
+    rivals = rows[minima.second >= 0]
+    second = finished.take((rivals, minima.second[rivals]))
     runner_up, delta = torch.full_like(best.variables, torch.nan), torch.full_like(best.value, torch.nan)
     runner_up[rivals], delta[rivals] = second.variables, second.value - best.value[rivals]
     variables = best.variables
@@ -137,3 +134,18 @@ def _infer(solver: _Solver, observed: Observations) -> Estimates:
         covariance=inverse(information),
     )
     return Estimates(*(getattr(estimates, each.name).cpu() for each in fields(Estimates)))
+
+
+def _finished(objective: StarObjective, points: Minimum) -> tuple[Minima, Minimum]:
+    """The distinct minima among k points of each star, finished in float64; of the other points nothing is left.
+
+    They are told apart again afterwards: float32 may rank two of nearly equal loss wrongly, and stop at two places of one flat valley.
+    """
+    n, k = points.value.shape
+    first = distinct_minima(points.variables, points.value, points.curvature, points.converged)
+    finished = Minimum.at(points.variables.double().flatten(0, 1)).grouped(k)
+    best = (torch.arange(n, device=first.best.device), first.best)
+    finished.put(best, finish(objective, points.take(best)))
+    star, place = torch.nonzero(first.others, as_tuple=True)
+    finished.put((star, place), finish(objective, points.take((star, place)), star))
+    return distinct_minima(finished.variables, finished.value, finished.curvature, finished.converged), finished

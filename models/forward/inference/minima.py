@@ -21,11 +21,12 @@ HOPELESS = 50.0
 
 @dataclass(frozen=True, eq=False)
 class Minima:
-    """Of each star: which start won, how many distinct minima there are, which start found the second (-1: none)."""
+    """Of each star: which start won, how many distinct minima there are, which start found the second (-1: none), which found any but the first."""
 
     best: Int[Tensor, " n"]
     count: Int[Tensor, " n"]
     second: Int[Tensor, " n"]
+    others: Bool[Tensor, "n k"]
 
 
 def distinct_minima(
@@ -40,7 +41,7 @@ def distinct_minima(
     others = kept.clone()
     others[:, 0] = False
     second = order.gather(1, others.int().argmax(1, keepdim=True))[:, 0]
-    return Minima(order[:, 0], kept.sum(1), torch.where(others.any(1), second, -1))
+    return Minima(order[:, 0], kept.sum(1), torch.where(others.any(1), second, -1), torch.zeros_like(others).scatter(1, order, others))
 
 
 def worth_following(

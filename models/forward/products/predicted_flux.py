@@ -110,6 +110,16 @@ def extinction_table(version: ForwardVersion) -> Table:
     return table
 
 
+def write_file(path: Path, content: bytes) -> Path:
+    """Write a file, with its folder; UsageError where it cannot stand there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}): name another file, or make room.") from error
+    return path
+
+
 def write_table(table: Table, format_: Literal["csv", "ecsv"], to: Path | None) -> str:
     """The table as text, written to a file if one is named; CSV keeps names and numbers only, ECSV units and words too."""
     import io
@@ -117,6 +127,5 @@ def write_table(table: Table, format_: Literal["csv", "ecsv"], to: Path | None) 
     text = io.StringIO()
     table.write(text, format=f"ascii.{format_}", **({"delimiter": ","} if format_ == "ecsv" else {}))
     if to is not None:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(text.getvalue())
+        write_file(to, text.getvalue().encode())
     return text.getvalue()

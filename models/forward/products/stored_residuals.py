@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from psycopg import sql
 
 from catalog.errors import DataError, UsageError
-from catalog.releases import release_named
+from catalog.releases import DataRelease, release_named
 from catalog.runs import Run, read_run
 from catalog.statements import statement
 from catalog.store.model_store import LoadableVersion, read_version
@@ -28,9 +28,13 @@ MODEL = "forward"
 
 @dataclass(frozen=True, eq=False)
 class RunResiduals:
-    """The residuals of a run's stars, and the asked-for sources without a label in it, each with the reason."""
+    """The residuals of a run's stars, and the asked-for sources of which it has none, each with the reason.
+
+    ``simulated`` tells what kind of stars they are, whatever the version learnt from.
+    """
 
     run: Run
+    simulated: bool
     version: LoadableVersion
     residuals: FluxResiduals
     without_label: Mapping[int, str]
@@ -49,7 +53,7 @@ class RunResiduals:
             table[name].unit = units.Unit("W m-2 nm-1")
         table["residual"] = found.normalised[star, band]
         table["residual"].description = "Predicted minus observed flux over the error of the observation (Eq. 2 included)"
-        table.meta = {"model": self.version.model, "version": self.version.version, "run": self.run.run_id, "simulated": self.run.simulated}
+        table.meta = {"model": self.version.model, "version": self.version.version, "run": self.run.run_id, "simulated": self.simulated}
         return table
 
 
@@ -79,16 +83,27 @@ def run_residuals(connection: psycopg.Connection, run_id: int | None, source_id:
     if not labelled:
         raise DataError(f"run {run_id} has no label of {', '.join(f'{each} ({why})' for each, why in without.items())}.")
     ids = np.array(sorted(labelled), np.int64)
-    parts = list(_residuals(connection, run, model, ids, labelled))
+    release = release_named(connection, run.release)
+    parts = list(_residuals(connection, release, model, ids, labelled))
+    seen = {int(each) for part in parts for each in part.source_id}
+    without |= {each: "it has a label, but its spectrum is gone or cannot be fitted any more" for each in labelled if each not in seen}
+    if not seen:
+        raise DataError(
+            f"run {run_id} has labels, but the release no spectrum that can be fitted any more, of {', '.join(str(each) for each in labelled)}."
+        )
     whole = FluxResiduals(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(FluxResiduals)))
-    return RunResiduals(run, stored, whole, without)
+    return RunResiduals(run, release.simulated, stored, whole, without)
 
 
 def _residuals(
-    connection: psycopg.Connection, run: Run, model: ForwardModel, ids: Int64[np.ndarray, " n"], labelled: Mapping[int, Sequence[float]]
+    connection: psycopg.Connection,
+    release: DataRelease,
+    model: ForwardModel,
+    ids: Int64[np.ndarray, " n"],
+    labelled: Mapping[int, Sequence[float]],
 ) -> Iterator[FluxResiduals]:
     """Block by block, of the stars that the version can see."""
-    for batch in read_stars(connection, release_named(connection, run.release), int(ids[0]), int(ids[-1]), only=ids):
+    for batch in read_stars(connection, release, int(ids[0]), int(ids[-1]), only=ids):
         vectors = model.vectors(batch)
         here = batch.spectra.source_id[vectors.kept]
         yield flux_residuals(model.version, here, vectors.observations, np.array([labelled[int(each)] for each in here], np.float64))
@@ -123,7 +138,7 @@ def residuals_figure(found: RunResiduals) -> Drawing:
         axes[0, 0].legend(fontsize=8)
         axes[-1, 0].set_xlabel("wavelength [nm]")
 
-    kind = "Simulated stars" if found.run.simulated else "Real stars"
+    kind = "Simulated stars" if found.simulated else "Real stars"
     more = "" if shown == len(found.residuals.source_id) else f" The first {shown} stars."
     caption = f"Observed and predicted fluxes, and residuals (predicted minus observed) over the errors, recomputed from the labels.{more}"
     title = f"Flux residuals of run {found.run.run_id}, {MODEL} version {found.version.version}. {kind}."

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from catalog.errors import TransientError
+
 INTERVAL = 20.0
 """Seconds between two writes; what a killed training loses at most."""
 
@@ -37,11 +39,18 @@ class Checkpoint:
         return time.monotonic() - self._written >= self.interval
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace what is kept."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Replace what is kept; TransientError where the disk does not take it, with what was kept before still there."""
         new = self.path.with_suffix(f".{os.getpid()}.new")
-        torch.save(state, new)
-        new.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state, new)
+            new.replace(self.path)
+        except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError
+            if new.exists():
+                new.unlink()
+            raise TransientError(
+                f"the training's state could not be written to {self.path} ({error}): free some room, or set KIEL_HOME to a larger disk, and train again."
+            ) from error
         self._written = time.monotonic()
 
     def discard(self) -> None:

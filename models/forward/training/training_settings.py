@@ -1,9 +1,13 @@
 """The settings of a training, ours and the paper's side by side, beside those of the model itself (models/forward/settings.py)."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from catalog.errors import UsageError
+from models.forward.confidence.classifier_fit import BALANCES
 from models.forward.settings import Choice
+from models.forward.training.phases import SCHEDULES
 
 PRESETS = ("full", "short")
 TRAINING_CHOICES: tuple[Choice, ...] = (
@@ -31,6 +35,24 @@ TRAINING_CHOICES: tuple[Choice, ...] = (
     Choice("cleaning_binaries", True, False, "Whether stars that two equal stars explain better than one are cleaned away too."),
 )  # fmt: skip
 _SHORT: dict[str, Any] = {"least_steps_network": 800, "least_steps_high_quality": 600, "least_steps_clean": 1_000}
+_COUNTS = (
+    "width", "layers", "batch", "prior_components", "confidence_batch", "confidence_plateau", "confidence_patience", "confidence_epochs",
+)  # fmt: skip
+_SHARES = ("held_out_share", "ln_prior_share", "confidence_dropout")
+_OF_EITHER_SIGN = ("two_mass_norm_dg", "unwise_norm_dg")
+_WORDS = {"schedule": SCHEDULES, "confidence_balance": BALANCES}
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """UsageError for a value that no training can have, told before stars are read and not after hours of learning."""
+    for name, value in settings.items():
+        if name in _WORDS and value not in _WORDS[name]:
+            raise UsageError(f"the forward model has no {name} {value!r}; there are {', '.join(_WORDS[name])}.")
+        if isinstance(value, bool | str) or name in _OF_EITHER_SIGN:
+            continue
+        if not math.isfinite(value) or value < (1 if name in _COUNTS else 0) or (name in _SHARES and value >= 1):
+            wanted = "1 or more" if name in _COUNTS else "at least 0 and below 1" if name in _SHARES else "a finite number, 0 or more"
+            raise UsageError(f"the setting {name} is {wanted}, not {value!r}.")
 
 
 def training_settings(preset: str, column: str = "ours") -> dict[str, Any]:

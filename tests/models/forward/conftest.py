@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ingest.sky.make import SkySettings, make_sky
 from models.forward.bands import N_BANDS, WAVELENGTHS
 from models.forward.confidence.confidence_training import SurveyStars
 from models.forward.flux_model import FluxModel
@@ -21,6 +23,14 @@ from models.forward.type_prior import TypePrior
 from models.forward.version import ForwardVersion
 
 DrawStars = Callable[..., SurveyStars]
+
+
+@pytest.fixture(scope="session")
+def small_sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a simulated sky of 420 stars, bright enough that many have measurements of high quality. To be read; who adds files copies it."""
+    folder = tmp_path_factory.mktemp("small") / "sky"
+    make_sky(SkySettings(stars=420, seed=11, max_g=15.5), folder, workers=1)
+    return folder
 
 
 @pytest.fixture(scope="session")

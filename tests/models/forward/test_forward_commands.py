@@ -6,6 +6,7 @@ The version is poor (some hundred stars, seconds of training); what is tested is
 import csv
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +18,26 @@ import pytest
 from astropy.table import Table
 
 from catalog.database import Database, Role
+from catalog.errors import DataError
 from catalog.releases import add_release
 from catalog.settings import settings
 from catalog.store.model_store import version_of
+from catalog.store.star_store import read_stars
 from ingest.linking.release_links import link_release
 from ingest.load import add_paths
-from ingest.sky.make import SkySettings, make_sky
 from kiel_main import main
+from models.forward import commands
 from models.forward.bands import BAND_NAMES, N_BANDS
 from models.forward.evaluation.evaluate import Request, evaluate_version
 from models.forward.parameters import PARAMETERS
+from models.forward.products import stored_residuals
 from models.learning.versions import train_version
 
 TINY = {
-    "epochs_network": 1, "epochs_high_quality": 1, "epochs_clean": 1, "least_steps_network": 150, "least_steps_high_quality": 30,
-    "least_steps_clean": 40, "prior_components": 4, "batch": 32, "training_labels": "reference_label/everywhere", "confidence_epochs": 10,
+    "epochs_network": 1, "epochs_high_quality": 1, "epochs_clean": 1, "least_steps_network": 300, "least_steps_high_quality": 30,
+    "least_steps_clean": 40, "prior_components": 4, "batch": 64, "training_labels": "reference_label/everywhere", "confidence_epochs": 10,
+    "joint_steps": 2,
 }  # fmt: skip
-STARS = 320
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,10 @@ class Catalogue:
 
 
 @pytest.fixture(scope="module")
-def trained(catalogue: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    """A small simulated sky in a catalogue, and one version of the forward model, learnt from a set of labels that all ordinary stars have."""
+def trained(catalogue: Database, small_sky: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+    """A small simulated sky in a catalogue, and one version of the forward model, learnt from a set of labels that most ordinary stars have."""
     folder = tmp_path_factory.mktemp("evaluated")
-    make_sky(SkySettings(stars=STARS, seed=3, max_g=14.5), folder / "sky", workers=1)
+    shutil.copytree(small_sky, folder / "sky")
     labels = label_set(
         folder / "sky" / "truth.parquet", folder / "sky" / "surveys" / "everywhere.csv"
     )  # simulated rows come from a sky's folder only
@@ -79,8 +83,9 @@ def sky_files(sky: Path) -> list[Path]:
 
 
 def label_set(truth: Path, file: Path) -> Path:
-    """The labels of a perfect survey, as an operator's table: types with noise, distances, A_V and clusters."""
+    """The labels of a perfect survey, as an operator's table: types with noise, distances, A_V and clusters. It has not seen every fifth star."""
     rows = [row for row in pq.read_table(truth).to_pylist() if row["kind"] == "star"]
+    rows = [row for number, row in enumerate(rows) if number % 5]
     noise = np.random.default_rng(0).normal(size=(len(rows), 3))
     with file.open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -276,8 +281,9 @@ def test_residuals_are_those_that_the_run_summed_up(run_id, kiel, trained, tmp_p
     words = [word for row in rows for word in ("--source-id", row[0])]
     done = kiel("model", "residuals", "forward", *words, "--source-id", 1, "--format", "ecsv", "--plot", tmp_path / "residuals.png")
     assert done.returncode == 0, done.stderr
-    assert "1 has no label" in done.stderr
+    assert "1 has no residuals in run" in done.stderr
     table = Table.read(done.stdout, format="ascii.ecsv")
+    assert table.meta["simulated"] is True, "the stars of this release are simulated"
     assert set(table["source_id"]) == {row[0] for row in rows}
     for source_id, _, worst, wavelength in rows:
         here = table[table["source_id"] == source_id]
@@ -288,6 +294,31 @@ def test_residuals_are_those_that_the_run_summed_up(run_id, kiel, trained, tmp_p
     assert (tmp_path / "residuals.png").read_bytes().startswith(b"\x89PNG")
     assert kiel("model", "residuals", "forward", "--source-id", 1).returncode == 1
     assert kiel("model", "residuals", "forward", "--source-id", 1, "--run", 999).returncode != 0
+
+
+def test_every_number_of_the_summary_has_its_unit() -> None:
+    parameters = {name: {"whole": {"scatter": 1.5, "bias": -0.25}} for name in PARAMETERS}
+    numbers = {
+        "held_out": 3, "held_out_beyond": 2, "others": 1, "simulated": True,
+        "references": {"r": {"words": "R", "groups": {"validated": {"parameters": parameters}}}},
+    }  # fmt: skip
+    said = commands._summary(numbers).splitlines()[1]
+    assert said.split(": ")[1].split(", ") == [
+        "teff 1.5 K (-0.25)", "feh 1.5 dex (-0.25)", "logg 1.5 dex (-0.25)", "ext 1.5 mag (-0.25)", "parallax 1.5 mas (-0.25)",
+    ]  # fmt: skip
+
+
+def test_a_labelled_star_whose_spectrum_is_gone_is_told(run_id, trained, monkeypatch) -> None:
+    with trained.database.connect(Role.WORKER) as connection:
+        ids = [row[0] for row in connection.execute("SELECT source_id FROM store.label_forward ORDER BY source_id LIMIT 2").fetchall()]
+        first_alone = lambda *where, only, **how: read_stars(*where, only=only[:1], **how)  # noqa: E731
+        monkeypatch.setattr(stored_residuals, "read_stars", first_alone)
+        found = stored_residuals.run_residuals(connection, run_id, ids)
+        assert set(found.without_label) == {ids[1]}
+        assert "its spectrum is gone" in found.without_label[ids[1]]
+        monkeypatch.setattr(stored_residuals, "read_stars", lambda *where, **how: iter(()))
+        with pytest.raises(DataError, match="no spectrum that can be fitted"):
+            stored_residuals.run_residuals(connection, run_id, ids)
 
 
 def test_an_evaluation_reads_survey_and_dust_but_writes_only_its_numbers(page, trained) -> None:

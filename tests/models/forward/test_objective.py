@@ -1,5 +1,6 @@
 """The objective's terms against automatic differentiation, term by term."""
 
+import numpy as np
 import pytest
 import torch
 from sklearn.mixture import GaussianMixture
@@ -10,6 +11,7 @@ from models.forward.objective import LabelPrior, PopulationPrior, StarObjective
 from models.forward.observed.observations import KnownLabels
 from models.forward.parameters import EXT, XI, linear, logarithmic
 from models.forward.type_prior import TypePrior
+from models.numerics.threads import one_thread
 
 
 def objective_of(kind, version, observed, truth):
@@ -108,3 +110,18 @@ def test_draws_follow_the_prior_and_its_cut_leaves_a_thousandth_out():
     assert torch.equal(drawn[:5], prior.draw(20_000, torch.Generator().manual_seed(2))[:5])
     cut = prior.quantile(0.001, torch.Generator().manual_seed(3))
     assert (prior.ln_density(drawn) < cut).double().mean() == pytest.approx(0.001, abs=0.001)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_types_prior_does_not_depend_on_its_place_in_the_batch_to_the_last_bit(dtype: torch.dtype) -> None:
+    random = np.random.default_rng(4)
+    means = random.normal([5.5, -0.3, 4.0], [0.8, 0.3, 0.8], (16, 3))
+    factors = random.normal(size=(16, 3, 3))
+    precisions = factors @ factors.transpose(0, 2, 1) + 4 * np.eye(3)
+    prior = TypePrior(*(torch.from_numpy(each).to(dtype) for each in (np.full(16, 1 / 16), means, precisions)))
+    types = torch.from_numpy(random.normal([5.5, -0.3, 4.0], [0.8, 0.3, 0.8], (272, 3))).to(dtype)
+    with one_thread():
+        whole = prior.ln_density_terms(types)
+        for first in range(1, 16):
+            part = prior.ln_density_terms(types[first : first + 256].clone())
+            assert all(torch.equal(a, b[first : first + 256]) for a, b in zip(part, whole, strict=True)), first

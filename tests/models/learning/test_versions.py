@@ -12,7 +12,7 @@ from catalog.database import Role
 from catalog.errors import UsageError
 from catalog.store.model_store import versions
 from catalog.version import ROOT
-from models.learning.versions import train_version
+from models.learning.versions import replaced, train_version
 
 TINY = {"steps": 60, "batch": 32, "widths": [20, 8]}
 
@@ -86,11 +86,25 @@ def test_a_wrong_setting_is_refused(case, stars) -> None:
     assert stored(stars) == []
 
 
+REPLACED = {
+    "a whole number for another is the same setting": ({"sigma": 4.0}, {"sigma": 4}, "{'sigma': 4.0}"),
+    "a number where a number or a word may stand": ({"zero_point": "none"}, {"zero_point": -0.03}, "{'zero_point': '-0.03'}"),
+    "what is not named stays": ({"a": 1, "b": [2]}, {"b": [3]}, "{'a': 1, 'b': [3]}"),
+}
+
+
+@pytest.mark.parametrize("case", REPLACED.values(), ids=REPLACED.keys())
+def test_a_setting_is_replaced(case) -> None:
+    configuration, settings, result = case
+    assert repr(replaced(configuration, settings)) == result
+
+
 def command(environment, *words, **kwargs):
     arguments = [sys.executable, "-m", "kiel_main", "model", *words]
     return subprocess.Popen(arguments, cwd=ROOT, env=environment | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True, **kwargs)
 
 
+@pytest.mark.timeout(240)  # it waits for what another process says, which may die unheard
 def test_a_killed_training_repeated_ends_like_an_undisturbed_one(stars, database_url_env) -> None:
     words = ("train", "scatter_vae", "--preset", "short", "--set", "steps=1500", "--set", "batch=32", "--set", "widths=[20,8]", "--json")
     killed = command(database_url_env, *words, stderr=subprocess.PIPE)

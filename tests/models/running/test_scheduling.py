@@ -155,9 +155,11 @@ def test_workers_that_all_leave_end_the_command_with_the_reason_instead_of_a_wai
     database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.running.scheduling.WAIT_FOR_WORKERS_SECONDS", 1)
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-        with pytest.raises(TransientError, match=r"no Dask worker is left at \S+; .* goes on with the others"):
-            work(database, run.run_id, scheduler=cluster.scheduler_address, report=lambda outcome, left: cluster.scale(0))
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(TransientError, match=r"no Dask worker is left at \S+; .* goes on with the others"),
+    ):
+        work(database, run.run_id, scheduler=cluster.scheduler_address, report=lambda outcome, left: cluster.scale(0))
     assert 1 <= chunks_done(database, run) < STARS // CHUNK
     assert work(database, run.run_id, workers=1).run.state == "complete"
 

@@ -10,6 +10,7 @@ from models.forward.bands import N_XP
 from models.forward.inference.bounds import Bounds
 from models.forward.inference.fitting import fit_stars
 from models.forward.inference.inference import Estimates, infer
+from models.forward.inference.minima import APART
 from models.forward.objective import LabelPrior, PopulationPrior, StarObjective
 from models.forward.observed.observations import KnownLabels, Observations
 from models.forward.parameters import EXT, PARALLAX, linear
@@ -168,3 +169,7 @@ def test_a_second_answer_is_told(black_bodies, observe):
     objective = StarObjective(version.flux_model, observed, PopulationPrior(version.type_prior), Bounds.around(version.type_prior, 5))
     delta = (objective.loss(found.runner_up) - found.loss)[several]
     assert delta == pytest.approx(found.runner_up_delta[several], abs=1e-6)
+    _, _, curvature = objective.terms(found.variables)
+    apart = found.runner_up - found.variables
+    rise = 0.5 * torch.einsum("ni,nij,nj->n", apart, curvature, apart)[several]
+    assert (rise > APART).all(), "the second answer is the first one again"

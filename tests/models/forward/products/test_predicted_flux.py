@@ -1,8 +1,11 @@
 """Fluxes for parameters: those of the model itself, with what was not learnt marked and nonsense refused; tracks of the paper's figures."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from astropy.table import Table
 
 from catalog.errors import UsageError
 from models.forward.bands import FLUX_UNIT, WAVELENGTHS
@@ -110,3 +113,9 @@ def test_the_figures_of_a_version_say_which_it_is() -> None:
     assert [each.name.split("_")[1] for each in drawings] == ["12", "13", "14", "15"]
     assert all("Version 7, simulated stars." in each.title for each in drawings)
     assert drawings[3].png.startswith(b"\x89PNG")
+
+
+def test_a_place_where_no_file_can_stand_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_table(Table({"a": [1]}), "csv", tmp_path / "file" / "table.csv")

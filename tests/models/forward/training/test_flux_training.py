@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from catalog.errors import DataError, RunError
+from catalog.errors import DataError, RunError, TransientError
 from models.forward.observed.observations import KnownLabels
 from models.forward.training.checkpoint import Checkpoint
 from models.forward.training.flux_training import FluxTraining, train_flux_model
@@ -205,3 +205,18 @@ def test_both_schedules_end_near_the_same_objectives(
     for objective in ("L_star", "L_model"):
         assert paper[4][objective] < 0.1 * paper[0][objective]
         assert ours[4][objective] < paper[4][objective] < 2.0 * ours[4][objective], objective
+
+
+def test_a_disk_that_takes_no_state_is_told_and_keeps_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Checkpoint(tmp_path / "training.checkpoint")
+    kept.save({"done": 1})
+
+    def full(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TransientError, match="could not be written"):
+        kept.save({"done": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["training.checkpoint"]
+    assert kept.load() == {"done": 1}

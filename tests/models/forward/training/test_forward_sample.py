@@ -1,6 +1,7 @@
 """The sample of the forward model read from a small simulated sky: who learns, who is held out, and what each star brings along."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,18 @@ from catalog.store.star_store import read_stars
 from ingest.linking.link import link_surveys
 from ingest.linking.two_mass import join_two_mass
 from ingest.load import add_paths
-from ingest.sky.make import SkySettings, make_sky
 from models.forward.model import configuration
 from models.forward.observed.flux_vectors import flux_vectors
 from models.forward.training.sample import ForwardSample, SampleStars, held_out, read_sample
 
-STARS = 350
 SEED = 3
 
 
 @pytest.fixture(scope="module")
-def sky(catalogue: Database, tmp_path_factory: pytest.TempPathFactory) -> tuple[Database, DataRelease]:
+def sky(catalogue: Database, small_sky: Path) -> tuple[Database, DataRelease]:
     """A catalogue with a simulated sky, linked."""
-    folder = tmp_path_factory.mktemp("sample") / "sky"
-    make_sky(SkySettings(STARS, 11), folder, workers=1)
     add_release(catalogue, "sim_dr3")
-    add_paths(catalogue, "sim_dr3", [folder], work=True)
+    add_paths(catalogue, "sim_dr3", [small_sky], work=True)
     link_surveys(catalogue, "sim_dr3")
     join_two_mass(catalogue, "sim_dr3")
     with catalogue.connect(Role.WORKER) as connection:

@@ -3,8 +3,11 @@
 import pytest
 
 from catalog.errors import UsageError
+from catalog.releases import KNOWN_RELEASES
+from models.forward.model import configuration
+from models.forward.settings import CHOICES
 from models.forward.training.phases import phases
-from models.forward.training.training_settings import PRESETS, TRAINING_CHOICES, training_settings
+from models.forward.training.training_settings import PRESETS, TRAINING_CHOICES, check_settings, training_settings
 
 
 def test_the_paper_s_schedule_is_its_table() -> None:
@@ -36,3 +39,26 @@ def test_every_preset_has_every_setting_of_one_kind() -> None:
 def test_what_there_is_not_is_told(call: object, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         call()  # type: ignore[operator]
+
+
+WRONG = {
+    "a network without units": ("width", -3, "width is 1 or more, not -3"),
+    "no stars in a batch": ("batch", 0, "batch is 1 or more"),
+    "all stars held out": ("held_out_share", 1.0, "held_out_share is at least 0 and below 1"),
+    "a rate that is no number": ("network_rate", float("nan"), "network_rate is a finite number"),
+    "a negative error": ("independent_error", -0.1, "independent_error is a finite number, 0 or more"),
+    "an unknown balance": ("confidence_balance", "mine", "no confidence_balance 'mine'; there are weights"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "words"), WRONG.values(), ids=WRONG.keys())
+def test_a_value_that_no_training_can_have_is_told_before_it(name: str, value: object, words: str) -> None:
+    release = KNOWN_RELEASES["sim_dr3"]
+    with pytest.raises(UsageError, match=words):
+        check_settings({**configuration(release, "full"), name: value})
+
+
+@pytest.mark.parametrize("column", ["ours", "paper"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_passes(preset: str, column: str) -> None:
+    check_settings({choice.name: getattr(choice, column) for choice in CHOICES} | training_settings(preset, column))
