@@ -168,10 +168,9 @@ def types_figure(name: str, title: str, stars: EstimatedStars, reference: Refere
             axis.set_title(f"{int(chosen.sum())} stars, scatter {scatter(difference[chosen]):.3g}")
             axis.set(xlabel=f"{SYMBOLS[label]}, {reference.words}", ylabel=f"\u0394 {SYMBOLS[label]}")
 
-    caption = (
-        f"Differences, estimate minus {reference.words}, against the reference's value, of reliable stars with a confidence above 0.5 in the "
-        "parameter; lines: 15th, 50th and 84th percentile."
-    )
+    judged = [label for label in said if label in stars.judged]
+    sure = f", of those with a confidence above 0.5 in {', '.join(judged)}" if judged else ""
+    caption = f"Differences, estimate minus {reference.words}, against the reference's value, of reliable stars{sure}; lines: 15th, 50th and 84th percentile."
     return Drawing(name, title, caption, paint, (12.0, 4.0))
 
 

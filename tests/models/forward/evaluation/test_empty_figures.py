@@ -33,3 +33,9 @@ CASES: dict[str, Callable[[EstimatedStars], Drawing]] = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_figure_of_nothing_is_drawn(case, make_stars) -> None:
     assert case(make_stars(5)).png.startswith(b"\x89PNG")
+
+
+def test_a_caption_speaks_of_confidences_only_where_there_are_any(make_stars) -> None:
+    judged, not_judged = make_stars(5), make_stars(5, confidence=np.full((5, 3), np.nan))
+    said = [comparison_figures.types_figure("f", "t", stars, spoken(stars), ~NOBODY).caption for stars in (judged, not_judged)]
+    assert ["confidence" in each for each in said] == [True, False]
