@@ -5,7 +5,7 @@
     DIR/rvs_mean_spectrum/RvsMeanSpectrum_...
     DIR/surveys/...                                             the surveys on the ground (survey_files)
     DIR/dr3_neighbourhood/...                                   for the mock DR4: which source of DR3 is which of DR4
-    DIR/truth.parquet, survey_truth.parquet                     what is true; neither ingest nor models ever read them
+    DIR/truth.parquet, survey_truth.parquet                     what is true; neither ingest nor training nor prediction ever reads them
     DIR/information.parquet                                     how well it could be known at best; as little read (information)
     DIR/sky.json                                                the settings that made it
 

@@ -1,4 +1,4 @@
-"""The truth table of a simulated sky: what every star is, with units; neither ingest nor models ever read it."""
+"""The truth table of a simulated sky: what every star is, with units; neither ingest nor training nor prediction ever reads it."""
 
 import hashlib
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ def test_neither_truth_nor_bounds_are_a_product(folder: Path, database: Database
         assert connection.execute("SELECT count(*) FROM store.xp_spectrum").fetchone() == (0,)
 
 
-def test_no_code_of_the_catalogue_or_the_models_names_these_files() -> None:
+def test_only_the_evaluation_that_is_told_where_they_are_names_these_files() -> None:
     from catalog.version import ROOT
 
     readers = [
@@ -110,7 +110,7 @@ def test_no_code_of_the_catalogue_or_the_models_names_these_files() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if (ROOT / "ingest" / "sky") not in path.parents and any(name in path.read_text() for name in (TRUTH, INFORMATION, SURVEY_TRUTH))
     ]
-    assert readers == []
+    assert sorted(readers) == ["models/forward/commands.py", "models/forward/evaluation/truth.py"]
 
 
 def test_a_large_sky_gets_a_sample_that_the_seed_draws() -> None:

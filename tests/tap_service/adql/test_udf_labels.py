@@ -148,11 +148,11 @@ def test_named_bits_are_read_from_flags(evaluate):
     [
         (
             "kiel_cov('onne', cov, 'teff', 'logg')",
-            "there is no model with covariances 'onne'; did you mean 'one'? there are one, other, kilokelvin",
+            "there is no model with covariances 'onne'; did you mean 'one'? there are forward, one, other, kilokelvin",
         ),
         ("kiel_cov('one', NULL, 'tef', 'logg')", "there is no label 'tef'; did you mean 'teff'? there are teff, logg, fe_h, alpha_fe"),
         ("kiel_cov('other', cov, 'teff', 'logg')", "the covariances of other are 6 numbers, but this column has 3"),
-        ("kiel_cov(name, cov, 'teff', 'logg')", "the model with covariances is written in quotes, such as 'one'"),
+        ("kiel_cov(name, cov, 'teff', 'logg')", "the model with covariances is written in quotes, such as 'forward'"),
         ("kiel_cov('one', mag, 'teff', 'logg')", "covariance of kiel_cov is an array column of packed numbers, but this is a number"),
         (
             "kiel_cov('one', cov, 'teff')",
