@@ -26,6 +26,7 @@ from catalog.embedded_server import open_database
 from catalog.settings import settings as environment
 from ingest.sky.stages import GIANT_LOGG
 from ingest.sky.stars import Stars
+from models.forward.evaluation.report import PAPER_CORRELATIONS
 from models.forward.parameters import PARAMETERS
 
 MAGNITUDES = ((0.0, 13.0), (13.0, 14.5), (14.5, 16.0), (16.0, 17.0))
@@ -35,11 +36,6 @@ BASIC = 8
 OVER_BOUND, AIM, BIAS, PULLS, SIGNIFICANT = 1.4, 1.15, 0.2, (0.9, 1.2), 5.0
 UNITS = ("K", "dex", "dex", "mag", "mas")
 PAPER_SCATTER = (90.0, 0.15, 0.15, 0.03)
-PAPER_CORRELATIONS = {
-    ("parallax", "logg"): (0.987, 0.861), ("parallax", "feh"): (-0.497, -0.098), ("parallax", "ext"): (0.266, 0.047),
-    ("teff", "feh"): (0.748, 0.448), ("feh", "ext"): (0.515, 0.352),
-}  # fmt: skip
-"""Before and after the parallax term."""
 
 
 def spread(values: Float64[np.ndarray, "n ..."]) -> Float64[np.ndarray, "..."]:
