@@ -13,17 +13,15 @@
 ``binaries`` and ``xi`` train a version of their own (minutes each), on the same sample and with the same settings.
 """
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float64
 
-from benchmarks.forward_fits import Fits, measured, read_version, sides
+from benchmarks.forward_fits import Fits, measured, read_version, sides, version_arguments
 from benchmarks.forward_sky import BASIC, spread
 from benchmarks.forward_truth import ordinary, read_sky, rows_of, true_fluxes
 from catalog.database import Database, Role
@@ -212,12 +210,7 @@ def xi(
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sky", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--configuration", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0, help="that the version was trained with")
-    parser.add_argument("--release", default="sim_dr3")
+    parser = version_arguments(__doc__)
     parser.add_argument("--only", nargs="+", choices=CASES, default=CASES)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

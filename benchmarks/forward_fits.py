@@ -4,6 +4,7 @@ Stars come out of a database that the sky has been loaded into; what is true of 
 model, but for one number: the loss that a fit started at the truth ends in, which tells wrong minima.
 """
 
+import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -105,6 +106,17 @@ class Limits:
     def take(self, index: Any) -> "Limits":
         """Some of the stars."""
         return Limits(*(getattr(self, each.name)[index] for each in fields(self)))
+
+
+def version_arguments(words: str | None) -> argparse.ArgumentParser:
+    """A parser of what names a version and the sky it is measured on."""
+    parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sky", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--configuration", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0, help="that the version was trained with")
+    parser.add_argument("--release", default="sim_dr3")
+    return parser
 
 
 def read_version(weights: Path, configuration: Path) -> tuple[ForwardVersion, dict[str, Any]]:

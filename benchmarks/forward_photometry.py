@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
+from models.evaluation.statistics import scatter
 from models.forward.bands import NIR_WAVELENGTHS
 from models.forward.flux_model import FluxModel
 from models.forward.observed.observations import KnownLabels, Observations
@@ -185,12 +186,6 @@ def residuals(stars: Photometry, magnitudes: Magnitudes) -> Residuals:
     return Residuals(first, first - np.einsum("nbi,ni->nb", design, moved), extinction)
 
 
-def spread(values: Float64[np.ndarray, " n"]) -> float:
-    """1.4826 times the median absolute deviation; NaN values do not count."""
-    values = values[np.isfinite(values)]
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Both models on the same held-out stars."""
@@ -209,7 +204,7 @@ class Comparison:
             for kind in ("labels", "adjusted"):
                 for model in (self.ours, self.published):
                     values = getattr(model, kind)[:, band]
-                    cells.append(f"{1e3 * np.nanmedian(values):+7.1f} {1e3 * spread(values):7.1f}")
+                    cells.append(f"{1e3 * np.nanmedian(values):+7.1f} {1e3 * scatter(values):7.1f}")
             theirs, own = np.median(self.published.extinction[:, band]), np.median(self.ours.extinction[:, band])
             lines.append(
                 f"{name:5s} {count:6d}  {cells[0]:>17s} {cells[1]:>15s}  {cells[2]:>17s} {cells[3]:>15s}  {own:7.3f} {theirs:6.3f}"
@@ -228,7 +223,7 @@ class Comparison:
         }
         lines = [f"{'adjusted, all bands':24s} {'stars':>6s} {'ours':>7s} {'publ.':>7s}"]
         for name, chosen in groups.items():
-            both = [1e3 * spread(each.adjusted[chosen].reshape(-1)) for each in (self.ours, self.published)]
+            both = [1e3 * scatter(each.adjusted[chosen].reshape(-1)) for each in (self.ours, self.published)]
             lines.append(f"{name:24s} {int(chosen.sum()):6d} {both[0]:7.1f} {both[1]:7.1f}")
         return "\n".join(lines)
 

@@ -13,14 +13,11 @@ magnitudes that its surveys do not reach. All figures are of simulated stars. Ea
     correlations        before and after the parallax term, as in their Fig. 6                               0.99 to about 0.86 of (parallax, logg)
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
-from benchmarks.forward_fits import Fits, Limits, measured, read_version, sides
+from benchmarks.forward_fits import Fits, Limits, measured, read_version, sides, version_arguments
 from benchmarks.forward_truth import ordinary, parameters, read_sky
 from catalog.embedded_server import open_database
 from catalog.settings import settings as environment
@@ -190,12 +187,7 @@ def report(fits: Fits, known: Limits, sky: Stars) -> None:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sky", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--configuration", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0, help="that the version was trained with")
-    parser.add_argument("--release", default="sim_dr3")
+    parser = version_arguments(__doc__)
     parser.add_argument("--stars", type=int, default=5000, help="so many of the sky's stars that are neither learnt from nor held out")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

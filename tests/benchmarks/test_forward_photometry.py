@@ -16,9 +16,9 @@ from benchmarks.forward_photometry import (
     published,
     read_photometry,
     split,
-    spread,
     train,
 )  # fmt: skip
+from models.evaluation.statistics import scatter
 
 STARS = 3000
 
@@ -53,14 +53,14 @@ def test_the_published_network_gives_the_colours_of_real_stars(comparison: Compa
     colours = comparison.published.labels - comparison.published.labels[:, :1]
     for band, name in enumerate(BANDS):
         assert abs(np.nanmedian(colours[:, band])) < 0.03, name
-        assert spread(colours[:, band]) < 0.12, name
+        assert scatter(colours[:, band]) < 0.12, name
 
 
 def test_a_short_training_comes_near_the_published_network(comparison: Comparison) -> None:
     for band, name in enumerate(BANDS):
-        ours, theirs = spread(comparison.ours.adjusted[:, band]), spread(comparison.published.adjusted[:, band])
+        ours, theirs = scatter(comparison.ours.adjusted[:, band]), scatter(comparison.published.adjusted[:, band])
         assert ours < 2 * theirs, (name, ours, theirs)
-        assert spread(comparison.ours.labels[:, band]) < 2 * spread(comparison.published.labels[:, band]), name
+        assert scatter(comparison.ours.labels[:, band]) < 2 * scatter(comparison.published.labels[:, band]), name
 
 
 def test_the_extinction_curve_falls_with_wavelength_as_the_published_one(comparison: Comparison) -> None:

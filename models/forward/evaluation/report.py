@@ -26,8 +26,6 @@ PAPER_CORRELATIONS = {
     ("teff", "feh"): (0.748, 0.448), ("feh", "ext"): (0.515, 0.352),
 }  # fmt: skip
 """Medians over the paper's catalogue before and after the parallax (section 4.3)."""
-NEAR_542 = 15
-"""The band at 542 nm, where the paper compares extinctions with StarHorse's A_V (figure 21)."""
 
 
 @dataclass(frozen=True, eq=False)
